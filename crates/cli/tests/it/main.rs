@@ -1,0 +1,1 @@
+//! One integration binary for the built `countersign`: commands as data, and whole runs of the product.
