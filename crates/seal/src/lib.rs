@@ -1,1 +1,23 @@
-//! (under construction)
+//! Was it signed, hashed, linked? The bytes under all evidence: canonical JSON, digests, keys,
+//! compact JWS, the RFC 6962 tree, signed notes and message authentication.
+//!
+//! Pure: no clock, file, socket, environment or randomness; time and key material are arguments.
+//! Every reader here takes bytes from outside, has a size and depth limit, and never panics.
+
+pub mod base64;
+pub mod digest;
+pub mod escape;
+pub mod hex;
+pub mod json;
+pub mod jws;
+pub mod key;
+pub mod mac;
+pub mod merkle;
+pub mod note;
+pub mod signer;
+pub mod time;
+
+pub use digest::Digest;
+pub use key::{KeyId, PublicKey, SecretKey};
+pub use signer::Signer;
+pub use zeroize::Zeroizing;

@@ -1,0 +1,280 @@
+//! Signed notes and checkpoints (C2SP signed-note, tlog-checkpoint) with Ed25519.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::digest::Digest;
+use crate::key::PublicKey;
+use crate::signer::Signer;
+use crate::{base64, hex};
+
+/// Longest note read, bytes.
+const LIMIT: usize = 64 * 1024;
+/// Most signature lines read; the format asks for at least 16.
+const SIGNATURES: usize = 64;
+/// Signature type byte of Ed25519.
+const ED25519: u8 = 0x01;
+
+/// A note, key or checkpoint could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoteError {
+    /// Not text, blank line and signature lines as the format has them.
+    #[error("not a signed note")]
+    Malformed,
+    /// Not `name+hash+key`, or the hash is not that of name and key.
+    #[error("not a verifier key: expected name+8 hex digits+base64")]
+    VerifierKey,
+    /// A signature names a known key and does not verify.
+    #[error("the signature by {0} does not verify")]
+    BadSignature(String),
+    /// None of the given keys signed.
+    #[error("not signed by any key that is trusted here")]
+    Unsigned,
+    /// The text is not origin, size and root.
+    #[error("not a checkpoint: expected origin, size and root hash")]
+    Checkpoint,
+}
+
+/// A note verifier key: `name+hash+base64(type || key)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    /// Key name; for a log it is the origin.
+    pub name: String,
+    /// `SHA-256(name || LF || type || key)[..4]`.
+    pub id: [u8; 4],
+    /// The Ed25519 key.
+    pub key: PublicKey,
+}
+
+impl VerifierKey {
+    /// Names a key; `None` when the name is empty or has white space or `+`.
+    pub fn new(name: &str, key: PublicKey) -> Option<Self> {
+        let plain = !name.is_empty()
+            && !name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control());
+        plain.then(|| Self { name: name.to_owned(), id: key_id(name, &key), key })
+    }
+}
+
+fn key_id(name: &str, key: &PublicKey) -> [u8; 4] {
+    let mut message = name.as_bytes().to_vec();
+    message.extend([b'\n', ED25519]);
+    message.extend(key.as_bytes());
+    let digest = Digest::of(&message);
+    let [a, b, c, d, ..] = *digest.as_bytes();
+    [a, b, c, d]
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut typed = vec![ED25519];
+        typed.extend(self.key.as_bytes());
+        write!(f, "{}+{}+{}", self.name, hex::encode(&self.id), base64::std_encode(&typed))
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = NoteError;
+
+    fn from_str(text: &str) -> Result<Self, NoteError> {
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(id), Some(typed)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NoteError::VerifierKey);
+        };
+        let typed = base64::std_decode(typed).map_err(|_| NoteError::VerifierKey)?;
+        let raw = typed.strip_prefix(&[ED25519]).and_then(|raw| raw.try_into().ok());
+        let key = PublicKey::from_bytes(raw.ok_or(NoteError::VerifierKey)?)
+            .map_err(|_| NoteError::VerifierKey)?;
+        let key = Self::new(name, key).ok_or(NoteError::VerifierKey)?;
+        if hex::encode(&key.id) != id {
+            return Err(NoteError::VerifierKey);
+        }
+        Ok(key)
+    }
+}
+
+/// A named signer of notes.
+pub struct NoteSigner<'a> {
+    key: VerifierKey,
+    signer: &'a dyn Signer,
+}
+
+impl<'a> NoteSigner<'a> {
+    /// Names a signer; see [`VerifierKey::new`].
+    pub fn new(name: &str, signer: &'a dyn Signer) -> Option<Self> {
+        VerifierKey::new(name, signer.public().clone()).map(|key| Self { key, signer })
+    }
+
+    /// The key that verifies its notes.
+    pub fn vkey(&self) -> &VerifierKey {
+        &self.key
+    }
+}
+
+/// The note over `text`, which ends with a newline, with one signature line per signer.
+pub fn sign(text: &str, signers: &[NoteSigner<'_>]) -> String {
+    let mut note = format!("{text}\n");
+    for signer in signers {
+        let mut blob = signer.key.id.to_vec();
+        blob.extend(signer.signer.sign(text.as_bytes()));
+        note.push_str(&format!("\u{2014} {} {}\n", signer.key.name, base64::std_encode(&blob)));
+    }
+    note
+}
+
+/// A note at least one known key signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The signed text with its final newline.
+    pub text: String,
+    /// Names of the known keys whose signatures verify.
+    pub verified: Vec<String>,
+    /// Names on signature lines of keys that are not known here.
+    pub unknown: Vec<String>,
+}
+
+/// Reads a note and checks its signatures against `keys`.
+///
+/// A known key with a bad signature refuses the note; unknown keys are listed and prove nothing.
+pub fn open(note: &[u8], keys: &[VerifierKey]) -> Result<Note, NoteError> {
+    if note.len() > LIMIT {
+        return Err(NoteError::Malformed);
+    }
+    let note = std::str::from_utf8(note).map_err(|_| NoteError::Malformed)?;
+    if note.chars().any(|c| c < ' ' && c != '\n') {
+        return Err(NoteError::Malformed);
+    }
+    let split = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
+    let (text, lines) = (&note[..=split], &note[split + 2..]);
+    let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed)?;
+    let mut opened = Note { text: text.to_owned(), verified: Vec::new(), unknown: Vec::new() };
+    for (count, line) in lines.split('\n').enumerate() {
+        if count == SIGNATURES {
+            return Err(NoteError::Malformed);
+        }
+        let (name, blob) = signature_line(line).ok_or(NoteError::Malformed)?;
+        let (id, signature) = blob.split_at_checked(4).ok_or(NoteError::Malformed)?;
+        let Some(known) = keys.iter().find(|key| key.name == name && key.id == id) else {
+            opened.unknown.push(name.to_owned());
+            continue;
+        };
+        let valid = <&[u8; 64]>::try_from(signature)
+            .is_ok_and(|signature| known.key.verify(text.as_bytes(), signature));
+        if !valid {
+            return Err(NoteError::BadSignature(name.to_owned()));
+        }
+        // A second line of one key adds nothing.
+        if !opened.verified.iter().any(|seen| seen == name) {
+            opened.verified.push(name.to_owned());
+        }
+    }
+    if opened.verified.is_empty() { Err(NoteError::Unsigned) } else { Ok(opened) }
+}
+
+fn signature_line(line: &str) -> Option<(&str, Vec<u8>)> {
+    let (name, blob) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+    if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+        return None;
+    }
+    Some((name, base64::std_decode(blob).ok()?))
+}
+
+/// The statement of a log about its size and root (C2SP tlog-checkpoint), without extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The log's name.
+    pub origin: String,
+    /// Number of leaves.
+    pub size: u64,
+    /// Root over them.
+    pub root: Digest,
+}
+
+impl Checkpoint {
+    /// The note text.
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, base64::std_encode(self.root.as_bytes()))
+    }
+
+    /// Strict inverse of [`Checkpoint::text`]; extension lines are refused.
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let mut lines = text.strip_suffix('\n').ok_or(NoteError::Checkpoint)?.split('\n');
+        let (Some(origin), Some(size), Some(root), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(NoteError::Checkpoint);
+        };
+        let root = base64::std_decode(root).ok().and_then(|raw| raw.try_into().ok());
+        let checkpoint = Self {
+            origin: origin.to_owned(),
+            size: size.parse().map_err(|_| NoteError::Checkpoint)?,
+            root: Digest::from_bytes(root.ok_or(NoteError::Checkpoint)?),
+        };
+        let canonical = !origin.is_empty() && checkpoint.text() == text;
+        canonical.then_some(checkpoint).ok_or(NoteError::Checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SecretKey;
+
+    const NOTE: &str = "log.example/receipts\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n\n\u{2014} log.example/receipts tcK6LCGpd68u6m7cH5gcZfV4YMMB2/6jRhEbW6blxPXIVQu4oU6SWeTF28aPsYWUbcAzXDksRWjsPF/L9crFxrroLg0=\n";
+
+    fn log_key() -> SecretKey {
+        SecretKey::from_seed(std::array::from_fn(|n| n as u8))
+    }
+
+    #[test]
+    fn specification_vector() {
+        let key: VerifierKey =
+            "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+                .parse()
+                .unwrap();
+        let text = "This is an example message.\n";
+        let signature = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=";
+        let note = format!("{text}\n\u{2014} example.com/foo {signature}\n");
+        let opened = open(note.as_bytes(), &[key]).unwrap();
+        assert_eq!((opened.text.as_str(), opened.verified.len()), (text, 1));
+    }
+
+    #[test]
+    fn checkpoint_vector_is_reproduced() {
+        let key = log_key();
+        let signer = NoteSigner::new("log.example/receipts", &key).unwrap();
+        let vkey = "log.example/receipts+b5c2ba2c+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
+        assert_eq!(signer.vkey().to_string(), vkey);
+        let opened = open(NOTE.as_bytes(), &[vkey.parse().unwrap()]).unwrap();
+        let checkpoint = Checkpoint::parse(&opened.text).unwrap();
+        assert_eq!(checkpoint.size, 8);
+        assert_eq!(sign(&checkpoint.text(), &[signer]), NOTE);
+    }
+
+    #[test]
+    fn every_flipped_byte_is_noticed() {
+        let key = NoteSigner::new("log.example/receipts", &log_key()).unwrap().vkey().clone();
+        for at in 0..NOTE.len() {
+            let mut bytes = NOTE.as_bytes().to_vec();
+            bytes[at] ^= 1;
+            let opened = open(&bytes, std::slice::from_ref(&key));
+            assert!(opened.is_err(), "byte {at}: {opened:?}");
+        }
+    }
+
+    #[test]
+    fn malformed_checkpoints() {
+        let root = "XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=";
+        for bad in [
+            "".to_owned(),
+            format!("o\n8\n{root}"),
+            format!("o\n08\n{root}\n"),
+            format!("o\n+8\n{root}\n"),
+            format!("\n8\n{root}\n"),
+            format!("o\n8\n{root}\nextension\n"),
+            "o\n8\nAAAA\n".to_owned(),
+        ] {
+            assert_eq!(Checkpoint::parse(&bad), Err(NoteError::Checkpoint), "{bad:?}");
+        }
+    }
+}
