@@ -1,0 +1,135 @@
+//! What a scan says: a verdict and the hits behind it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::rule::{Action, Category, Severity};
+
+/// The answer for one text, ordered from harmless to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Nothing, or only hits of low severity or hits that redaction removes.
+    Clean,
+    /// A hit of medium severity, or a text that could not be decoded to the end.
+    Suspicious,
+    /// A hit of high severity.
+    Malicious,
+}
+
+impl Verdict {
+    /// The word used in receipts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Clean => "CLEAN",
+            Verdict::Suspicious => "SUSPICIOUS",
+            Verdict::Malicious => "MALICIOUS",
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One rule that fired, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The rule's id, such as `CS-INJ-001`.
+    pub rule: Arc<str>,
+    /// What kind of thing was found.
+    pub category: Category,
+    /// The technique, such as `instruction-override`.
+    pub technique: Arc<str>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What the rule asks for.
+    pub action: Action,
+    /// Byte range in the text as given (on character boundaries). For a hit inside an encoded
+    /// run it is the whole run, since that is what has to go.
+    pub span: Range<usize>,
+    /// Whether the rule asks for the span to be cut out (`action == Redact`).
+    pub redact: bool,
+    /// Whether the hit was found in text that had to be decoded first.
+    pub decoded: bool,
+}
+
+impl Hit {
+    /// What stands in the text after redaction; names the rule, never the content.
+    pub fn replacement(&self) -> String {
+        format!("[REDACTED:{}]", self.technique)
+    }
+}
+
+/// The result of one scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The worst that the hits say. Hits with [`Action::Redact`] do not raise it: what they name
+    /// is removed, and a receipt would otherwise call every message with a phone bill malicious.
+    pub verdict: Verdict,
+    /// All hits, ordered by place and rule; several rules may name the same place.
+    pub hits: Vec<Hit>,
+}
+
+impl Scan {
+    pub(crate) fn of(mut hits: Vec<Hit>) -> Scan {
+        hits.sort_by(|a, b| {
+            (a.span.start, a.span.end, &a.rule).cmp(&(b.span.start, b.span.end, &b.rule))
+        });
+        hits.dedup_by(|a, b| a.rule == b.rule && a.span == b.span);
+        let verdict = hits
+            .iter()
+            .filter(|hit| hit.action != Action::Redact)
+            .map(|hit| hit.severity.verdict())
+            .max()
+            .unwrap_or(Verdict::Clean);
+        Scan { verdict, hits }
+    }
+
+    /// The hits of one category.
+    pub fn of_category(&self, category: Category) -> impl Iterator<Item = &Hit> {
+        self.hits.iter().filter(move |hit| hit.category == category)
+    }
+
+    /// The ids of the rules that fired, each once, in order.
+    pub fn rules(&self) -> Vec<Arc<str>> {
+        let mut rules: Vec<Arc<str>> = self.hits.iter().map(|hit| hit.rule.clone()).collect();
+        rules.sort();
+        rules.dedup();
+        rules
+    }
+
+    /// The spans to cut out, merged where they overlap, each with its replacement; in order.
+    pub fn redactions(&self) -> Vec<(Range<usize>, String)> {
+        let mut out: Vec<(Range<usize>, String)> = Vec::new();
+        for hit in self.hits.iter().filter(|hit| hit.redact) {
+            match out.last_mut() {
+                Some((span, _)) if hit.span.start < span.end => {
+                    span.end = span.end.max(hit.span.end);
+                }
+                _ => out.push((hit.span.clone(), hit.replacement())),
+            }
+        }
+        out
+    }
+
+    /// The text with everything cut out that the hits ask for, or `None` when that is nothing.
+    ///
+    /// `text` must be the text that was scanned.
+    pub fn redacted(&self, text: &str) -> Option<String> {
+        let redactions = self.redactions();
+        if redactions.is_empty() {
+            return None;
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for (span, replacement) in redactions {
+            out.push_str(text.get(at..span.start)?);
+            out.push_str(&replacement);
+            at = span.end;
+        }
+        out.push_str(text.get(at..)?);
+        Some(out)
+    }
+}

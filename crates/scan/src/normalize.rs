@@ -1,0 +1,5 @@
+//! x
+/// v
+pub fn unicode_version() -> String {
+    String::new()
+}
