@@ -14,7 +14,7 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// Decodes lower-case hex; upper case, odd length and anything else is `None`.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
     text.as_bytes()

@@ -257,15 +257,15 @@ mod tests {
         for size in 1..=all.len() {
             let tree = &all[..size];
             let root = root_of(tree);
-            for index in 0..size {
+            for (index, leaf) in tree.iter().enumerate() {
                 let proof = inclusion_proof(tree, index);
                 let (i, n) = (index as u64, size as u64);
-                assert!(verify_inclusion(i, n, &all[index], &proof, &root));
-                assert!(!verify_inclusion(i + 1, n, &all[index], &proof, &root));
+                assert!(verify_inclusion(i, n, leaf, &proof, &root));
+                assert!(!verify_inclusion(i + 1, n, leaf, &proof, &root));
                 assert!(!verify_inclusion(i, n, &leaf_hash(b"x"), &proof, &root));
                 let mut longer = proof.clone();
                 longer.push(root);
-                assert!(!verify_inclusion(i, n, &all[index], &longer, &root));
+                assert!(!verify_inclusion(i, n, leaf, &longer, &root));
             }
             for old in 0..=size {
                 let proof = consistency_proof(tree, old);
