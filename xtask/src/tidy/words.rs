@@ -1,0 +1,123 @@
+//! Words that do not belong into a commit. Patterns are spelled so that this file does not match.
+
+use regex::Regex;
+
+use super::at;
+use crate::rust::product_code;
+use crate::tree::Tree;
+
+/// Unfinished work, silenced tests, and the one library call that must never give a verdict:
+/// a signer can craft signatures that pass a batch and fail alone.
+const UNFINISHED: &[(&str, &str)] = &[
+    (r"\btod[o]!\(", "unfinished"),
+    (r"\bunimplemente[d]!\(", "unfinished"),
+    (r"\bFIXM[E]\b|\bXX[X]\b|\bHAC[K]\b", "a note to finish"),
+    (r"#\[ignor[e]", "a silenced test"),
+    (r"assert!\(tru[e]\)", "a test that cannot fail"),
+    (r"\bverify_batc[h]\b", "batch verification is no verdict; verify each signature strictly"),
+    (r"\ballow\((warnings|clippy::all)\)", "lints are silenced one by one, with a reason"),
+];
+
+pub fn unfinished(tree: &Tree) -> Vec<String> {
+    search(tree.texts().filter(|(path, _)| path.ends_with(".rs")), UNFINISHED, |text| {
+        text.to_string()
+    })
+}
+
+/// Where waiting by the clock is the thing itself, with the reason.
+const MAY_SLEEP: &[(&str, &str)] = &[];
+
+pub fn sleeps(tree: &Tree) -> Vec<String> {
+    let files = tree
+        .texts()
+        .filter(|(path, _)| path.ends_with(".rs") && !MAY_SLEEP.iter().any(|(may, _)| may == path));
+    let pattern =
+        [(r"\bslee[p]\(", "a sleep: wait for the thing itself, or give the reason in words.rs")];
+    search(files, &pattern, product_code)
+}
+
+/// Constants of the wire formats we speak, which keep the names their publishers gave them.
+const WIRE: &[&str] = &[
+    concat!("rau", "cle-detect/provenance"),
+    concat!("rau", "cle/v1"),
+    concat!("rau", "cle-feed/v1"),
+    concat!("rau", "cle-provenance-receipt/v1"),
+    concat!("\"rau", "cle\""),
+    concat!("\"rau", "cle-detect\""),
+    concat!("`rau", "cle`"),
+];
+
+pub fn product_names(tree: &Tree) -> Vec<String> {
+    let pattern = [(
+        concat!(r"(?i)\b(rau", r"cle|sig", r"net)\b"),
+        "another product's name; it belongs into wire constants alone",
+    )];
+    search(tree.texts().filter(|(path, _)| *path != "Cargo.lock"), &pattern, |text| {
+        WIRE.iter().fold(text.to_string(), |text, constant| {
+            text.replace(constant, &"-".repeat(constant.len()))
+        })
+    })
+}
+
+/// Paths of one machine, and package registries: cargo and pip know where packages come from.
+const MACHINES: &[(&str, &str)] = &[
+    (r"/[w]ork/|/[r]oot/|/hom[e]/[a-z]", "a path of one machine"),
+    (r"crates\.i[o]\b|\bpypi\.or[g]\b|pythonhoste[d]|docs\.r[s]\b", "a registry's host"),
+];
+
+pub fn machines(tree: &Tree) -> Vec<String> {
+    search(tree.texts().filter(|(path, _)| *path != "Cargo.lock"), MACHINES, |text| {
+        text.to_string()
+    })
+}
+
+fn search<'a>(
+    files: impl Iterator<Item = (&'a str, &'a str)>,
+    patterns: &[(&str, &str)],
+    prepare: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let patterns: Vec<(Regex, &str)> = patterns
+        .iter()
+        .map(|(pattern, what)| (Regex::new(pattern).expect("a pattern of this file"), *what))
+        .collect();
+    let mut broken = Vec::new();
+    for (path, text) in files {
+        let text = prepare(text);
+        for (pattern, what) in &patterns {
+            broken.extend(
+                pattern
+                    .find_iter(&text)
+                    .map(|hit| at(path, &text, hit.start(), &format!("{what}: {}", hit.as_str()))),
+            );
+        }
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_is_seen() {
+        let text = concat!("tod", "o!()\n#[ignor", "e]\nverify_batc", "h\nthread::slee", "p(x)\n");
+        let tree = Tree::of(&[("a.rs", text)]);
+        assert_eq!((unfinished(&tree).len(), sleeps(&tree).len()), (3, 1));
+        assert!(unfinished(&tree)[1].starts_with("a.rs:2:"));
+    }
+
+    #[test]
+    fn a_wire_constant_may_carry_a_name() {
+        let fine =
+            Tree::of(&[("a.rs", concat!("const ISS: &str = \"rau", "cle-detect/provenance\";"))]);
+        assert!(product_names(&fine).is_empty());
+        let broken = Tree::of(&[("README.md", concat!("like Sig", "net and Rau", "cle"))]);
+        assert_eq!(product_names(&broken).len(), 2);
+    }
+
+    #[test]
+    fn machines_and_registries_are_seen() {
+        let tree = Tree::of(&[("x", concat!("cd /wor", "k/a; curl https://crates.i", "o/x"))]);
+        assert_eq!(machines(&tree).len(), 2);
+    }
+}
