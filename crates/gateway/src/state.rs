@@ -1,13 +1,29 @@
 //! The state directory: keys, trust file, lock and ledger store of contracts.md 1.
+//!
+//! Everything here is made once and never rewritten. A crash while it is made leaves either the
+//! whole file or none: keys are written aside and linked into place, which fails if something is
+//! there already.
+
+mod files;
+mod keys;
+mod trustfile;
+
+pub use files::FileError;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ledger::store::Store;
+use ledger::store::file::FileStore;
+use ledger::store::memory::MemoryStore;
 use seal::digest::Digest;
+use seal::signer::Signer;
+
+use keys::Keys;
 
 /// How to open the state.
 pub struct Init {
-    /// Keep the ledger in memory (benches, tests): nothing survives the process.
+    /// Keep the ledger in memory (benches, tests): nothing recorded survives the process.
     pub memory: bool,
     /// The clock of the ledger and the recorder.
     pub clock: Arc<dyn ledger::Clock>,
@@ -16,21 +32,129 @@ pub struct Init {
 /// An opened state directory; holds `run/lock` until dropped.
 pub struct State {
     dir: PathBuf,
+    keys: Keys,
     origin: String,
-    admin_token: String,
+    trust_digest: Digest,
     created: bool,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn ledger::Clock>,
+    _lock: ledger::lock::Lock,
 }
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StateError {}
+pub enum StateError {
+    /// A file or directory is not there, not ours, or not as it must be.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another process owns the directory.
+    #[error("{path} is locked: another gateway uses this directory, stop it or choose another --dir")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A trust file exists, but keys that it should name are gone.
+    #[error(
+        "{trust} exists but {missing} is missing: restore it from a backup, or move the trust file, the keys and the ledger away to start anew"
+    )]
+    KeyMissing {
+        /// The trust file.
+        trust: PathBuf,
+        /// The missing key file.
+        missing: PathBuf,
+    },
+    /// The trust file does not name one of our keys.
+    #[error(
+        "{trust} does not name the {name} key {fingerprint} for {purpose}: add it with `countersign trust add`, or restore the key that it names"
+    )]
+    NotTrusted {
+        /// The trust file.
+        trust: PathBuf,
+        /// `gateway`, `decisions`, `log` or `hmac`.
+        name: &'static str,
+        /// The purpose it needs.
+        purpose: &'static str,
+        /// The key's fingerprint or id.
+        fingerprint: String,
+    },
+    /// The trust file cannot be read.
+    #[error("{trust}: {error}")]
+    Trust {
+        /// The trust file.
+        trust: PathBuf,
+        /// What is wrong with it.
+        error: record::trust::TrustError,
+    },
+    /// A key file does not hold a key.
+    #[error("{path} does not hold {expected}: restore it from a backup")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// The system gave no randomness.
+    #[error("the system gives no random bytes: {0}")]
+    Random(String),
+    /// The ledger's directory cannot be used.
+    #[error("{path}: {error}")]
+    Store {
+        /// The directory.
+        path: PathBuf,
+        /// The store's words.
+        error: String,
+    },
+}
 
 impl State {
     /// Opens `dir` (the directory that holds `countersign.trust.yaml` and `.countersign`), making
-    /// what is missing.
-    pub fn open_or_init(_dir: &Path, _init: Init) -> Result<State, StateError> {
-        loop {}
+    /// what is missing: directories, keys, trust file. Nothing that exists is changed.
+    pub fn open_or_init(dir: &Path, init: Init) -> Result<State, StateError> {
+        let home = dir.join(HOME);
+        files::directory(dir, files::Access::Any)?;
+        files::directory(&home, files::Access::GroupMayRead)?;
+        for name in ["keys", "run", "cache", "feeds"] {
+            files::directory(&home.join(name), files::Access::OwnerOnly)?;
+        }
+        let lock_path = home.join("run").join("lock");
+        let lock = open_lock(&lock_path)?;
+
+        let trust_path = dir.join(TRUST);
+        let had_trust = files::exists(&trust_path)?;
+        let (keys, made) = Keys::open_or_make(&home.join("keys"), |missing| match had_trust {
+            true => Err(StateError::KeyMissing {
+                trust: trust_path.clone(),
+                missing: missing.to_owned(),
+            }),
+            false => Ok(()),
+        })?;
+        let origin = keys.origin();
+        if !had_trust {
+            files::create(&trust_path, &trustfile::text(&keys, &origin), files::PUBLIC)?;
+        }
+        let trust_digest = trustfile::check(&trust_path, &keys, &origin)?;
+
+        let store: Arc<dyn Store> = if init.memory {
+            Arc::new(MemoryStore::new())
+        } else {
+            let path = home.join("ledger");
+            files::directory(&path, files::Access::GroupMayRead)?;
+            Arc::new(FileStore::open(&path).map_err(|error| StateError::Store {
+                path,
+                error: error.to_string(),
+            })?)
+        };
+        Ok(State {
+            dir: dir.to_owned(),
+            keys,
+            origin,
+            trust_digest,
+            created: made || !had_trust,
+            store,
+            clock: init.clock,
+            _lock: lock,
+        })
     }
 
     /// The directory given.
@@ -40,7 +164,7 @@ impl State {
 
     /// `<dir>/.countersign`.
     pub fn home(&self) -> PathBuf {
-        self.dir.join(".countersign")
+        self.dir.join(HOME)
     }
 
     /// `<dir>/.countersign/ledger`.
@@ -50,22 +174,26 @@ impl State {
 
     /// `<dir>/countersign.trust.yaml`.
     pub fn trust_path(&self) -> PathBuf {
-        self.dir.join("countersign.trust.yaml")
+        self.dir.join(TRUST)
     }
 
     /// Digest of the trust file's bytes.
     pub fn trust_digest(&self) -> Digest {
-        Digest::of(b"")
+        self.trust_digest
     }
 
-    /// Whether this call wrote the keys and the trust file.
+    /// Whether this call wrote keys or the trust file.
     pub fn created(&self) -> bool {
         self.created
     }
 
     /// `(name, fingerprint)` of gateway, decisions and log key.
     pub fn fingerprints(&self) -> Vec<(&'static str, Digest)> {
-        Vec::new()
+        vec![
+            ("gateway", self.keys.gateway.public().fingerprint()),
+            ("decisions", self.keys.decisions.public().fingerprint()),
+            ("log", self.keys.log.public().fingerprint()),
+        ]
     }
 
     /// The log's origin: `countersign.local/<12 hex of the log key's fingerprint>`.
@@ -75,11 +203,61 @@ impl State {
 
     /// Where the admin token lies.
     pub fn admin_token_path(&self) -> PathBuf {
-        self.home().join("keys").join("admin.token")
+        self.home().join("keys").join(keys::ADMIN)
     }
 
     /// The admin listener's bearer token. Never log it.
     pub fn admin_token(&self) -> &str {
-        &self.admin_token
+        &self.keys.admin_token
+    }
+
+    /// Signs v1 receipts.
+    pub fn receipt_signer(&self) -> Arc<dyn Signer> {
+        self.keys.gateway.clone()
+    }
+
+    /// Signs decision receipts.
+    pub fn decision_signer(&self) -> Arc<dyn Signer> {
+        self.keys.decisions.clone()
+    }
+
+    /// Signs checkpoints.
+    pub fn log_signer(&self) -> Arc<dyn Signer> {
+        self.keys.log.clone()
+    }
+
+    pub(crate) fn hmac_secret(&self) -> &[u8] {
+        &self.keys.hmac
+    }
+
+    pub(crate) fn salt(&self) -> &[u8] {
+        &self.keys.salt
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn ledger::Clock> {
+        self.clock.clone()
     }
 }
+
+fn open_lock(path: &Path) -> Result<ledger::lock::Lock, StateError> {
+    ledger::lock::Lock::acquire(path).map_err(|_| StateError::Locked {
+        path: path.to_owned(),
+    })
+}
+
+/// The id under which audit lines name their HMAC key.
+pub(crate) const HMAC_KEY_ID: &str = "k1";
+/// The writer of the gateway's audit chain.
+pub(crate) const WRITER: &str = "gateway";
+/// What the gateway signs receipts as.
+pub(crate) const AGENT: &str = "agent:gateway";
+
+const HOME: &str = ".countersign";
+const TRUST: &str = "countersign.trust.yaml";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The v1 receipts of one request: what each step claims, signed before any lock is taken.
+
+use std::sync::Arc;
+
+use ledger::{Entry, Kind};
+use record::agent::AgentId;
+use record::receipt::{Receipt, SignedReceipt, sign};
+use record::taint::TaintSet;
+use seal::digest::Digest;
+use seal::json::Value;
+use seal::key::KeyId;
+use seal::signer::Signer;
+
+use super::RecordError;
+use super::step::Scanned;
+use crate::lineage::Known;
+
+/// What all receipts of one request share.
+pub(super) struct Stamp<'a> {
+    pub agent: &'a AgentId,
+    pub key_id: KeyId,
+    pub signer: &'a dyn Signer,
+    pub iat: i64,
+    pub ruleset: Digest,
+    pub request: &'a str,
+    pub caller: &'a str,
+    pub origin: &'a str,
+}
+
+impl Stamp<'_> {
+    pub fn user_input(&self, text: Digest) -> Result<SignedReceipt, RecordError> {
+        self.sign(Receipt::user_input(self.agent, self.key_id, self.iat, text))
+    }
+
+    /// `target` is `input`, `output`, `tool_call` or `tool_result`.
+    pub fn scan(
+        &self,
+        target: &str,
+        content: Digest,
+        scanned: &Scanned,
+        parents: &[Known],
+    ) -> Result<SignedReceipt, RecordError> {
+        let rules = scanned.rules.iter().take(RULES).map(String::as_str);
+        let receipt = Receipt::guardrail_scan(
+            self.agent,
+            self.key_id,
+            self.iat,
+            content,
+            self.ruleset,
+            scanned.verdict,
+            target,
+        )
+        .extension("x_countersign_rules", Value::array(rules));
+        self.sign(inherit(receipt, parents))
+    }
+
+    pub fn model_call(
+        &self,
+        model: &str,
+        input: Digest,
+        output: Digest,
+        parent: &Known,
+    ) -> Result<SignedReceipt, RecordError> {
+        let model = name(model);
+        let receipt =
+            Receipt::model_call(self.agent, self.key_id, self.iat, model, input, output);
+        self.sign(inherit(receipt, std::slice::from_ref(parent)))
+    }
+
+    pub fn tool_call(
+        &self,
+        tool: &str,
+        arguments: Digest,
+        result: Digest,
+        parent: &Known,
+    ) -> Result<SignedReceipt, RecordError> {
+        let tool = name(tool);
+        let receipt =
+            Receipt::tool_call(self.agent, self.key_id, self.iat, tool, arguments, result);
+        self.sign(inherit(receipt, std::slice::from_ref(parent)))
+    }
+
+    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, RecordError> {
+        let receipt = receipt
+            .extension("x_countersign_caller", self.caller)
+            .extension("x_countersign_log", self.origin)
+            .extension("x_countersign_request", self.request);
+        sign(&receipt, self.signer).map_err(|error| RecordError::Form(error.to_string()))
+    }
+}
+
+/// Cites what has a receipt. A conversation of which nothing is known at its place may bring more
+/// parents than a receipt can hold: the latest are cited and the count of the others is stated.
+fn inherit(receipt: Receipt, parents: &[Known]) -> Receipt {
+    let cited: Vec<(Digest, &TaintSet)> = parents
+        .iter()
+        .filter_map(|known| Some((known.receipt?, &*known.taint)))
+        .collect();
+    let omitted = cited.len().saturating_sub(PARENTS);
+    let receipt = receipt.parents(cited.get(omitted..).unwrap_or_default());
+    match i64::try_from(omitted) {
+        Ok(count) if count > 0 => receipt.extension("x_countersign_parents_omitted", count),
+        Ok(_) | Err(_) => receipt,
+    }
+}
+
+/// A name that came from outside, as evidence may hold it: bounded, without control characters,
+/// never empty.
+pub(super) fn name(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(NAME)
+        .collect();
+    if clean.is_empty() {
+        "unnamed".to_owned()
+    } else {
+        clean
+    }
+}
+
+/// The receipt as a later step cites it.
+pub(super) fn known(signed: &SignedReceipt) -> Known {
+    Known {
+        receipt: Some(signed.hash),
+        taint: Arc::new(signed.receipt.taint.clone()),
+    }
+}
+
+/// The receipt as the ledger takes it.
+pub(super) fn entry(signed: SignedReceipt) -> Entry {
+    Entry {
+        kind: Kind::Receipt,
+        id: signed.hash.to_string(),
+        body: signed.jws.into_bytes(),
+    }
+}
+
+/// 256 parents are 19 of the 32 KB a payload may have.
+const PARENTS: usize = 256;
+const RULES: usize = 64;
+const NAME: usize = 128;

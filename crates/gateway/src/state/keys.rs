@@ -1,0 +1,102 @@
+//! The private half of the state: made once from the system's randomness, then only read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use seal::key::SecretKey;
+use seal::signer::Signer as _;
+
+use super::files;
+use super::{HMAC_KEY_ID, StateError};
+use crate::signer::NativeSigner;
+
+/// All private material of one gateway.
+pub(super) struct Keys {
+    pub gateway: Arc<NativeSigner>,
+    pub decisions: Arc<NativeSigner>,
+    pub log: Arc<NativeSigner>,
+    pub hmac: [u8; 32],
+    pub salt: [u8; 32],
+    pub admin_token: String,
+}
+
+/// The file of the admin listener's token.
+pub(super) const ADMIN: &str = "admin.token";
+
+impl Keys {
+    /// Reads the keys in `dir`; those missing are made if `may_make` agrees. Says whether any was.
+    pub fn open_or_make(
+        dir: &Path,
+        may_make: impl Fn(&Path) -> Result<(), StateError>,
+    ) -> Result<(Keys, bool), StateError> {
+        let names = ["gateway.pem", "decisions.pem", "log.pem", &hmac_file(), ADMIN, "salt.hex"]
+            .map(|name| dir.join(name));
+        let mut missing = Vec::new();
+        for (at, path) in names.iter().enumerate() {
+            if !files::exists(path)? {
+                // Ask for all before making one: a refused start changes nothing. Token and salt
+                // stand in no trust file and may be made anew at any time.
+                if at < 4 {
+                    may_make(path)?;
+                }
+                missing.push(path);
+            }
+        }
+        for path in &missing {
+            let seed = random()?;
+            if path.extension().is_some_and(|extension| extension == "pem") {
+                files::create(path, &SecretKey::from_seed(seed).to_pem(), files::PRIVATE)?;
+            } else {
+                let line = format!("{}\n", seal::hex::encode(&seed));
+                files::create(path, &line, files::PRIVATE)?;
+            }
+        }
+        let made = !missing.is_empty();
+        let [gateway, decisions, log, hmac, admin, salt] = names;
+        let keys = Keys {
+            gateway: signer(gateway)?,
+            decisions: signer(decisions)?,
+            log: signer(log)?,
+            hmac: secret(hmac)?,
+            salt: secret(salt)?,
+            admin_token: seal::hex::encode(&secret(admin)?),
+        };
+        Ok((keys, made))
+    }
+
+    /// The log's name, bound to its key.
+    pub fn origin(&self) -> String {
+        let fingerprint = self.log.public().fingerprint().hex();
+        format!("countersign.local/{}", fingerprint.get(..12).unwrap_or(&fingerprint))
+    }
+}
+
+/// `hmac-k1.hex`.
+pub(super) fn hmac_file() -> String {
+    format!("hmac-{HMAC_KEY_ID}.hex")
+}
+
+fn signer(path: PathBuf) -> Result<Arc<NativeSigner>, StateError> {
+    let wrong = |_| StateError::Key {
+        path: path.clone(),
+        expected: "an Ed25519 private key (PKCS#8 PEM)",
+    };
+    let key = SecretKey::from_pem(&files::read_private(&path)?).map_err(|_| wrong(()))?;
+    NativeSigner::new(&key).map(Arc::new).map_err(|_| wrong(()))
+}
+
+fn secret(path: PathBuf) -> Result<[u8; 32], StateError> {
+    let text = files::read_private(&path)?;
+    seal::hex::decode(text.trim_end())
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(StateError::Key {
+            path,
+            expected: "64 lower-case hex digits",
+        })
+}
+
+fn random() -> Result<[u8; 32], StateError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| StateError::Random(error.to_string()))?;
+    Ok(bytes)
+}
