@@ -5,7 +5,8 @@ use crate::tree::Tree;
 const LINES: usize = 600;
 
 /// Longer files, each with the reason why it holds one subject.
-const LONG: &[(&str, &str)] = &[];
+const LONG: &[(&str, &str)] =
+    &[("crates/record/src/codes.rs", "one table: every finding code with title and remedy")];
 
 pub fn files(tree: &Tree) -> Vec<String> {
     let mut broken: Vec<String> = tree

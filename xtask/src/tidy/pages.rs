@@ -79,6 +79,7 @@ fn members_read_from_yaml(source: &str) -> Vec<String> {
     let field = Regex::new(r"(?m)^\s*(?:pub(?:\([^)]*\))?\s+)?([a-z_][a-z0-9_]*)\s*:")
         .expect("a pattern of this file");
     let rename = Regex::new(r#"rename\s*=\s*"([^"]+)""#).expect("a pattern of this file");
+    let skipped = Regex::new(r"#\[serde\(skip\)\][^\n]*\n[^\n]*").expect("a pattern of this file");
     let mut keys = Vec::new();
     for hit in derive.find_iter(&code) {
         let rest = &code[hit.end()..];
@@ -87,8 +88,10 @@ fn members_read_from_yaml(source: &str) -> Vec<String> {
             continue;
         }
         let body = &rest[open..rest[open..].find("\n}").map_or(rest.len(), |end| open + end)];
-        keys.extend(field.captures_iter(body).map(|name| name[1].to_string()));
-        keys.extend(rename.captures_iter(body).map(|name| name[1].to_string()));
+        // What serde skips cannot stand in a file.
+        let body = skipped.replace_all(body, "");
+        keys.extend(field.captures_iter(&body).map(|name| name[1].to_string()));
+        keys.extend(rename.captures_iter(&body).map(|name| name[1].to_string()));
     }
     keys
 }
@@ -185,7 +188,7 @@ mod tests {
 
     #[test]
     fn configuration_keys_are_read_from_the_structs() {
-        let source = "#[derive(Debug, Deserialize)]\n#[serde(deny_unknown_fields)]\npub struct C {\n    /// doc\n    pub a_key: u8,\n    #[serde(rename = \"b-key\")]\n    pub(crate) b: u8,\n}\n#[derive(Deserialize)]\nenum E {\n  V,\n}\nstruct Not {\n  c: u8,\n}\n";
+        let source = "#[derive(Debug, Deserialize)]\n#[serde(deny_unknown_fields)]\npub struct C {\n    /// doc\n    pub a_key: u8,\n    #[serde(rename = \"b-key\")]\n    pub(crate) b: u8,\n    #[serde(skip)]\n    pub not: bool,\n}\n#[derive(Deserialize)]\nenum E {\n  V,\n}\nstruct Not {\n  c: u8,\n}\n";
         assert_eq!(members_read_from_yaml(source), ["a_key", "b", "b-key"]);
         let broken = config_keys(&Tree::of(&[
             ("crates/gateway/src/config.rs", source),

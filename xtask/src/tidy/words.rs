@@ -25,7 +25,8 @@ pub fn unfinished(tree: &Tree) -> Vec<String> {
 }
 
 /// Where waiting by the clock is the thing itself, with the reason.
-const MAY_SLEEP: &[(&str, &str)] = &[];
+const MAY_SLEEP: &[(&str, &str)] =
+    &[("crates/gateway/src/server.rs", "out of descriptors, accepting pauses instead of spinning")];
 
 pub fn sleeps(tree: &Tree) -> Vec<String> {
     let files = tree
