@@ -1,1 +1,43 @@
-//! (under construction)
+//! Append, never rewrite: the durable journal of all evidence and the RFC 6962 tree over it.
+//!
+//! The byte layout, what a crash may leave and what a verifier checks are in `spec/ledger.md`. The
+//! story of an append: [`Ledger::append`] hands entries to the journal, which writes frames and
+//! syncs them; [`Ledger::checkpoint`] records the head and signs it; [`Ledger::open`] believes
+//! nothing it reads; [`read::Reader`] lets anybody else look.
+
+mod append;
+mod clock;
+mod damage;
+mod entry;
+mod frame;
+mod head;
+mod journal;
+mod kind;
+mod leaf;
+mod ledger;
+pub mod lock;
+mod open;
+mod options;
+mod publish;
+pub mod read;
+pub mod repair;
+mod setaside;
+pub mod store;
+mod survey;
+mod tail;
+mod walk;
+mod window;
+
+pub use append::{AppendError, Failure};
+pub use clock::{Clock, SystemClock};
+pub use damage::{Cause, Damage};
+pub use entry::Entry;
+pub use head::Head;
+pub use kind::{Kind, MAX_BODY, UnknownKind};
+pub use leaf::{Leaf, LeafError, MAX_LEAF};
+pub use ledger::{Done, Ledger};
+pub use open::OpenError;
+pub use options::Options;
+pub use publish::CheckpointError;
+pub use read::Reader;
+pub use store::Store;

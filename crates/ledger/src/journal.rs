@@ -1,0 +1,174 @@
+//! Writing the journal: one batch, one write, one sync.
+
+use std::io;
+use std::sync::Arc;
+
+use seal::digest::Digest;
+use seal::merkle::{Frontier, leaf_hash};
+
+use crate::append::Failure;
+use crate::clock::Clock;
+use crate::entry::Prepared;
+use crate::frame;
+use crate::leaf::{Fields, MAX_INT};
+use crate::options::Options;
+use crate::store::Store;
+use crate::walk::Walk;
+
+/// The writing end of the journal. Whoever holds it is the only writer.
+pub(crate) struct Journal {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub writer: String,
+    /// First index of the segment being written, if there is one.
+    pub segment: Option<u64>,
+    /// Its length; 0 means that its header is still to be written.
+    pub length: u64,
+    pub segment_bytes: u64,
+    /// The next index, batch and sequence number, and the last time stamp.
+    pub index: u64,
+    pub batch: u64,
+    pub seq: u64,
+    pub ts: u64,
+    /// The tree over everything that is durable.
+    pub frontier: Frontier,
+    /// Reused from batch to batch.
+    pub buffer: Vec<u8>,
+    pub hashes: Vec<Digest>,
+}
+
+/// Why a batch was not written.
+pub(crate) enum CommitError {
+    /// No room; the journal is as it was before.
+    Full(io::Error),
+    /// The journal's state on disk is unknown.
+    Broken(Failure),
+}
+
+impl Journal {
+    /// The writing end behind a journal that was read to its end, or to a torn batch.
+    pub fn continuing(store: Arc<dyn Store>, options: &Options, walk: &Walk<'_>) -> Journal {
+        let (end, good) = (walk.end(), walk.good());
+        Journal {
+            store,
+            clock: options.clock.clone(),
+            writer: options.writer.clone(),
+            segment: end.segment,
+            length: end.length,
+            segment_bytes: options.segment_bytes.max(1),
+            index: good.index,
+            batch: end.batch,
+            seq: good.sequences.get(&options.writer).copied().unwrap_or(0),
+            ts: good.ts,
+            frontier: good.frontier,
+            buffer: Vec::new(),
+            hashes: Vec::new(),
+        }
+    }
+
+    /// Writes the entries as one batch and syncs them. Returns the first index.
+    ///
+    /// A crash in here leaves a batch that is whole, or torn in a way `tail` recognises; nobody was
+    /// told yet that it is there.
+    pub fn commit<'a>(
+        &mut self,
+        entries: impl Iterator<Item = &'a Prepared>,
+    ) -> Result<u64, CommitError> {
+        self.enter_segment()?;
+        let (first, segment) =
+            (self.index, frame::segment_name(self.segment.unwrap_or(self.index)));
+        self.encode(entries).map_err(CommitError::Broken)?;
+        if let Err(error) = self.store.append(&segment, self.length, &self.buffer) {
+            return Err(self.back_out(&segment, error));
+        }
+        let synced = self.store.sync(&segment);
+        synced.map_err(|error| CommitError::Broken(Failure::store("sync", &segment, error)))?;
+        // Durable: from here on it counts.
+        let count = self.hashes.len() as u64;
+        for hash in self.hashes.drain(..) {
+            self.frontier.push(hash);
+        }
+        self.length += self.buffer.len() as u64;
+        self.index += count;
+        self.seq += count;
+        self.batch += 1;
+        // A huge batch must not hold its memory for ever.
+        self.buffer.clear();
+        self.buffer.shrink_to(KEEP);
+        Ok(first)
+    }
+
+    /// Makes the next segment when there is none or the last is full. Its name is durable before
+    /// anything is written into it: synced content of a file without a name is lost content.
+    fn enter_segment(&mut self) -> Result<(), CommitError> {
+        if self.segment.is_some() && self.length < self.segment_bytes {
+            return Ok(());
+        }
+        let name = frame::segment_name(self.index);
+        match self.store.create(&name) {
+            Err(error) if is_full(&error) => return Err(CommitError::Full(error)),
+            Err(error) => {
+                return Err(CommitError::Broken(Failure::store("creation", &name, error)));
+            }
+            Ok(()) => {}
+        }
+        let synced = self.store.sync_dir(&name);
+        synced.map_err(|error| CommitError::Broken(Failure::store("sync", &name, error)))?;
+        self.segment = Some(self.index);
+        self.length = 0;
+        Ok(())
+    }
+
+    fn encode<'a>(&mut self, entries: impl Iterator<Item = &'a Prepared>) -> Result<(), Failure> {
+        self.buffer.clear();
+        self.hashes.clear();
+        if self.length == 0 {
+            self.buffer.extend_from_slice(&frame::segment_header(self.index, self.batch));
+        }
+        let start = self.buffer.len();
+        // One look at the clock per batch. It may jump back; `ts` may not.
+        self.ts = self.clock.now().0.min(MAX_INT).max(self.ts);
+        for Prepared { entry, digest } in entries {
+            let count = self.hashes.len() as u64;
+            let fields = Fields {
+                body: digest,
+                id: &entry.id,
+                kind: entry.kind,
+                len: entry.body.len() as u64,
+                seq: self.seq + count,
+                ts: self.ts,
+                writer: &self.writer,
+            };
+            let index = self.index + count;
+            let leaf =
+                frame::write_entry(&mut self.buffer, self.batch, index, &fields, &entry.body)
+                    .map_err(Failure::Leaf)?;
+            self.hashes.push(leaf_hash(&self.buffer[leaf]));
+        }
+        let check = crc32c::crc32c(&self.buffer[start..]);
+        let count = u32::try_from(self.hashes.len()).unwrap_or(u32::MAX);
+        frame::write_trailer(&mut self.buffer, self.batch, self.index, count, check);
+        Ok(())
+    }
+
+    /// After a failed write: when the disk is full, the part that was written is cut off again and
+    /// the ledger goes on. The cut is synced before anything else is written there, so that a crash
+    /// can never mix two attempts.
+    fn back_out(&mut self, segment: &str, error: io::Error) -> CommitError {
+        if !is_full(&error) {
+            return CommitError::Broken(Failure::store("write", segment, error));
+        }
+        let cut = self.store.truncate(segment, self.length).and_then(|()| self.store.sync(segment));
+        match cut {
+            Ok(()) => CommitError::Full(error),
+            Err(error) => CommitError::Broken(Failure::store("cut", segment, error)),
+        }
+    }
+}
+
+/// How much of the batch buffer is kept.
+const KEEP: usize = 1024 * 1024;
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,149 @@
+//! Starting: verify everything, set a torn last batch aside, refuse whatever a crash cannot explain.
+
+use std::io;
+use std::sync::Arc;
+
+use seal::note::{NoteSigner, VerifierKey};
+
+use crate::append::Failure;
+use crate::damage::Damage;
+use crate::entry::MAX_WRITER;
+use crate::frame;
+use crate::head::Head;
+use crate::journal::Journal;
+use crate::leaf::{Leaf, check_name};
+use crate::lock::Lock;
+use crate::options::Options;
+use crate::publish::{PublishError, Publisher};
+use crate::setaside::{self, Cut};
+use crate::store::Store;
+use crate::survey::{Statements, Survey};
+use crate::tail::{self, Judgement};
+use crate::walk::{Fault, Found, Walk};
+
+/// Why a ledger does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The files are not what was written. `ledger repair` explains.
+    #[error(
+        "{0}; nothing was changed: restore the file from a copy, or see `countersign ledger repair`"
+    )]
+    Damaged(Damage),
+    /// The store failed.
+    #[error("the ledger's files cannot be read or written: {0}")]
+    Io(#[from] io::Error),
+    /// Head or checkpoint could not be written.
+    #[error("the ledger does not start: {0}")]
+    Publish(Failure),
+    /// The origin cannot name a log.
+    #[error(
+        "`{0}` cannot be a log's origin: expected text without white space, `+` or control characters"
+    )]
+    Origin(String),
+    /// The writer id is empty, too long or has control characters.
+    #[error("`{0}` cannot be a writer id: expected 1 to 64 bytes without control characters")]
+    Writer(String),
+}
+
+/// A ledger that was read to its end.
+pub(crate) struct Opened {
+    pub journal: Journal,
+    pub publisher: Publisher,
+    pub vkey: VerifierKey,
+}
+
+pub(crate) fn open(
+    store: Arc<dyn Store>,
+    options: Options,
+    visit: &mut dyn FnMut(u64, &Leaf, &[u8]),
+) -> Result<(Opened, Option<Lock>), OpenError> {
+    if options.writer.len() > MAX_WRITER || !check_name(&options.writer) {
+        return Err(OpenError::Writer(options.writer));
+    }
+    let Some(vkey) = NoteSigner::new(&options.origin, &*options.signer).map(|s| s.vkey().clone())
+    else {
+        return Err(OpenError::Origin(options.origin));
+    };
+
+    let survey = Survey::read(&*store)?;
+    let mut found: Vec<Damage> = survey.unlisted_damage().collect();
+    let statements = Statements::read(&survey, Some(std::slice::from_ref(&vkey)), &mut found);
+    if let Some(head) = &statements.head
+        && head.origin != options.origin
+    {
+        let cause = crate::damage::Cause::Origin { found: head.origin.clone() };
+        found.push(Damage::of_file(crate::store::HEAD, cause));
+    }
+    refuse(&mut found)?;
+
+    let (mut journal, cut) = replay(&store, &options, &survey, &statements, &mut found, visit)?;
+    refuse(&mut found)?;
+
+    // From here on the ledger is known to be whole, or torn as a crash tears it.
+    for name in &survey.leftovers {
+        store.remove(name)?;
+    }
+    if let Some(cut) = cut {
+        let (index, leaf, body) = setaside::perform(&mut journal, &cut)?;
+        visit(index, &leaf, &body);
+    } else if let Some(segment) = journal.segment {
+        // A killed process may have left its last batch in the page cache only: it must be on the
+        // disk before anything is signed over it.
+        store.sync(&frame::segment_name(segment))?;
+    }
+    let mut publisher = Publisher {
+        published: statements.checkpoint.as_ref().map(|cp| cp.size)
+            == statements.head.as_ref().map(|head| head.size)
+            && statements.head.is_some(),
+        head: survey.head.zip(statements.head),
+        store,
+        signer: options.signer,
+        origin: options.origin,
+    };
+    match publisher.publish(journal.index, journal.frontier.root()) {
+        Ok(()) => {}
+        Err(PublishError::Unwritten(error)) => return Err(OpenError::Io(error)),
+        Err(PublishError::Broken(failure)) => return Err(OpenError::Publish(failure)),
+    }
+    Ok((Opened { journal, publisher, vkey }, options.lock))
+}
+
+/// Walks the journal. Returns the writing end, and the cut that a torn last batch asks for.
+fn replay(
+    store: &Arc<dyn Store>,
+    options: &Options,
+    survey: &Survey,
+    statements: &Statements,
+    found: &mut Vec<Damage>,
+    visit: &mut dyn FnMut(u64, &Leaf, &[u8]),
+) -> Result<(Journal, Option<Cut>), OpenError> {
+    let head_size = statements.head.as_ref().map_or(0, |head: &Head| head.size);
+    let mut walk = Walk::new(&**store, survey.segments.clone(), &statements.sizes());
+    let mut torn: Option<Fault> = None;
+    loop {
+        match walk.next()? {
+            Found::Entry(place) => {
+                if let Some(entry) = walk.entry_at(place) {
+                    visit(entry.index, entry.leaf, entry.body);
+                }
+            }
+            Found::End => break,
+            Found::Fault(fault) => match tail::judge(&**store, &fault, head_size)? {
+                Judgement::Damaged(damage) => return Err(OpenError::Damaged(damage)),
+                Judgement::LostWrites => {
+                    torn = Some(fault);
+                    break;
+                }
+            },
+        }
+    }
+    // A torn batch lies above the head, so the roots at and below the head are known here too.
+    statements.compare(&walk, found);
+    let journal = Journal::continuing(store.clone(), options, &walk);
+    Ok((journal, torn.map(|fault| Cut::of_fault(&fault, "start"))))
+}
+
+fn refuse(found: &mut Vec<Damage>) -> Result<(), OpenError> {
+    if found.is_empty() { Ok(()) } else { Err(OpenError::Damaged(found.swap_remove(0))) }
+}

@@ -1,0 +1,51 @@
+//! What a ledger is opened with.
+
+use std::sync::Arc;
+
+use seal::signer::Signer;
+
+use crate::clock::Clock;
+use crate::lock::Lock;
+
+/// How a ledger is opened.
+pub struct Options {
+    /// Name of the log: the first line of its checkpoints.
+    pub origin: String,
+    /// Signs checkpoints.
+    pub signer: Arc<dyn Signer>,
+    /// Who appends through this ledger; at most 64 bytes.
+    pub writer: String,
+    /// Tells the time of appends.
+    pub clock: Arc<dyn Clock>,
+    /// A segment that has reached this length is followed by a new one.
+    pub segment_bytes: u64,
+    /// One batch takes waiting calls up to this many bytes (and always at least one call).
+    pub batch_bytes: usize,
+    /// More waiting bytes than this are refused.
+    pub queue_bytes: usize,
+    /// Held as long as the ledger is open.
+    pub lock: Option<Lock>,
+}
+
+impl Options {
+    /// Options with the default sizes: segments of 64 MiB, batches of 8 MiB, 64 MiB waiting.
+    pub fn new(
+        origin: impl Into<String>,
+        signer: Arc<dyn Signer>,
+        writer: impl Into<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Options {
+        Options {
+            origin: origin.into(),
+            signer,
+            writer: writer.into(),
+            clock,
+            segment_bytes: 64 * MIB as u64,
+            batch_bytes: 8 * MIB,
+            queue_bytes: 64 * MIB,
+            lock: None,
+        }
+    }
+}
+
+const MIB: usize = 1024 * 1024;

@@ -1,0 +1,98 @@
+//! Head and checkpoint: what the log says about itself, in an order that cannot contradict.
+
+use std::io;
+use std::sync::Arc;
+
+use seal::digest::Digest;
+use seal::note::{self, Checkpoint, NoteSigner};
+use seal::signer::Signer;
+
+use crate::append::Failure;
+use crate::head::{Head, MAX_HEAD};
+use crate::store::{CHECKPOINT, HEAD, Store};
+
+/// Writes heads and signs checkpoints; the only user of the log's key.
+pub(crate) struct Publisher {
+    pub store: Arc<dyn Store>,
+    pub signer: Arc<dyn Signer>,
+    pub origin: String,
+    /// The head as it lies in the store, and what it says.
+    pub head: Option<(Vec<u8>, Head)>,
+    /// Whether the checkpoint in the store is the one of the head.
+    pub published: bool,
+}
+
+/// Why no checkpoint was published.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The store refused and everything is as it was: try again later.
+    #[error("the checkpoint was not written: {0}; it will be with the next one")]
+    Unwritten(Arc<io::Error>),
+    /// The ledger stopped.
+    #[error("the ledger stopped: {0}; check the disk, then start again")]
+    Stopped(Arc<Failure>),
+}
+
+pub(crate) enum PublishError {
+    Unwritten(io::Error),
+    Broken(Failure),
+}
+
+impl Publisher {
+    /// Records and signs a size and root. Both must be of the durable tree.
+    ///
+    /// The head comes first, compared with what we believe it to be. A crash in between leaves a
+    /// head ahead of the checkpoint: the next start signs that same head, never another one of its
+    /// size.
+    pub fn publish(&mut self, size: u64, root: Digest) -> Result<(), PublishError> {
+        if self.head.as_ref().is_none_or(|(_, head)| head.size < size) {
+            self.advance(size, root)?;
+        }
+        let Some((_, head)) = &self.head else { return Ok(()) };
+        if self.published {
+            return Ok(());
+        }
+        let checkpoint =
+            Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root };
+        let Some(signer) = NoteSigner::new(&self.origin, &*self.signer) else {
+            // Checked when the ledger was opened; without a name there is nothing to sign as.
+            return Err(PublishError::Unwritten(io::ErrorKind::InvalidInput.into()));
+        };
+        let signed = note::sign(&checkpoint.text(), &[signer]);
+        let written = self.store.replace(CHECKPOINT, signed.as_bytes());
+        written.map_err(PublishError::Unwritten)?;
+        self.published = true;
+        Ok(())
+    }
+
+    fn advance(&mut self, size: u64, root: Digest) -> Result<(), PublishError> {
+        let believed = self.head.as_ref().map(|(bytes, _)| bytes.as_slice());
+        if self.stored().map_err(PublishError::Unwritten)?.as_deref() != believed {
+            return Err(PublishError::Broken(Failure::HeadMoved));
+        }
+        let head = Head { origin: self.origin.clone(), size, root };
+        let Some(bytes) = head.to_bytes() else {
+            return Err(PublishError::Unwritten(io::ErrorKind::InvalidInput.into()));
+        };
+        if let Err(error) = self.store.replace(HEAD, &bytes) {
+            // If the old head is still in place nothing happened. Otherwise nobody knows what a
+            // crash would leave, and a head nobody knows must not be built upon.
+            return match self.stored() {
+                Ok(stored) if stored.as_deref() == believed => Err(PublishError::Unwritten(error)),
+                _ => Err(PublishError::Broken(Failure::store("replacement", HEAD, error))),
+            };
+        }
+        self.head = Some((bytes, head));
+        self.published = false;
+        Ok(())
+    }
+
+    fn stored(&self) -> io::Result<Option<Vec<u8>>> {
+        match self.store.read(HEAD, MAX_HEAD) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Reading a ledger without being its sequencer: for verifiers, tracers and exports.
+//!
+//! A reader takes no lock and writes nothing. It works on a directory that is read-only, and on one
+//! whose sequencer is appending right now.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use seal::digest::Digest;
+use seal::note::{Checkpoint, VerifierKey};
+
+use crate::damage::Damage;
+use crate::head::Head;
+use crate::store::Source;
+use crate::store::file::FileStore;
+use crate::survey::{Statements, Survey};
+use crate::walk::{Fault, Found, Walk};
+
+pub use crate::walk::EntryRef;
+
+/// A look at a ledger at one moment.
+pub struct Reader {
+    source: Arc<dyn Source>,
+    survey: Survey,
+    statements: Statements,
+    damage: Vec<Damage>,
+}
+
+/// Why there is nothing to read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No head, no checkpoint and no journal.
+    #[error("there is no ledger here: expected `head` and `journal/`")]
+    NoLedger,
+    /// The store failed.
+    #[error("the ledger's files cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What the next step of reading brought.
+pub enum Item<'a> {
+    /// An entry that holds by itself and stands in its place.
+    Entry(EntryRef<'a>),
+    /// Something that does not hold; reading goes on behind it.
+    Damage(Damage),
+}
+
+/// An unfinished batch at the end of the journal: being written right now, or torn by a crash that
+/// the next start repairs. Nobody was told that it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment.
+    pub file: String,
+    /// Where the batch begins to be incomplete.
+    pub offset: u64,
+    /// The first index that is not whole.
+    pub index: u64,
+}
+
+/// What reading to the end told.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Number of entries in the journal.
+    pub size: u64,
+    /// Root over them, unless a leaf was lost.
+    pub root: Option<Digest>,
+    /// How many entries the checkpoint covers.
+    pub checkpointed: u64,
+    /// Everything that is wrong, entries and statements.
+    pub damage: Vec<Damage>,
+    /// An unfinished batch at the end.
+    pub torn: Option<TornTail>,
+}
+
+impl Reader {
+    /// Looks at a store. With keys, the checkpoint must be signed by one of them and by nobody
+    /// else; without, its signature is not judged.
+    pub fn open(
+        source: Arc<dyn Source>,
+        keys: Option<&[VerifierKey]>,
+    ) -> Result<Reader, ReadError> {
+        let survey = Survey::read(&*source)?;
+        if survey.is_empty() {
+            return Err(ReadError::NoLedger);
+        }
+        let mut damage: Vec<Damage> = survey.unlisted_damage().collect();
+        let statements = Statements::read(&survey, keys, &mut damage);
+        Ok(Reader { source, survey, statements, damage })
+    }
+
+    /// Looks at a directory.
+    pub fn open_dir(dir: &Path, keys: Option<&[VerifierKey]>) -> Result<Reader, ReadError> {
+        // A directory that is not there is an error of its own, not an empty ledger.
+        std::fs::metadata(dir)?;
+        Reader::open(Arc::new(FileStore::read_only(dir)), keys)
+    }
+
+    /// The recorded head, if it can be read.
+    pub fn head(&self) -> Option<&Head> {
+        self.statements.head.as_ref()
+    }
+
+    /// What the checkpoint says, if it can be read. Believe it only after its signature was
+    /// verified: by the keys given to `open`, or over `checkpoint_bytes`.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.statements.checkpoint.as_ref()
+    }
+
+    /// The checkpoint as it was published.
+    pub fn checkpoint_bytes(&self) -> Option<&[u8]> {
+        self.survey.checkpoint.as_deref()
+    }
+
+    /// Files that do not belong into a ledger. Each is also damage.
+    pub fn unlisted(&self) -> &[String] {
+        &self.survey.unlisted
+    }
+
+    /// What was wrong at first sight, before any entry was read.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Reads all entries from the first.
+    pub fn entries(&self) -> Entries<'_> {
+        Entries {
+            walk: Walk::new(&*self.source, self.survey.segments.clone(), &self.statements.sizes()),
+            statements: &self.statements,
+            damage: self.damage.clone(),
+            torn: None,
+        }
+    }
+
+    /// Reads everything and tells the result, without looking at the entries.
+    pub fn check(&self) -> Result<Summary, ReadError> {
+        let mut entries = self.entries();
+        while entries.next()?.is_some() {}
+        Ok(entries.finish())
+    }
+}
+
+/// A pass over the entries, in order, with memory for one at a time.
+pub struct Entries<'r> {
+    walk: Walk<'r>,
+    statements: &'r Statements,
+    damage: Vec<Damage>,
+    torn: Option<TornTail>,
+}
+
+impl Entries<'_> {
+    /// The next entry or damage; `None` at the end.
+    // Not `Iterator`: an item borrows the view of the file it was read from.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> io::Result<Option<Item<'_>>> {
+        match self.walk.next()? {
+            Found::End => Ok(None),
+            Found::Fault(fault) if self.is_torn_tail(&fault) => {
+                let Damage { file, offset, index, .. } = fault.damage;
+                self.torn = Some(TornTail { file, offset, index: index.unwrap_or_default() });
+                // Behind a batch that the file's end cuts short there is nothing.
+                Ok(None)
+            }
+            Found::Fault(fault) => {
+                self.damage.push(fault.damage.clone());
+                Ok(Some(Item::Damage(fault.damage)))
+            }
+            Found::Entry(place) => Ok(self.walk.entry_at(place).map(Item::Entry)),
+        }
+    }
+
+    /// Whether an entry is covered by the checkpoint, as far as it can be read.
+    pub fn is_checkpointed(&self, index: u64) -> bool {
+        self.statements.checkpoint.as_ref().is_some_and(|checkpoint| index < checkpoint.size)
+    }
+
+    /// The result, once `next` returned `None`. Compares the journal with head and checkpoint.
+    pub fn finish(mut self) -> Summary {
+        self.statements.compare(&self.walk, &mut self.damage);
+        Summary {
+            size: self.walk.size(),
+            root: self.walk.frontier().map(|frontier| frontier.root()),
+            checkpointed: self.statements.checkpoint.as_ref().map_or(0, |cp| cp.size),
+            damage: self.damage,
+            torn: self.torn,
+        }
+    }
+
+    fn is_torn_tail(&self, fault: &Fault) -> bool {
+        let signed = self.statements.head.as_ref().map_or(0, |head| head.size);
+        fault.short && fault.last_segment && fault.batch_first >= signed
+    }
+}

@@ -1,0 +1,251 @@
+//! The store of a directory.
+//!
+//! Files are made with mode 0600 and directories with 0700. A name that turns out to be a link or
+//! anything but a regular file is refused, also when it is exchanged between look and open.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Item, Source, Store};
+
+/// A ledger's directory.
+#[derive(Debug)]
+pub struct FileStore {
+    dir: PathBuf,
+    aside: PathBuf,
+    writable: bool,
+    /// The file being appended to stays open: one write and one sync per batch, nothing else.
+    open: Mutex<HashMap<String, Arc<File>>>,
+}
+
+impl FileStore {
+    /// Opens a directory for writing and makes it, and its parents, if need be. What is cut off
+    /// from a damaged journal goes to `<dir>/../run/aside`.
+    pub fn open(dir: impl Into<PathBuf>) -> io::Result<FileStore> {
+        let dir = dir.into();
+        make_dir(&dir)?;
+        for part in DIRECTORIES {
+            make_dir(&dir.join(part))?;
+        }
+        let aside = dir.parent().unwrap_or(Path::new(".")).join("run/aside");
+        Ok(FileStore { dir, aside, writable: true, open: Mutex::default() })
+    }
+
+    /// The same directory, with another place for what is cut off.
+    #[must_use]
+    pub fn aside_to(mut self, dir: impl Into<PathBuf>) -> FileStore {
+        self.aside = dir.into();
+        self
+    }
+
+    /// A directory to look at. Creates nothing and refuses every write.
+    pub fn read_only(dir: impl Into<PathBuf>) -> FileStore {
+        let dir = dir.into();
+        FileStore { aside: dir.clone(), dir, writable: false, open: Mutex::default() }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    fn writable(&self) -> io::Result<()> {
+        if self.writable { Ok(()) } else { Err(io::ErrorKind::ReadOnlyFilesystem.into()) }
+    }
+
+    fn writer(&self, name: &str) -> io::Result<Arc<File>> {
+        self.writable()?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.get(name) {
+            return Ok(file.clone());
+        }
+        let file = Arc::new(open_regular(&self.path(name), true)?);
+        // One segment and one temporary file at a time: the rest is finished.
+        if open.len() >= 4 {
+            open.clear();
+        }
+        open.insert(name.to_owned(), file.clone());
+        Ok(file)
+    }
+
+    fn forget(&self, name: &str) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    fn list_into(&self, part: &str, items: &mut Vec<Item>) -> io::Result<()> {
+        for entry in fs::read_dir(self.dir.join(part))? {
+            let entry = entry?;
+            let file_name = entry.file_name();
+            let file_name = file_name.to_string_lossy();
+            let name = if part.is_empty() {
+                file_name.into_owned()
+            } else {
+                format!("{part}/{file_name}")
+            };
+            let kind = match entry.file_type() {
+                Ok(kind) => kind,
+                // Renamed away between the listing and the look: a live writer at work.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if kind.is_file() {
+                items.push(Item::File(name));
+            } else if !(part.is_empty() && kind.is_dir() && DIRECTORIES.contains(&name.as_str())) {
+                items.push(Item::Other(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The directories below a ledger's directory.
+const DIRECTORIES: [&str; 2] = ["journal", "public"];
+
+impl Source for FileStore {
+    fn list(&self) -> io::Result<Vec<Item>> {
+        let mut items = Vec::new();
+        self.list_into("", &mut items)?;
+        for part in DIRECTORIES {
+            match self.list_into(part, &mut items) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // A link or file in place of the directory was listed above as something else.
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
+                done => done?,
+            }
+        }
+        Ok(items)
+    }
+
+    fn len(&self, name: &str) -> io::Result<u64> {
+        Ok(open_regular(&self.path(name), false)?.metadata()?.len())
+    }
+
+    fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = open_regular(&self.path(name), false)?;
+        let mut count = 0;
+        while count < buffer.len() {
+            match file.read_at(&mut buffer[count..], offset + count as u64) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Store for FileStore {
+    fn create(&self, name: &str) -> io::Result<()> {
+        self.writable()?;
+        // `create_new` is O_EXCL: it never follows a link.
+        let file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path(name))?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.insert(name.to_owned(), Arc::new(file));
+        Ok(())
+    }
+
+    fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let file = self.writer(name)?;
+        let length = file.metadata()?.len();
+        if length != at {
+            return Err(io::Error::other(format!(
+                "{name} has {length} bytes, its writer left {at}: somebody else writes to it"
+            )));
+        }
+        file.write_all_at(bytes, at)
+    }
+
+    fn sync(&self, name: &str) -> io::Result<()> {
+        self.writer(name)?.sync_data()
+    }
+
+    fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
+        self.writer(name)?.set_len(length)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.writable()?;
+        self.forget(from);
+        self.forget(to);
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.writable()?;
+        self.forget(name);
+        fs::remove_file(self.path(name))
+    }
+
+    fn sync_dir(&self, name: &str) -> io::Result<()> {
+        self.writable()?;
+        let path = self.path(name);
+        File::open(path.parent().unwrap_or(&self.dir))?.sync_all()
+    }
+
+    fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<String> {
+        self.writable()?;
+        make_dir(&self.aside)?;
+        let path = self.aside.join(name);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => {
+                file.write_all_at(bytes, 0)?;
+                file.sync_all()?;
+            }
+            // The name holds the digest of the bytes: an earlier try was interrupted, finish it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let file = open_regular(&path, true)?;
+                file.set_len(0)?;
+                file.write_all_at(bytes, 0)?;
+                file.sync_all()?;
+            }
+            Err(error) => return Err(error),
+        }
+        File::open(&self.aside)?.sync_all()?;
+        Ok(path.display().to_string())
+    }
+}
+
+/// Opens a file that must be a regular one, and the very one that was looked at: without
+/// `O_NOFOLLOW` in the standard library, device and inode are compared after the open.
+fn open_regular(path: &Path, write: bool) -> io::Result<File> {
+    // A live writer replaces `head` by rename between look and open: look again, a few times.
+    for _ in 0..8 {
+        let seen = fs::symlink_metadata(path)?;
+        if !seen.is_file() {
+            break;
+        }
+        let file = OpenOptions::new().read(true).write(write).open(path)?;
+        let opened = file.metadata()?;
+        if (seen.dev(), seen.ino()) == (opened.dev(), opened.ino()) {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::other(format!("{} is not a regular file, or keeps changing", path.display())))
+}
+
+/// Makes a directory with its parents, durably: a ledger whose directory vanishes in a crash would
+/// take acknowledged entries with it.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    if fs::metadata(dir).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_dir(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
