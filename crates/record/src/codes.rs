@@ -1,0 +1,618 @@
+//! The one table of finding codes.
+//!
+//! Each code has an id that never changes its meaning, a severity, one exit class (contracts: 12,
+//! 11, 14, 13, 10 in that order of precedence), a sentence of explanation and a remedy. The pages
+//! under `docs/codes/` are generated from this table and tested against it.
+
+use std::fmt;
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The claim does not hold.
+    Error,
+    /// Worth a look; never changes the exit.
+    Warning,
+    /// A fact the reader should know.
+    Info,
+}
+
+impl Severity {
+    /// Lower-case name, as printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        }
+    }
+}
+
+/// What a finding means for the exit of a command. The numbers live in the command line alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExitClass {
+    /// All is well.
+    Ok,
+    /// What was asked for is not there.
+    Missing,
+    /// A signature is bad, or its signer is not trusted, expired or unknown.
+    Untrusted,
+    /// A digest differs, a link is broken, something was cut off.
+    Tampered,
+    /// A rule was broken: capability, taint, sanitisation.
+    Violated,
+    /// The evidence is malformed, or its chain does not hold together.
+    Malformed,
+}
+
+impl ExitClass {
+    /// Stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ExitClass::Ok => "ok",
+            ExitClass::Missing => "missing",
+            ExitClass::Untrusted => "untrusted",
+            ExitClass::Tampered => "tampered",
+            ExitClass::Violated => "violated",
+            ExitClass::Malformed => "malformed",
+        }
+    }
+
+    /// Which class decides when several apply: the smallest rank wins.
+    pub fn rank(self) -> u8 {
+        match self {
+            ExitClass::Tampered => 0,
+            ExitClass::Untrusted => 1,
+            ExitClass::Malformed => 2,
+            ExitClass::Violated => 3,
+            ExitClass::Missing => 4,
+            ExitClass::Ok => 5,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident = $id:literal, $severity:ident, $exit:ident, $title:literal, $explanation:literal, $remedy:literal;)*) => {
+        /// A finding code: closed, one row of the table each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = concat!("`", $id, "`: ", $title)] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The stable id, such as `CS-RECEIPT-001`.
+            pub fn id(self) -> &'static str {
+                match self { $(Code::$variant => $id,)* }
+            }
+
+            /// One line that names what is wrong.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$variant => $title,)* }
+            }
+
+            /// What it means and why it matters.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Code::$variant => $explanation,)* }
+            }
+
+            /// What to do about it.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Code::$variant => $remedy,)* }
+            }
+
+            /// How much it weighs.
+            pub fn severity(self) -> Severity {
+                match self { $(Code::$variant => Severity::$severity,)* }
+            }
+
+            /// The exit class; always `Ok` for warnings and information.
+            pub fn exit(self) -> ExitClass {
+                match self { $(Code::$variant => ExitClass::$exit,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // ---- one receipt ---------------------------------------------------------------------
+    ReceiptLimit = "CS-RECEIPT-001", Error, Malformed,
+        "receipt exceeds a size or depth limit",
+        "A receipt is at most 65,536 characters, its payload at most 32,768 bytes and 32 levels deep. Larger input is not read at all, so that a hostile line cannot exhaust the verifier.",
+        "Ask the emitter for a receipt within the limits; hashes belong into a receipt, content does not.";
+    ReceiptEncoding = "CS-RECEIPT-002", Error, Malformed,
+        "receipt is not three strict base64url segments",
+        "A receipt is header.payload.signature in base64url without padding, with canonical trailing bits and nothing else. Laxer decoding would give one signature many receipt hashes, and anyone could mint them.",
+        "Restore the receipt as its emitter wrote it, byte for byte.";
+    ReceiptJson = "CS-RECEIPT-003", Error, Malformed,
+        "header or payload is not JSON",
+        "The header and the payload of a receipt are UTF-8 JSON without byte order mark and without lone surrogates.",
+        "Restore the receipt from its source; the emitter is broken if it wrote these bytes.";
+    ReceiptCanonical = "CS-RECEIPT-004", Error, Malformed,
+        "header or payload is not canonical JSON",
+        "The bytes must equal their own canonical re-encoding: keys in UTF-16 order, no spaces, minimal escapes, no duplicate keys, integers within +-(2^53-1) and no floats. Bytes that two parsers could read differently are refused.",
+        "Fix the emitter; a receipt cannot be re-encoded after signing.";
+    ReceiptHeader = "CS-RECEIPT-005", Error, Malformed,
+        "receipt header is not the one of the format",
+        "The header has exactly five members: alg EdDSA, crit [\"raucle/v1\"], kid, raucle/v1 provenance and typ provenance-receipt/v1; kid equals the payload's agent_key_id. Any other algorithm or member is refused, so that no header can weaken the check.",
+        "Use an emitter of provenance-receipt/v1.";
+    ReceiptType = "CS-RECEIPT-006", Error, Malformed,
+        "payload is not a receipt of this type",
+        "The payload is a JSON object whose typ agrees with the header.",
+        "Check that the file holds provenance receipts and not another kind of token.";
+    ReceiptMember = "CS-RECEIPT-007", Error, Malformed,
+        "a required member is missing or of the wrong type",
+        "iss, typ, iat, agent_id, agent_key_id, operation, parents and taint are always present; iss is a non-empty string, iat a positive integer of seconds, parents and taint are arrays of strings.",
+        "Fix the emitter; the detail names the member.";
+    ReceiptAgentId = "CS-RECEIPT-008", Error, Malformed,
+        "agent id is not well formed",
+        "An agent id is agent: followed by 1 to 128 of a-z 0-9 _ - and dots that separate non-empty parts, beginning with a letter or digit.",
+        "Correct the agent id where the identity is made.";
+    ReceiptKeyId = "CS-RECEIPT-009", Error, Malformed,
+        "key id is not 16 lower-case hex digits",
+        "A key id is the first 16 hex digits of SHA-256 over the canonical PEM text of the public key.",
+        "Fix the emitter's key id.";
+    ReceiptOperation = "CS-RECEIPT-010", Error, Malformed,
+        "operation is unknown",
+        "A verifier that does not know an operation cannot know its rules, so it must refuse it.",
+        "Use one of user_input, model_call, tool_call, retrieval, guardrail_scan, agent_handoff, sanitisation, merge.";
+    ReceiptHash = "CS-RECEIPT-011", Error, Malformed,
+        "a hash is not sha256: and 64 lower-case hex digits",
+        "A hash member that holds anything else may hold raw content, which receipts promise never to carry.",
+        "Fix the emitter: hash the content and put the digest there.";
+    ReceiptUnknownMember = "CS-RECEIPT-012", Error, Malformed,
+        "payload has a member the format does not know",
+        "Only members of the format and extensions that begin with x_ may appear. Anything else could smuggle content or meaning past the reader.",
+        "Rename the member to x_<vendor>_<name> or remove it.";
+    ReceiptVerdict = "CS-RECEIPT-013", Error, Malformed,
+        "guardrail verdict is not one of the three",
+        "guardrail_verdict is CLEAN, SUSPICIOUS or MALICIOUS.",
+        "Fix the emitter's verdict.";
+    ReceiptOptional = "CS-RECEIPT-014", Error, Malformed,
+        "an optional member is empty, null or not a string",
+        "Optional members are left out when they have no value (tenant may be an empty string); null and the empty string say nothing and have two spellings.",
+        "Leave the member out.";
+    ReceiptTag = "CS-RECEIPT-015", Error, Malformed,
+        "a taint tag is empty or has forbidden characters",
+        "Tags are non-empty and have no comma and no control characters: a comma could never be named in a sanitisation's removed list.",
+        "Rename the tag.";
+    ReceiptOrder = "CS-RECEIPT-016", Error, Malformed,
+        "parents or taint are not sorted and unique",
+        "Both lists are sorted by UTF-16 code units and have no duplicates, so that one set has one spelling.",
+        "Fix the emitter's sorting.";
+    ReceiptRequired = "CS-RECEIPT-017", Error, Malformed,
+        "the operation lacks a member it requires",
+        "Each operation has members that make it meaningful, for example a model_call its model, input_hash and output_hash.",
+        "Fix the emitter; the detail names operation and member.";
+    ReceiptParents = "CS-RECEIPT-018", Error, Malformed,
+        "the operation has the wrong number of parents",
+        "user_input is a root, guardrail_scan may be one, merge has at least two parents, everything else at least one.",
+        "Fix the emitter; a step that depends on earlier steps cites them.";
+    ReceiptRemoved = "CS-RECEIPT-019", Error, Malformed,
+        "sanitisation does not say what it removed",
+        "The corpus of a sanitisation is removed: and the comma-separated tags it cleared. Without it nobody can tell what was taken out.",
+        "Fix the emitter.";
+    ReceiptSignature = "CS-RECEIPT-020", Error, Untrusted,
+        "signature does not verify",
+        "The Ed25519 signature is not that of the named key over these bytes: the receipt was altered or forged, or its signature was cut.",
+        "Get the receipt from its source again; if it stays so, treat it as forged.";
+    ReceiptKeyUnknown = "CS-RECEIPT-021", Error, Untrusted,
+        "signed by a key nobody trusts",
+        "No key of purpose receipts with this id is in the trust file, and no key is believed because it travels with what it signs.",
+        "If you know the signer, add its key with `countersign trust add`.";
+    ReceiptKeyTime = "CS-RECEIPT-022", Error, Untrusted,
+        "receipt lies outside the key's time",
+        "The receipt's iat is before the key's valid.from or not before its valid.until.",
+        "Check the key's validity in the trust file; if the key was retired, the receipt should not exist.";
+    ReceiptKeyAgent = "CS-RECEIPT-023", Error, Untrusted,
+        "the key may not sign as this agent",
+        "The trust file binds the key to an agent id; it may sign as that agent and its dotted sub-scopes only.",
+        "Correct agent_id in the trust file, or treat the receipt as misattributed.";
+
+    // ---- chains and the DAG --------------------------------------------------------------
+    ChainEnvelope = "CS-CHAIN-001", Error, Malformed,
+        "chain line is not an envelope",
+        "Each line is one JSON object with exactly receipt_hash and jws, both strings.",
+        "Restore the line, or remove it together with what depends on it.";
+    ChainHash = "CS-CHAIN-002", Error, Tampered,
+        "receipt hash differs from the receipt",
+        "The hash written beside the receipt is not the SHA-256 of the receipt: one of the two was changed.",
+        "Restore the file from a copy; do not correct the hash by hand.";
+    ChainDuplicate = "CS-CHAIN-003", Error, Malformed,
+        "the same receipt appears twice",
+        "A receipt names one event; a second copy in a chain makes counts meaningless.",
+        "Remove the second copy.";
+    ChainParent = "CS-CHAIN-004", Error, Malformed,
+        "a parent is not in the chain",
+        "A receipt cites a parent that is not there, so the walk to the root ends in nothing.",
+        "Add the file that holds the parent, or find out why it was left out.";
+    ChainOrder = "CS-CHAIN-005", Error, Malformed,
+        "a child stands before its parent",
+        "A receipt can only cite what already existed; a chain is written in that order.",
+        "Restore the original order of the lines.";
+    ChainTime = "CS-CHAIN-006", Error, Malformed,
+        "a child claims to be older than its parent",
+        "The child's iat is before its parent's by more than the allowed clock skew.",
+        "Check the clocks of the signers.";
+    ChainEmpty = "CS-CHAIN-007", Error, Missing,
+        "the chain is empty",
+        "There is no receipt to judge.",
+        "Check the path; an empty file proves nothing.";
+    ChainTruncated = "CS-CHAIN-008", Error, Tampered,
+        "the chain is shorter or other than its expected head",
+        "The expected head or count does not agree with the chain: lines were cut off, added or replaced.",
+        "Restore the missing lines; compare with the place the head was taken from.";
+    ChainTorn = "CS-CHAIN-009", Error, Malformed,
+        "the last line is torn",
+        "The file ends inside a line, as a crash while writing leaves it. Nothing before it is affected.",
+        "Remove the torn line after keeping a copy; the writer must begin a new line.";
+    ChainLine = "CS-CHAIN-010", Error, Malformed,
+        "a line is longer than the limit",
+        "A chain line is at most 128 KiB.",
+        "Check that the file is a receipt chain.";
+    ChainLegacy = "CS-CHAIN-011", Error, Malformed,
+        "the line is an envelope of an older draft",
+        "Early drafts copied the payload beside the receipt. The copy is unsigned and may differ from what was signed.",
+        "Migrate the chain: keep only receipt_hash and jws of each line.";
+    ChainTaint = "CS-CHAIN-012", Error, Violated,
+        "taint was dropped without a sanitisation",
+        "A receipt carries every tag of its parents; only a sanitisation may remove one. Here a tag vanished.",
+        "Treat the output as tainted; find out why the emitter lost the tag.";
+    ChainSanitised = "CS-CHAIN-013", Error, Violated,
+        "sanitisation's taint is not parents minus removed",
+        "A sanitisation's taint is exactly the union of its parents' tags without those it names as removed: it neither adds nor keeps others.",
+        "Fix the emitter; treat the output as tainted.";
+    ChainRetrieval = "CS-CHAIN-014", Warning, Ok,
+        "retrieval carries no rag: tag for its corpus",
+        "Content from a corpus is tainted rag:<corpus> unless the corpus is attested. Without the tag later readers cannot see where it came from.",
+        "Attest the corpus, or let the emitter add the tag.";
+    ChainFraming = "CS-CHAIN-015", Warning, Ok,
+        "the file's framing is unusual",
+        "Blank lines, CRLF endings or a missing last newline do not touch the evidence, but something rewrote the file.",
+        "Write chains with LF endings and one receipt per line.";
+    ChainFuture = "CS-CHAIN-016", Warning, Ok,
+        "a receipt is dated in the future",
+        "The receipt's iat lies after the time of verification by more than the allowed clock skew.",
+        "Check the signer's clock.";
+
+    // ---- capability statements -----------------------------------------------------------
+    CapMalformed = "CS-CAP-001", Error, Malformed,
+        "capability statement is malformed",
+        "A statement has exactly the members of the format, each of its type, without duplicate keys.",
+        "Issue the statement again.";
+    CapKey = "CS-CAP-002", Error, Untrusted,
+        "capability statement is not about the key it names",
+        "The statement's key_id is the id of its public key, and that key is the one you hold for it.",
+        "Issue a statement for the right key.";
+    CapSignature = "CS-CAP-003", Error, Untrusted,
+        "capability statement's signature does not verify",
+        "Neither the agent's own key nor any trusted issuer of purpose capabilities signed these words: the statement was altered, or its issuer is not trusted.",
+        "Get the statement from its issuer again, or add the issuer's key to the trust file.";
+    CapMissing = "CS-CAP-004", Error, Violated,
+        "no capability statement for this key",
+        "Statements are in force, and a key without one may do nothing.",
+        "Supply the agent's statement.";
+    CapAgent = "CS-CAP-005", Error, Violated,
+        "receipt's agent is not the statement's agent",
+        "The statement allows another agent id than the one the receipt was signed as.",
+        "Issue a statement for this agent, or treat the receipt as misattributed.";
+    CapTime = "CS-CAP-006", Error, Untrusted,
+        "receipt lies outside the statement's time",
+        "The receipt's iat is before issued_at or not before expires_at.",
+        "Renew the statement before it expires.";
+    CapModel = "CS-CAP-007", Error, Violated,
+        "the model is not allowed",
+        "The agent's statement lists the models it may call, and this is none of them.",
+        "Widen the statement if this was intended.";
+    CapTool = "CS-CAP-008", Error, Violated,
+        "the tool is not allowed",
+        "The agent's statement lists the tools and sanitisers it may use, and this is none of them.",
+        "Widen the statement if this was intended.";
+    CapSanitise = "CS-CAP-009", Error, Violated,
+        "the agent may not clear this tag",
+        "A sanitisation removed a tag that the statement's sanitisation_authority does not cover.",
+        "Grant the authority, or treat the output as still tainted.";
+
+    // ---- trust ---------------------------------------------------------------------------
+    TrustNone = "CS-TRUST-001", Error, Untrusted,
+        "no trust material",
+        "No trust file and no key was given: bytes can be checked against themselves, but nothing is signed by anyone you trust.",
+        "Give --trust FILE, or an explicit key.";
+    TrustLevel = "CS-TRUST-002", Error, Untrusted,
+        "required assurance is not reached",
+        "The evidence does not reach the assurance level that was required.",
+        "Read the other findings and notes; lower --require only if you mean it.";
+    TrustPurpose = "CS-TRUST-003", Error, Untrusted,
+        "the key is trusted for something else",
+        "A key has one purpose. This one is in the trust file, but not for what it signed here.",
+        "Use a separate key for each purpose.";
+    TrustQuorum = "CS-TRUST-004", Error, Untrusted,
+        "witness quorum is not met",
+        "The trust file asks for a quorum of witnesses on this log, and the checkpoint does not carry it.",
+        "Get a checkpoint with the witnesses' cosignatures.";
+    TrustExpired = "CS-TRUST-005", Warning, Ok,
+        "a key in the trust file has expired",
+        "The key is past its valid.until: new evidence under it will be refused.",
+        "Rotate the key, or remove it.";
+    TrustNotYet = "CS-TRUST-006", Warning, Ok,
+        "a key in the trust file is not valid yet",
+        "The key is before its valid.from.",
+        "Nothing, if this was planned.";
+
+    // ---- ledger --------------------------------------------------------------------------
+    LedgerHeader = "CS-LEDGER-001", Error, Tampered,
+        "a frame's header is damaged",
+        "The header's own checksum does not agree: bytes of the journal were changed or lost.",
+        "Restore the segment from a copy; `countersign ledger repair` explains what would be lost.";
+    LedgerLeaf = "CS-LEDGER-002", Error, Tampered,
+        "a leaf is damaged",
+        "The leaf's checksum or form does not agree with what was written.",
+        "Restore the segment from a copy; `countersign ledger repair` explains what would be lost.";
+    LedgerBody = "CS-LEDGER-003", Error, Tampered,
+        "a body differs from its leaf's digest",
+        "The evidence stored beside the leaf is not the evidence that was logged.",
+        "Restore the body from a copy; the leaf still says what its digest was.";
+    LedgerTrailer = "CS-LEDGER-004", Error, Tampered,
+        "a batch trailer is damaged",
+        "The trailer's count or checksum does not agree with the batch before it.",
+        "Restore the segment from a copy; `countersign ledger repair` explains what would be lost.";
+    LedgerSegment = "CS-LEDGER-005", Error, Tampered,
+        "a journal segment is damaged or missing",
+        "Segments are named by their first index and follow each other without a gap.",
+        "Restore the segment from a copy.";
+    LedgerUnlisted = "CS-LEDGER-006", Error, Malformed,
+        "a file in the ledger does not belong there",
+        "The ledger directory holds evidence and nothing else; a file that no rule knows may hide something.",
+        "Move the file out of the ledger.";
+    LedgerHead = "CS-LEDGER-007", Error, Tampered,
+        "the journal does not agree with the head",
+        "The head names a size and a root that the journal does not have: entries were removed or replaced.",
+        "Restore the ledger from a copy; never edit the head.";
+    LedgerHeadDamaged = "CS-LEDGER-008", Error, Tampered,
+        "the head is damaged",
+        "The head file is not one the sequencer wrote.",
+        "Restore the head from a copy; the journal and the checkpoint tell what it was.";
+    LedgerCheckpoint = "CS-LEDGER-009", Error, Malformed,
+        "the checkpoint is malformed",
+        "The checkpoint is a signed note with origin, size and root, and with no lines beyond them.",
+        "Restore public/checkpoint from a copy, or start the ledger to have it written again.";
+    LedgerCheckpointSignature = "CS-LEDGER-010", Error, Untrusted,
+        "the checkpoint's signature does not verify",
+        "The log's trusted key did not sign this checkpoint.",
+        "Restore public/checkpoint from a copy; if it stays so, treat the ledger as forged.";
+    LedgerCheckpointRoot = "CS-LEDGER-011", Error, Tampered,
+        "the checkpoint's root is not the journal's",
+        "At the checkpoint's size the journal hashes to another root: an entry below it was changed.",
+        "Restore the journal from a copy; find the first entry that differs from it.";
+    LedgerSequence = "CS-LEDGER-012", Error, Tampered,
+        "a writer's sequence has a gap",
+        "Each writer counts its entries from 0; a number is missing or repeated.",
+        "Find the missing entry in a copy of the ledger.";
+    LedgerTime = "CS-LEDGER-013", Error, Malformed,
+        "the ledger's time runs backwards",
+        "The sequencer's timestamps never decrease.",
+        "Check whether entries were moved.";
+    LedgerTorn = "CS-LEDGER-014", Warning, Ok,
+        "the journal ends in a torn batch",
+        "A crash left an unfinished batch that was never acknowledged. The next start sets it aside and records that.",
+        "Nothing; start the ledger once, or run `countersign ledger repair`.";
+    LedgerBeyond = "CS-LEDGER-015", Info, Ok,
+        "entries lie beyond the last checkpoint",
+        "They agree with themselves but no signature covers them yet.",
+        "Wait for the next checkpoint, or stop the ledger cleanly.";
+    LedgerRepair = "CS-LEDGER-016", Warning, Ok,
+        "the ledger was repaired",
+        "An entry of kind repair says that a torn tail was set aside, with the digest of what it held.",
+        "Check that the time of the repair is the time of a crash you know.";
+    LedgerNoCheckpoint = "CS-LEDGER-017", Error, Untrusted,
+        "there is no checkpoint",
+        "Without a signed checkpoint nobody vouches for the ledger's contents.",
+        "Start the ledger once, or restore public/checkpoint.";
+    LedgerOrigin = "CS-LEDGER-018", Error, Untrusted,
+        "the log is not in the trust file",
+        "The checkpoint's origin names a log whose key you do not trust.",
+        "If you know the log, add its verifier key with `countersign trust add`.";
+    LedgerTruncated = "CS-LEDGER-019", Error, Tampered,
+        "the ledger is shorter than its checkpoint",
+        "The signed checkpoint covers more entries than the journal has: the end was cut off.",
+        "Restore the journal from a copy.";
+    LedgerKind = "CS-LEDGER-020", Error, Malformed,
+        "an entry is of an unknown kind",
+        "A reader that does not know a kind cannot judge it.",
+        "Use a version that knows this kind.";
+    LedgerPruned = "CS-LEDGER-021", Info, Ok,
+        "a body was pruned",
+        "The evidence was removed after its retention ended; the leaf proves that it was logged.",
+        "Nothing; restore the body from an archive to judge its content.";
+    LedgerId = "CS-LEDGER-022", Error, Tampered,
+        "an entry's id is not that of its body",
+        "The leaf files the body under another id than the body has.",
+        "Restore the journal from a copy.";
+    LedgerLimit = "CS-LEDGER-023", Error, Malformed,
+        "an entry exceeds the limit of its kind",
+        "Each kind of body and every leaf has a size limit.",
+        "Check what wrote the entry.";
+    LedgerStray = "CS-LEDGER-024", Error, Malformed,
+        "bytes lie outside the frames",
+        "A segment holds frames and nothing between or after them.",
+        "Restore the segment from a copy.";
+    LedgerDuplicate = "CS-LEDGER-025", Error, Malformed,
+        "two entries claim one id",
+        "An id names one piece of evidence; a second entry under it makes citations ambiguous.",
+        "Find out which writer repeated the id.";
+
+    // ---- audit lines ---------------------------------------------------------------------
+    AuditMalformed = "CS-AUDIT-001", Error, Malformed,
+        "audit line is malformed",
+        "An audit line is a JSON object with exactly the 12 members of the format, each of its type.",
+        "Restore the line from a copy.";
+    AuditCanonical = "CS-AUDIT-002", Error, Malformed,
+        "audit line is not canonical",
+        "The stored bytes must equal their re-encoding: otherwise reformatting, duplicate keys and extra members would go unseen.",
+        "Restore the line as it was written.";
+    AuditLink = "CS-AUDIT-003", Error, Tampered,
+        "audit line does not follow its predecessor",
+        "prev_hmac is not the hmac of the line before: a line was removed, inserted or moved.",
+        "Restore the log from a copy.";
+    AuditMac = "CS-AUDIT-004", Error, Tampered,
+        "audit line's HMAC does not agree",
+        "The line was changed after it was written, or was written without the key.",
+        "Restore the line from a copy.";
+    AuditKeyUnknown = "CS-AUDIT-005", Error, Untrusted,
+        "audit line names an HMAC key that is not given",
+        "The line's _signing_key_id is not in the keyring.",
+        "Add the key of purpose hmac to the trust file, or give --hmac-key.";
+    AuditKeyMissing = "CS-AUDIT-006", Error, Malformed,
+        "audit line names no HMAC key",
+        "metadata._signing_key_id is absent or empty, so the line cannot be checked.",
+        "Restore the line from a copy.";
+    AuditFraming = "CS-AUDIT-007", Warning, Ok,
+        "the log's framing is unusual",
+        "A byte order mark, blank lines, CRLF endings or a missing last newline do not touch the evidence, but something rewrote the file.",
+        "Write logs with LF endings and one entry per line.";
+    AuditUnchecked = "CS-AUDIT-008", Info, Ok,
+        "audit HMACs were not checked",
+        "No key of purpose hmac is at hand. Links were checked; every public claim rests on the log's signature alone.",
+        "Give --hmac-key to check them.";
+    AuditTime = "CS-AUDIT-009", Warning, Ok,
+        "audit time runs backwards",
+        "A line's ts_ns is before that of the line before it.",
+        "Check the writer's clock.";
+
+    // ---- decision receipts ---------------------------------------------------------------
+    DecisionMalformed = "CS-DECISION-001", Error, Malformed,
+        "decision receipt is malformed",
+        "A decision receipt is a compact JWS of at most 2,048 bytes with typ countersign-decision/v1 and the members of the format.",
+        "Take the receipt again from the answer's X-Countersign-Receipt header.";
+    DecisionCanonical = "CS-DECISION-002", Error, Malformed,
+        "decision receipt is not canonical",
+        "Its header and payload must equal their canonical re-encoding.",
+        "Take the receipt again from the answer it came with.";
+    DecisionSignature = "CS-DECISION-003", Error, Untrusted,
+        "decision receipt's signature does not verify",
+        "The named key did not sign these bytes.",
+        "Treat the receipt as forged unless a clean copy verifies.";
+    DecisionKeyUnknown = "CS-DECISION-004", Error, Untrusted,
+        "decision receipt is signed by a key nobody trusts",
+        "No key of purpose decisions with this id is in the trust file.",
+        "If you know the gateway, add its decision key with `countersign trust add`.";
+    DecisionKeyTime = "CS-DECISION-005", Error, Untrusted,
+        "decision receipt lies outside the key's time",
+        "The receipt's iat is before the key's valid.from or not before its valid.until.",
+        "Check the key's validity in the trust file.";
+    DecisionLog = "CS-DECISION-006", Error, Tampered,
+        "decision receipt binds another log",
+        "The receipt names a log origin that is not the log it was found in.",
+        "Verify it against the ledger it names.";
+    DecisionAudit = "CS-DECISION-007", Error, Malformed,
+        "the audit entry it names is missing",
+        "The receipt cites an audit entry that the ledger does not have.",
+        "Restore the ledger; an acknowledged answer has its entry.";
+    DecisionHeads = "CS-DECISION-008", Error, Malformed,
+        "a receipt it cites is missing",
+        "The decision's heads are receipts that the ledger does not have.",
+        "Restore the ledger; an acknowledged answer has its receipts.";
+    DecisionDigest = "CS-DECISION-009", Error, Malformed,
+        "a configuration or ruleset it names is missing",
+        "The decision was taken under a configuration and a ruleset whose bodies are stored once each; one of them is not there.",
+        "Restore the ledger; without the body the decision cannot be replayed.";
+    DecisionMismatch = "CS-DECISION-010", Error, Tampered,
+        "decision and audit entry disagree",
+        "The receipt and the audit entry it names do not say the same about one request.",
+        "Treat both as suspect; compare with copies.";
+
+    // ---- evidence at large ---------------------------------------------------------------
+    EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,
+        "what was asked for is not there",
+        "No entry, receipt or decision has this hash or id.",
+        "Check the id, and that the ledger is the one the answer came from.";
+    EvidenceEmpty = "CS-EVIDENCE-002", Error, Missing,
+        "there is no evidence",
+        "The path holds nothing to judge.",
+        "Check the path.";
+    EvidenceOpen = "CS-EVIDENCE-003", Warning, Ok,
+        "an admission has no outcome",
+        "A request was admitted and nothing says how it ended. On a live ledger it may still be running; the next start closes it as interrupted.",
+        "Look again when the request has ended, or start the gateway once.";
+    EvidenceKind = "CS-EVIDENCE-004", Error, Malformed,
+        "the evidence is of no kind we know",
+        "The input is no ledger, receipt chain, receipt or decision receipt.",
+        "Check the path.";
+    EvidenceReference = "CS-EVIDENCE-005", Error, Malformed,
+        "a reference leads nowhere",
+        "An entry cites a digest or id that the ledger does not have.",
+        "Restore the ledger.";
+
+    // ---- files ---------------------------------------------------------------------------
+    FileLimit = "CS-FILE-001", Error, Malformed,
+        "the file is too large for its kind",
+        "A single receipt, statement or decision is small; a file beyond the limit is not read.",
+        "Check the path.";
+    FileSpecial = "CS-FILE-002", Error, Malformed,
+        "not a regular file",
+        "Evidence is read from regular files only: a pipe, device or link could change between two reads.",
+        "Replace it by a regular file.";
+}
+
+impl Code {
+    /// The code with this id.
+    pub fn from_id(id: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.id() == id)
+    }
+
+    /// The area, such as `RECEIPT`.
+    pub fn area(self) -> &'static str {
+        self.id().split('-').nth(1).unwrap_or("")
+    }
+
+    /// The page of `docs/codes/` for this code, as Markdown.
+    pub fn page(self) -> String {
+        let exit = match self.exit() {
+            ExitClass::Ok => "none: it never changes the exit".to_string(),
+            class => class.as_str().to_string(),
+        };
+        format!(
+            "# {}\n\n**{}**\n\n| severity | exit class |\n|---|---|\n| {} | {} |\n\n{}\n\n## What to do\n\n{}\n",
+            self.id(),
+            capitalise(self.title()),
+            self.severity().as_str(),
+            exit,
+            self.explanation(),
+            self.remedy()
+        )
+    }
+
+    /// The index page of `docs/codes/`.
+    pub fn index_page() -> String {
+        let mut page = String::from(
+            "# Finding codes\n\nGenerated from the table in `crates/record/src/codes.rs`.\n\n| code | severity | exit class | meaning |\n|---|---|---|---|\n",
+        );
+        for code in Code::ALL {
+            page.push_str(&format!(
+                "| [{id}]({id}.md) | {} | {} | {} |\n",
+                code.severity().as_str(),
+                code.exit().as_str(),
+                code.title(),
+                id = code.id()
+            ));
+        }
+        page
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+fn capitalise(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

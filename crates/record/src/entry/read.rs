@@ -1,0 +1,206 @@
+//! Reading one line: the stored bytes must be the canonical ones, with all twelve members.
+
+use seal::json::{Limits, Value, parse, write_audit};
+use seal::mac::{equal, hmac_sha256};
+
+use super::{AuditEntry, Keyring, Owner, OwnerType};
+use crate::codes::Code;
+use crate::report::Finding;
+
+const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64 };
+/// Largest timestamp the format allows.
+const TS_LIMIT: u128 = 10_000_000_000_000_000_000;
+
+const MEMBERS: [&str; 12] = [
+    "approval_chain",
+    "check_name",
+    "decision",
+    "entry_id",
+    "hmac",
+    "metadata",
+    "owner_id",
+    "owner_type",
+    "prev_hmac",
+    "reason",
+    "request_fingerprint",
+    "ts_ns",
+];
+
+/// A line as it was stored.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ReadEntry {
+    /// What it says.
+    pub entry: AuditEntry,
+    /// HMAC of the line before; empty on the first.
+    pub prev_hmac: String,
+    /// Its own HMAC; empty when it was stored without one.
+    pub hmac: String,
+    /// The key it names, `metadata._signing_key_id`.
+    pub key_id: Option<String>,
+    /// The bytes the HMAC covers.
+    preimage: String,
+}
+
+/// What checking an HMAC gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacCheck {
+    /// It agrees.
+    Good,
+    /// It does not.
+    Mismatch,
+    /// The keyring does not have the key.
+    UnknownKey,
+    /// The line names no key.
+    MissingKeyId,
+}
+
+impl MacCheck {
+    /// The finding this amounts to.
+    pub fn code(self) -> Option<Code> {
+        match self {
+            MacCheck::Good => None,
+            MacCheck::Mismatch => Some(Code::AuditMac),
+            MacCheck::UnknownKey => Some(Code::AuditKeyUnknown),
+            MacCheck::MissingKeyId => Some(Code::AuditKeyMissing),
+        }
+    }
+}
+
+impl ReadEntry {
+    /// Whether the line's HMAC is that of its bytes under the key it names.
+    pub fn check_mac(&self, ring: &Keyring) -> MacCheck {
+        let Some(key_id) = self.key_id.as_deref().filter(|id| !id.is_empty()) else {
+            return MacCheck::MissingKeyId;
+        };
+        let Some(secret) = ring.get(key_id) else { return MacCheck::UnknownKey };
+        let expected = hmac_sha256(secret, self.preimage.as_bytes());
+        let stored = seal::hex::decode(&self.hmac).unwrap_or_default();
+        match equal(&expected, &stored) {
+            true => MacCheck::Good,
+            false => MacCheck::Mismatch,
+        }
+    }
+
+    /// The writer whose chain this line belongs to, if it says so.
+    pub fn writer(&self) -> Option<&str> {
+        self.entry.meta_text("_writer")
+    }
+
+    /// The bytes the HMAC covers.
+    pub fn preimage(&self) -> &str {
+        &self.preimage
+    }
+}
+
+/// Reads one line, without its newline. Findings have no place yet.
+pub fn read_line(line: &[u8]) -> Result<ReadEntry, Vec<Finding>> {
+    let (entry, findings) =
+        read_loose(line).map_err(|detail| vec![Finding::here(Code::AuditMalformed, detail)])?;
+    match findings.is_empty() {
+        true => Ok(entry),
+        false => Err(findings),
+    }
+}
+
+/// Reads a line that may break the rule of canonical bytes: the walk reports that and goes on.
+/// `Err` is a line that cannot be read at all.
+pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Vec<Finding>), String> {
+    let value = parse(line, LIMITS).map_err(|error| error.to_string())?;
+    let members = value.as_object().ok_or_else(|| format!("the line is {}", value.kind()))?;
+    let mut found = Vec::new();
+    if let Some((unknown, _)) = members.iter().find(|(name, _)| !MEMBERS.contains(&name.as_str())) {
+        found.push(Finding::here(Code::AuditMalformed, format!("member {unknown:?}")));
+    }
+    if let Some(missing) = MEMBERS.iter().find(|name| value.get(name).is_none()) {
+        found.push(Finding::here(Code::AuditMalformed, format!("{missing} is missing")));
+    }
+    let entry = entry(&value)?;
+    let mac = |name: &str| match value.get(name) {
+        None => Ok(String::new()),
+        Some(Value::String(text)) if text.is_empty() || is_mac(text) => Ok(text.clone()),
+        Some(_) => Err(format!("{name} is not 64 lower-case hex digits")),
+    };
+    let (prev_hmac, hmac) = (mac("prev_hmac")?, mac("hmac")?);
+    let key_id = match value.get("metadata").and_then(|meta| meta.get("_signing_key_id")) {
+        None => None,
+        Some(Value::String(id)) => Some(id.clone()),
+        Some(other) => return Err(format!("metadata._signing_key_id is {}", other.kind())),
+    };
+    let written = write_audit(&value).map_err(|error| error.to_string())?;
+    if written.as_bytes() != line {
+        found.push(Finding::here(Code::AuditCanonical, "the bytes are not their canonical form"));
+    }
+    let preimage = without_hmac(written, &hmac);
+    Ok((ReadEntry { entry, prev_hmac, hmac, key_id, preimage }, found))
+}
+
+/// Cuts the member `hmac` out of a canonical line. No string before it can look like it: inside
+/// strings every quote is escaped.
+fn without_hmac(mut line: String, hmac: &str) -> String {
+    let member = format!(",\"hmac\":\"{hmac}\"");
+    if let Some(at) = line.find(&member) {
+        line.replace_range(at..at + member.len(), "");
+    }
+    line
+}
+
+fn is_mac(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+fn entry(value: &Value) -> Result<AuditEntry, String> {
+    let text = |name: &str| {
+        let text = value.get(name).and_then(Value::as_str);
+        text.map(str::to_string).ok_or_else(|| format!("{name} is missing or not a string"))
+    };
+    let kind: OwnerType =
+        text("owner_type")?.parse().map_err(|error| format!("owner_type: {error}"))?;
+    let owner = Owner { kind, id: text("owner_id")? };
+    if owner.id.is_empty() && kind != OwnerType::Unresolved {
+        return Err("owner_id is empty for a resolved owner".into());
+    }
+    let approval_chain = match value.get("approval_chain") {
+        None => Vec::new(),
+        Some(list) => list
+            .as_array()
+            .and_then(|items| {
+                let texts = items.iter().map(|item| item.as_str().map(str::to_string));
+                texts.collect::<Option<Vec<String>>>()
+            })
+            .ok_or("approval_chain is not a list of strings")?,
+    };
+    let metadata = match value.get("metadata") {
+        None => Vec::new(),
+        Some(Value::Object(members)) => members.clone(),
+        Some(other) => return Err(format!("metadata is {}", other.kind())),
+    };
+    let request_fingerprint = match value.get("request_fingerprint") {
+        None => String::new(),
+        Some(_) => text("request_fingerprint")?,
+    };
+    Ok(AuditEntry {
+        entry_id: text("entry_id")?,
+        ts_ns: timestamp(value.get("ts_ns"))?,
+        owner,
+        approval_chain,
+        check_name: text("check_name")?,
+        decision: text("decision")?.parse().map_err(|error| format!("decision: {error}"))?,
+        reason: text("reason")?,
+        request_fingerprint,
+        metadata,
+    })
+}
+
+/// An integer from 0 to 10^19, which still fits 64 bits without sign.
+fn timestamp(value: Option<&Value>) -> Result<u64, String> {
+    let number = match value {
+        Some(Value::Int(n)) => u128::try_from(*n).ok(),
+        Some(Value::Big(digits)) => digits.parse::<u128>().ok(),
+        _ => None,
+    };
+    number
+        .filter(|n| *n <= TS_LIMIT)
+        .and_then(|n| u64::try_from(n).ok())
+        .ok_or_else(|| "ts_ns is not an integer from 0 to 10^19".to_string())
+}

@@ -1,0 +1,140 @@
+//! Reading the YAML into typed structs, with nothing unknown allowed.
+
+use serde::Deserialize;
+
+use seal::Zeroizing;
+use seal::digest::Digest;
+use seal::hex;
+use seal::key::PublicKey;
+use seal::time::{UnixMillis, parse_rfc3339};
+
+use super::{KeyMaterial, LogKey, Purpose, Quorum, Trust, TrustError, TrustKey, Validity};
+
+/// Largest trust file, bytes.
+const LIMIT: usize = 1 << 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u64,
+    #[serde(default)]
+    keys: Vec<Key>,
+    #[serde(default)]
+    logs: Vec<Log>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    name: String,
+    purpose: String,
+    key: String,
+    #[serde(default)]
+    agent_id: Option<String>,
+    #[serde(default)]
+    valid: Option<Valid>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Valid {
+    #[serde(default)]
+    from: Option<String>,
+    #[serde(default)]
+    until: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Log {
+    key: String,
+    #[serde(default)]
+    quorum: Option<String>,
+}
+
+type Resolve<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
+pub(super) fn parse(yaml: &str, resolve: Resolve<'_>) -> Result<Trust, TrustError> {
+    if yaml.len() > LIMIT {
+        return Err(TrustError::TooLong(LIMIT));
+    }
+    let file: File =
+        serde_saphyr::from_str(yaml).map_err(|error| TrustError::Yaml(error.to_string()))?;
+    if file.version != 1 {
+        return Err(TrustError::Version(file.version));
+    }
+    let mut trust = Trust { digest: Some(Digest::of(yaml.as_bytes())), ..Trust::empty() };
+    for key in file.keys {
+        trust.add_key(trust_key(key, resolve)?)?;
+    }
+    for log in file.logs {
+        trust.add_log(log_key(log)?)?;
+    }
+    Ok(trust)
+}
+
+fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
+    let name = key.name;
+    let purpose = key
+        .purpose
+        .parse::<Purpose>()
+        .map_err(|_| TrustError::Purpose { name: name.clone(), purpose: key.purpose.clone() })?;
+    let reference = is_reference(&key.key).then(|| key.key.clone());
+    let text = match &reference {
+        Some(reference) => Zeroizing::new(resolve(reference).map_err(|cause| {
+            TrustError::Reference { name: name.clone(), reference: reference.clone(), cause }
+        })?),
+        None if purpose == Purpose::Hmac => return Err(TrustError::SecretInline(name)),
+        None => Zeroizing::new(key.key),
+    };
+    let material =
+        match purpose {
+            Purpose::Hmac => {
+                KeyMaterial::Secret(secret(&text).ok_or_else(|| TrustError::Secret(name.clone()))?)
+            }
+            _ => KeyMaterial::Public(PublicKey::from_pem(&text).map_err(|error| {
+                TrustError::Key { name: name.clone(), cause: error.to_string() }
+            })?),
+        };
+    let agent_id = match key.agent_id {
+        None => None,
+        Some(agent_id) => {
+            Some(agent_id.parse().map_err(|_| TrustError::Agent { name: name.clone(), agent_id })?)
+        }
+    };
+    let valid = match key.valid {
+        None => Validity::default(),
+        Some(valid) => {
+            let time = |text: Option<String>| match text {
+                None => Ok(None),
+                Some(text) => match parse_rfc3339(&text) {
+                    Some(time) => Ok::<Option<UnixMillis>, TrustError>(Some(time)),
+                    None => Err(TrustError::Validity(name.clone())),
+                },
+            };
+            Validity { from: time(valid.from)?, until: time(valid.until)? }
+        }
+    };
+    Ok(TrustKey { name, purpose, key: material, reference, agent_id, valid })
+}
+
+fn is_reference(key: &str) -> bool {
+    key.starts_with("file:") || key.starts_with("env:")
+}
+
+/// An HMAC secret: lower-case hex, at least 16 bytes, surrounding white space ignored.
+fn secret(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes = Zeroizing::new(hex::decode(text.trim())?);
+    (bytes.len() >= 16).then_some(bytes)
+}
+
+fn log_key(log: Log) -> Result<LogKey, TrustError> {
+    let refuse = || TrustError::Log(log.key.clone());
+    let vkey = log.key.trim().parse().map_err(|_| refuse())?;
+    let quorum = match log.quorum.as_deref() {
+        None | Some("none") => Quorum::None,
+        Some(policy) if policy.starts_with("file:") => Quorum::Policy(policy.to_string()),
+        Some(_) => return Err(refuse()),
+    };
+    Ok(LogKey { vkey, quorum })
+}
