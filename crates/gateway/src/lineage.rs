@@ -22,7 +22,7 @@ pub(crate) struct Lineage {
 }
 
 /// The receipt that stands for a message; without one under the `sealed` profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
     pub receipt: Option<Digest>,
     pub taint: Arc<TaintSet>,
@@ -71,10 +71,7 @@ impl Lineage {
     }
 
     pub fn remember(&mut self, memory: Memory) {
-        let known = Known {
-            receipt: memory.known.receipt,
-            taint: self.shared(memory.known.taint),
-        };
+        let known = Known { receipt: memory.known.receipt, taint: self.shared(memory.known.taint) };
         for key in memory.keys {
             self.messages.insert(key, known.clone());
         }
@@ -187,10 +184,7 @@ impl Thread {
     }
 
     pub fn assistant(&self, text: &Digest, calls: &[(String, Digest)]) -> Thread {
-        let ids: Vec<Digest> = calls
-            .iter()
-            .map(|(id, _)| Digest::of(id.as_bytes()))
-            .collect();
+        let ids: Vec<Digest> = calls.iter().map(|(id, _)| Digest::of(id.as_bytes())).collect();
         let mut parts = vec![&self.0, text];
         for (id, (_, arguments)) in ids.iter().zip(calls) {
             parts.extend([id, arguments]);
@@ -267,11 +261,7 @@ mod tests {
     use super::*;
 
     fn scope(id: &str) -> Scope {
-        Scope::of(&Owner {
-            kind: OwnerType::Agent,
-            id: id.to_owned(),
-        })
-        .expect("a resolved owner")
+        Scope::of(&Owner { kind: OwnerType::Agent, id: id.to_owned() }).expect("a resolved owner")
     }
 
     #[test]
@@ -313,10 +303,7 @@ mod tests {
 
     #[test]
     fn an_unresolved_owner_has_no_scope() {
-        let nobody = Owner {
-            kind: OwnerType::Unresolved,
-            id: String::new(),
-        };
+        let nobody = Owner { kind: OwnerType::Unresolved, id: String::new() };
         assert!(Scope::of(&nobody).is_none());
     }
 }

@@ -25,11 +25,7 @@ impl NativeSigner {
         // The provider checks that the seed gives exactly this public key.
         let pair = Ed25519KeyPair::from_seed_and_public_key(&key.seed()[..], public.as_bytes())
             .map_err(|_| SignerError(key_id))?;
-        Ok(NativeSigner {
-            pair,
-            public,
-            key_id,
-        })
+        Ok(NativeSigner { pair, public, key_id })
     }
 }
 

@@ -13,6 +13,7 @@ pub use files::FileError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ledger::lock::Lock;
 use ledger::store::Store;
 use ledger::store::file::FileStore;
 use ledger::store::memory::MemoryStore;
@@ -38,7 +39,7 @@ pub struct State {
     created: bool,
     store: Arc<dyn Store>,
     clock: Arc<dyn ledger::Clock>,
-    _lock: ledger::lock::Lock,
+    _lock: Lock,
 }
 
 /// Why the state directory cannot be used.
@@ -49,11 +50,8 @@ pub enum StateError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Another process owns the directory.
-    #[error("{path} is locked: another gateway uses this directory, stop it or choose another --dir")]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-    },
+    #[error("{0}; or choose another --dir")]
+    Locked(#[from] ledger::lock::LockError),
     /// A trust file exists, but keys that it should name are gone.
     #[error(
         "{trust} exists but {missing} is missing: restore it from a backup, or move the trust file, the keys and the ledger away to start anew"
@@ -117,8 +115,7 @@ impl State {
         for name in ["keys", "run", "cache", "feeds"] {
             files::directory(&home.join(name), files::Access::OwnerOnly)?;
         }
-        let lock_path = home.join("run").join("lock");
-        let lock = open_lock(&lock_path)?;
+        let lock = Lock::take(home.join("run").join("lock"))?;
 
         let trust_path = dir.join(TRUST);
         let had_trust = files::exists(&trust_path)?;
@@ -131,7 +128,9 @@ impl State {
         })?;
         let origin = keys.origin();
         if !had_trust {
-            files::create(&trust_path, &trustfile::text(&keys, &origin), files::PUBLIC)?;
+            let text = trustfile::text(&keys, &origin)
+                .map_err(|error| StateError::Trust { trust: trust_path.clone(), error })?;
+            files::create(&trust_path, &text, files::PUBLIC)?;
         }
         let trust_digest = trustfile::check(&trust_path, &keys, &origin)?;
 
@@ -140,10 +139,10 @@ impl State {
         } else {
             let path = home.join("ledger");
             files::directory(&path, files::Access::GroupMayRead)?;
-            Arc::new(FileStore::open(&path).map_err(|error| StateError::Store {
-                path,
-                error: error.to_string(),
-            })?)
+            Arc::new(
+                FileStore::open(&path)
+                    .map_err(|error| StateError::Store { path, error: error.to_string() })?,
+            )
         };
         Ok(State {
             dir: dir.to_owned(),
@@ -227,11 +226,11 @@ impl State {
     }
 
     pub(crate) fn hmac_secret(&self) -> &[u8] {
-        &self.keys.hmac
+        &self.keys.hmac[..]
     }
 
     pub(crate) fn salt(&self) -> &[u8] {
-        &self.keys.salt
+        &self.keys.salt[..]
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
@@ -241,12 +240,6 @@ impl State {
     pub(crate) fn clock(&self) -> Arc<dyn ledger::Clock> {
         self.clock.clone()
     }
-}
-
-fn open_lock(path: &Path) -> Result<ledger::lock::Lock, StateError> {
-    ledger::lock::Lock::acquire(path).map_err(|_| StateError::Locked {
-        path: path.to_owned(),
-    })
 }
 
 /// The id under which audit lines name their HMAC key.

@@ -20,11 +20,7 @@ pub(super) enum Step {
     /// A new user message.
     User { text: Digest, keys: Vec<Key> },
     /// The result of a call that was proposed to the same owner with the same arguments.
-    ToolCall {
-        call: Call,
-        text: Digest,
-        keys: Vec<Key>,
-    },
+    ToolCall { call: Call, text: Digest, keys: Vec<Key> },
     /// A tool result that matches nothing.
     Stray {
         call_id: Digest,
@@ -61,24 +57,18 @@ impl Ancestry {
     /// everything before it, so it replaces all parents found so far: evidence grows with the new
     /// messages of a turn, not with the length of the conversation.
     pub fn of(conversation: &Conversation, scope: Option<&Scope>, lineage: &Lineage) -> Ancestry {
-        let mut found = Ancestry {
-            thread: scope.map(Thread::start),
-            ..Ancestry::default()
-        };
+        let mut found = Ancestry { thread: scope.map(Thread::start), ..Ancestry::default() };
         // A retry of the whole request must get user receipts of its own: only messages that
         // stand before an answer are history.
-        let answered = conversation
-            .turns
-            .iter()
-            .rposition(|turn| !matches!(turn, Turn::User { .. }));
+        let answered =
+            conversation.turns.iter().rposition(|turn| !matches!(turn, Turn::User { .. }));
         let mut echoed: Vec<(&str, Digest)> = Vec::new();
         for (at, turn) in conversation.turns.iter().enumerate() {
             match turn {
                 Turn::User { text } => {
                     let thread = found.thread.as_ref().map(|thread| thread.user(text));
-                    let keys = keys(scope, thread.as_ref(), |scope| {
-                        Some(Key::text(scope, "user", text))
-                    });
+                    let keys =
+                        keys(scope, thread.as_ref(), |scope| Some(Key::text(scope, "user", text)));
                     let history = answered.is_some_and(|last| at < last);
                     match first_known(lineage, &keys).filter(|_| history) {
                         Some(known) => found.parents.push(known),
@@ -110,11 +100,7 @@ impl Ancestry {
                     }
                     found.thread = thread;
                 }
-                Turn::Result {
-                    call_id,
-                    text,
-                    scan,
-                } => {
+                Turn::Result { call_id, text, scan } => {
                     let arguments = echoed
                         .iter()
                         .rev()

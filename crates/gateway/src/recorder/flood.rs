@@ -31,20 +31,13 @@ struct Window {
 
 impl Flood {
     pub fn new(allowed: u32) -> Flood {
-        Flood {
-            allowed,
-            windows: HashMap::new(),
-        }
+        Flood { allowed, windows: HashMap::new() }
     }
 
     /// Notes a refusal; true if it must be written on its own.
     pub fn note(&mut self, peer: &str, digest: Digest, now_ms: u64) -> bool {
         let known = self.windows.contains_key(peer);
-        let peer = if known || self.windows.len() < PEERS {
-            peer
-        } else {
-            OTHERS
-        };
+        let peer = if known || self.windows.len() < PEERS { peer } else { OTHERS };
         let window = self.windows.entry(peer.to_owned()).or_insert(Window {
             started_ms: now_ms,
             written: 0,

@@ -62,8 +62,7 @@ impl Stamp<'_> {
         parent: &Known,
     ) -> Result<SignedReceipt, RecordError> {
         let model = name(model);
-        let receipt =
-            Receipt::model_call(self.agent, self.key_id, self.iat, model, input, output);
+        let receipt = Receipt::model_call(self.agent, self.key_id, self.iat, model, input, output);
         self.sign(inherit(receipt, std::slice::from_ref(parent)))
     }
 
@@ -92,10 +91,8 @@ impl Stamp<'_> {
 /// Cites what has a receipt. A conversation of which nothing is known at its place may bring more
 /// parents than a receipt can hold: the latest are cited and the count of the others is stated.
 fn inherit(receipt: Receipt, parents: &[Known]) -> Receipt {
-    let cited: Vec<(Digest, &TaintSet)> = parents
-        .iter()
-        .filter_map(|known| Some((known.receipt?, &*known.taint)))
-        .collect();
+    let cited: Vec<(Digest, &TaintSet)> =
+        parents.iter().filter_map(|known| Some((known.receipt?, &*known.taint))).collect();
     let omitted = cited.len().saturating_sub(PARENTS);
     let receipt = receipt.parents(cited.get(omitted..).unwrap_or_default());
     match i64::try_from(omitted) {
@@ -104,36 +101,31 @@ fn inherit(receipt: Receipt, parents: &[Known]) -> Receipt {
     }
 }
 
-/// A name that came from outside, as evidence may hold it: bounded, without control characters,
-/// never empty.
+/// A name that came from outside, as evidence may hold it: at most [`NAME`] bytes, without control
+/// characters, never empty.
 pub(super) fn name(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(NAME)
-        .collect();
-    if clean.is_empty() {
-        "unnamed".to_owned()
-    } else {
-        clean
+    let clean: String =
+        clip(text, NAME).chars().filter(|character| !character.is_control()).collect();
+    if clean.is_empty() { "unnamed".to_owned() } else { clean }
+}
+
+/// The longest prefix of whole characters within `limit` bytes.
+pub(super) fn clip(text: &str, limit: usize) -> &str {
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
     }
+    text.get(..end).unwrap_or_default()
 }
 
 /// The receipt as a later step cites it.
 pub(super) fn known(signed: &SignedReceipt) -> Known {
-    Known {
-        receipt: Some(signed.hash),
-        taint: Arc::new(signed.receipt.taint.clone()),
-    }
+    Known { receipt: Some(signed.hash), taint: Arc::new(signed.receipt.taint.clone()) }
 }
 
 /// The receipt as the ledger takes it.
 pub(super) fn entry(signed: SignedReceipt) -> Entry {
-    Entry {
-        kind: Kind::Receipt,
-        id: signed.hash.to_string(),
-        body: signed.jws.into_bytes(),
-    }
+    Entry { kind: Kind::Receipt, id: signed.hash.to_string(), body: signed.jws.into_bytes() }
 }
 
 /// 256 parents are 19 of the 32 KB a payload may have.

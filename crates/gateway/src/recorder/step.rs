@@ -1,6 +1,7 @@
 //! What the flow tells the recorder: digests, names and verdicts of one step. No prompt text gets
 //! past the constructors of this module.
 
+use chat::event::ToolCall;
 use chat::exchange::Exchange;
 use record::entry::{AuditDecision, Owner};
 use record::receipt::Verdict;
@@ -30,10 +31,7 @@ pub struct Scanned {
 impl Scanned {
     /// A scan without a hit.
     pub fn clean() -> Scanned {
-        Scanned {
-            verdict: Verdict::Clean,
-            rules: Vec::new(),
-        }
+        Scanned { verdict: Verdict::Clean, rules: Vec::new() }
     }
 }
 
@@ -110,6 +108,24 @@ pub struct Proposal {
     pub ruling: Ruling,
 }
 
+impl Proposal {
+    /// The proposal of `call`, with what was found in it and decided about it.
+    pub fn of(call: &ToolCall, scan: Scanned, ruling: Ruling) -> Proposal {
+        let (call_id, arguments) = echo(call);
+        Proposal { call_id, tool: call.name.clone(), arguments, scan, ruling }
+    }
+}
+
+/// The id and argument digest under which a call is found again when a request repeats it.
+fn echo(call: &ToolCall) -> (String, Digest) {
+    (call_id(&call.id, &call.name), Digest::of(call.arguments.as_bytes()))
+}
+
+/// Legacy function calls have no id; their results come under the function's name.
+fn call_id(id: &str, name: &str) -> String {
+    if id.is_empty() { format!("function:{name}") } else { id.to_owned() }
+}
+
 /// One delivered choice: what a client will echo as the assistant's message.
 #[derive(Clone, Debug)]
 pub struct Answered {
@@ -122,15 +138,12 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// Digests the delivered text and calls (`(id, argument text)`) of one choice.
-    pub fn of<'a>(text: &str, calls: impl IntoIterator<Item = (&'a str, &'a str)>) -> Answered {
+    /// Digests the delivered text and calls of one choice.
+    pub fn of<'a>(text: &str, calls: impl IntoIterator<Item = &'a ToolCall>) -> Answered {
         Answered {
             text: Digest::of(text.as_bytes()),
             empty: text.is_empty(),
-            calls: calls
-                .into_iter()
-                .map(|(id, arguments)| (id.to_owned(), Digest::of(arguments.as_bytes())))
-                .collect(),
+            calls: calls.into_iter().map(echo).collect(),
         }
     }
 }
@@ -186,35 +199,46 @@ pub struct Conversation {
 /// model call's input.
 #[derive(Clone, Debug)]
 pub(crate) enum Turn {
-    User {
-        text: Digest,
-    },
-    Assistant {
-        text: Digest,
-        empty: bool,
-        calls: Vec<(String, Digest)>,
-    },
-    Result {
-        call_id: String,
-        text: Digest,
-        scan: Option<Scanned>,
-    },
+    User { text: Digest },
+    Assistant { text: Digest, empty: bool, calls: Vec<(String, Digest)> },
+    Result { call_id: String, text: Digest, scan: Option<Scanned> },
 }
 
 impl Conversation {
     /// The digests of a parsed request.
-    pub fn of(_exchange: &Exchange) -> Conversation {
-        Conversation::default()
+    pub fn of(exchange: &Exchange) -> Conversation {
+        let turns = exchange.messages().into_iter().filter_map(|message| {
+            let text = message.text();
+            let digest = Digest::of(text.as_bytes());
+            match message.role {
+                "user" => Some(Turn::User { text: digest }),
+                "assistant" => Some(Turn::Assistant {
+                    text: digest,
+                    empty: text.is_empty(),
+                    calls: message.tool_calls.iter().map(echo).collect(),
+                }),
+                "tool" | "function" => Some(Turn::Result {
+                    call_id: call_id(
+                        message.tool_call_id.unwrap_or_default(),
+                        message.name.unwrap_or_default(),
+                    ),
+                    text: digest,
+                    scan: None,
+                }),
+                _ => None,
+            }
+        });
+        Conversation { turns: turns.collect() }
     }
 
     /// Says what the scan of the `index`-th tool result (in message order) found; a result
     /// nothing is said about carries the verdict of the whole input.
     pub fn result_scanned(&mut self, index: usize, scanned: Scanned) {
-        let results = self.turns.iter_mut().filter_map(|turn| match turn {
+        let mut results = self.turns.iter_mut().filter_map(|turn| match turn {
             Turn::Result { scan, .. } => Some(scan),
             Turn::User { .. } | Turn::Assistant { .. } => None,
         });
-        if let Some(scan) = results.into_iter().nth(index) {
+        if let Some(scan) = results.nth(index) {
             *scan = Some(scanned);
         }
     }

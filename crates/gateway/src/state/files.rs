@@ -92,10 +92,7 @@ pub(super) fn directory(path: &Path, access: Access) -> Result<(), FileError> {
     }
     .map_err(io("look at", path))?;
     if !found.is_dir() {
-        return Err(FileError::NotPlain {
-            path: path.to_owned(),
-            expected: "a directory",
-        });
+        return Err(FileError::NotPlain { path: path.to_owned(), expected: "a directory" });
     }
     let bits = found.mode() & 0o7777;
     if bits & forbidden != 0 {
@@ -145,26 +142,16 @@ pub(super) fn create(path: &Path, text: &str, mode: u32) -> Result<(), FileError
 /// Reads a private file: a plain one, of nobody else's reach.
 pub(super) fn read_private(path: &Path) -> Result<String, FileError> {
     let text = read(path)?;
-    let mode = fs::symlink_metadata(path)
-        .map_err(io("look at", path))?
-        .mode()
-        & 0o7777;
+    let mode = fs::symlink_metadata(path).map_err(io("look at", path))?.mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(FileError::TooWide {
-            path: path.to_owned(),
-            mode,
-            remedy: PRIVATE,
-        });
+        return Err(FileError::TooWide { path: path.to_owned(), mode, remedy: PRIVATE });
     }
     Ok(text)
 }
 
 /// Reads a plain file of at most [`LIMIT`] bytes.
 pub(super) fn read(path: &Path) -> Result<String, FileError> {
-    let not_plain = || FileError::NotPlain {
-        path: path.to_owned(),
-        expected: "a plain file",
-    };
+    let not_plain = || FileError::NotPlain { path: path.to_owned(), expected: "a plain file" };
     let before = fs::symlink_metadata(path).map_err(io("look at", path))?;
     if !before.is_file() {
         return Err(not_plain());
@@ -176,37 +163,20 @@ pub(super) fn read(path: &Path) -> Result<String, FileError> {
         return Err(not_plain());
     }
     let mut bytes = Vec::new();
-    file.take(LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io("read", path))?;
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(io("read", path))?;
     if bytes.len() as u64 > LIMIT {
-        return Err(FileError::TooLong {
-            path: path.to_owned(),
-            limit: LIMIT,
-        });
+        return Err(FileError::TooLong { path: path.to_owned(), limit: LIMIT });
     }
-    String::from_utf8(bytes).map_err(|_| FileError::NotText {
-        path: path.to_owned(),
-    })
+    String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.to_owned() })
 }
 
 fn sync_directory(path: &Path) -> Result<(), FileError> {
-    let path = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(io("sync", path))
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(io("sync", path))
 }
 
 fn io(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
-    move |error| FileError::Io {
-        act,
-        path: path.to_owned(),
-        error,
-    }
+    move |error| FileError::Io { act, path: path.to_owned(), error }
 }
 
 /// Longest file read here: a trust file of some thousand keys.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use seal::Zeroizing;
 use seal::key::SecretKey;
+use seal::note::VerifierKey;
 use seal::signer::Signer as _;
 
 use super::files;
@@ -15,9 +17,9 @@ pub(super) struct Keys {
     pub gateway: Arc<NativeSigner>,
     pub decisions: Arc<NativeSigner>,
     pub log: Arc<NativeSigner>,
-    pub hmac: [u8; 32],
-    pub salt: [u8; 32],
-    pub admin_token: String,
+    pub hmac: Zeroizing<[u8; 32]>,
+    pub salt: Zeroizing<[u8; 32]>,
+    pub admin_token: Zeroizing<String>,
 }
 
 /// The file of the admin listener's token.
@@ -59,7 +61,7 @@ impl Keys {
             log: signer(log)?,
             hmac: secret(hmac)?,
             salt: secret(salt)?,
-            admin_token: seal::hex::encode(&secret(admin)?),
+            admin_token: Zeroizing::new(seal::hex::encode(&secret(admin)?[..])),
         };
         Ok((keys, made))
     }
@@ -67,7 +69,13 @@ impl Keys {
     /// The log's name, bound to its key.
     pub fn origin(&self) -> String {
         let fingerprint = self.log.public().fingerprint().hex();
-        format!("countersign.local/{}", fingerprint.get(..12).unwrap_or(&fingerprint))
+        let short = fingerprint.get(..12).unwrap_or(&fingerprint);
+        format!("countersign.local/{short}")
+    }
+
+    /// How verifiers know the log.
+    pub fn vkey(&self, origin: &str) -> Option<VerifierKey> {
+        VerifierKey::new(origin, self.log.public().clone())
     }
 }
 
@@ -77,22 +85,19 @@ pub(super) fn hmac_file() -> String {
 }
 
 fn signer(path: PathBuf) -> Result<Arc<NativeSigner>, StateError> {
-    let wrong = |_| StateError::Key {
-        path: path.clone(),
-        expected: "an Ed25519 private key (PKCS#8 PEM)",
-    };
-    let key = SecretKey::from_pem(&files::read_private(&path)?).map_err(|_| wrong(()))?;
+    let wrong =
+        |_| StateError::Key { path: path.clone(), expected: "an Ed25519 private key (PKCS#8 PEM)" };
+    let pem = Zeroizing::new(files::read_private(&path)?);
+    let key = SecretKey::from_pem(&pem).map_err(|_| wrong(()))?;
     NativeSigner::new(&key).map(Arc::new).map_err(|_| wrong(()))
 }
 
-fn secret(path: PathBuf) -> Result<[u8; 32], StateError> {
-    let text = files::read_private(&path)?;
+fn secret(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, StateError> {
+    let text = Zeroizing::new(files::read_private(&path)?);
     seal::hex::decode(text.trim_end())
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(StateError::Key {
-            path,
-            expected: "64 lower-case hex digits",
-        })
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .map(Zeroizing::new)
+        .ok_or(StateError::Key { path, expected: "64 lower-case hex digits" })
 }
 
 fn random() -> Result<[u8; 32], StateError> {

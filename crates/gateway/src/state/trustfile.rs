@@ -2,45 +2,75 @@
 
 use std::path::Path;
 
-use record::trust::{Purpose, Trust};
+use record::trust::{LogKey, Purpose, Quorum, Trust, TrustError, TrustKey};
+use seal::Zeroizing;
 use seal::digest::Digest;
-use seal::note::NoteSigner;
 use seal::signer::Signer as _;
 
 use super::keys::{Keys, hmac_file};
 use super::{AGENT, HMAC_KEY_ID, HOME, StateError, files};
 
-/// The file's text.
-pub(super) fn text(keys: &Keys, origin: &str) -> String {
-    format!(
-        "# Whose keys count, and for what. Written once by `countersign up`, never rewritten:\n\
-         # edit it, keep it under review, hand it to whoever verifies.\n\
-         version: 1\n\
-         keys:\n\
-         \x20 - name: gateway\n\
-         \x20   purpose: receipts\n\
-         \x20   key: |\n{gateway}\
-         \x20   agent_id: {AGENT}\n\
-         \x20 - name: decisions\n\
-         \x20   purpose: decisions\n\
-         \x20   key: |\n{decisions}\
-         \x20 - name: {HMAC_KEY_ID}\n\
-         \x20   purpose: hmac\n\
-         \x20   key: file:{HOME}/keys/{hmac}\n\
-         logs:\n\
-         \x20 - key: \"{vkey}\"\n\
-         \x20   quorum: none\n",
-        gateway = block(&keys.gateway.public().to_pem()),
-        decisions = block(&keys.decisions.public().to_pem()),
-        hmac = hmac_file(),
-        vkey = vkey(keys, origin),
-    )
+/// The text of a trust file that names `keys` and the log `origin`.
+pub(super) fn text(keys: &Keys, origin: &str) -> Result<String, TrustError> {
+    let public = |name, purpose, signer: &crate::signer::NativeSigner| {
+        TrustKey::public(name, purpose, signer.public().clone())
+    };
+    let mut trust = Trust::empty();
+    let mut gateway = public("gateway", Purpose::Receipts, &keys.gateway);
+    gateway.agent_id = AGENT.parse().ok();
+    trust.add_key(gateway)?;
+    trust.add_key(public("decisions", Purpose::Decisions, &keys.decisions))?;
+    let secret = Zeroizing::new(keys.hmac.to_vec());
+    let reference = format!("file:{HOME}/keys/{}", hmac_file());
+    trust.add_key(TrustKey::hmac(HMAC_KEY_ID, secret, Some(reference)))?;
+    let vkey = keys.vkey(origin).ok_or_else(|| TrustError::Log(origin.to_owned()))?;
+    trust.add_log(LogKey { vkey, quorum: Quorum::None })?;
+    Ok(format!("{HEADER}{}", trust.to_yaml()))
 }
 
-fn block(pem: &str) -> String {
-    pem.lines().map(|line| format!("      {line}\n")).collect()
+/// Reads the trust file and makes sure that what we are about to sign will be believed. Answers
+/// with the file's digest.
+pub(super) fn check(path: &Path, keys: &Keys, origin: &str) -> Result<Digest, StateError> {
+    let text = files::read(path)?;
+    let beside = path.parent().unwrap_or(Path::new("."));
+    let resolve = |reference: &str| match reference.split_once(':') {
+        Some(("file", name)) => files::read(&beside.join(name)).map_err(|error| error.to_string()),
+        Some(("env", name)) => std::env::var(name).map_err(|error| error.to_string()),
+        _ => Err("expected file: or env:".to_owned()),
+    };
+    let trust = Trust::parse(&text, &resolve)
+        .map_err(|error| StateError::Trust { trust: path.to_owned(), error })?;
+    let missing = |name, purpose, fingerprint: String| StateError::NotTrusted {
+        trust: path.to_owned(),
+        name,
+        purpose,
+        fingerprint,
+    };
+    for (name, purpose, signer) in [
+        ("gateway", Purpose::Receipts, &keys.gateway),
+        ("decisions", Purpose::Decisions, &keys.decisions),
+    ] {
+        let named = trust.find(purpose, &signer.key_id()).and_then(TrustKey::public_key);
+        if named != Some(signer.public()) {
+            let fingerprint = signer.public().fingerprint().to_string();
+            return Err(missing(name, purpose.as_str(), fingerprint));
+        }
+    }
+    if trust.log(origin).map(|vkey| &vkey.key) != Some(keys.log.public()) {
+        let fingerprint = keys.log.public().fingerprint().to_string();
+        return Err(missing("log", "logs", fingerprint));
+    }
+    // The auditor's copy of the file may leave the shared secret out, and so may ours: the chain is
+    // then checked only where it is known. Another secret under our id would call our lines forged.
+    match trust.keyring().get(HMAC_KEY_ID) {
+        Some(secret) if !seal::mac::equal(secret, &keys.hmac[..]) => {
+            Err(missing("hmac", "hmac", HMAC_KEY_ID.to_owned()))
+        }
+        Some(_) | None => Ok(Digest::of(text.as_bytes())),
+    }
 }
 
-fn vkey(keys: &Keys, origin: &str) -> String {
-    NoteSigner::new(origin, &*keys.log).vkey().to_string()
-}
+const HEADER: &str = "\
+# Whose keys count, and for what. Written once by countersign, never rewritten: edit it, keep it
+# under review, hand it to whoever verifies (without the hmac key, which is a shared secret).
+";

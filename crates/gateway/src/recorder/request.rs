@@ -1,0 +1,727 @@
+//! The evidence of one request, step by step.
+
+use std::sync::Arc;
+
+use ledger::{Entry, Kind};
+use record::decision::{self, Decision, SignError};
+use record::entry::{AuditDecision, AuditEntry, Owner};
+use seal::digest::Digest;
+use seal::json::Value;
+
+use super::ancestry::{Ancestry, Step};
+use super::receipts::{self, Stamp, clip, name};
+use super::step::{Caller, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling, Scanned};
+use super::write::{Batch, Committed, Pending};
+use super::{Core, Profile, RecordError};
+use crate::lineage::{Key, Known, Memory, RememberedCall, Scope, Thread};
+
+/// The evidence of one request. Each method that returns [`Pending`] writes its entries in one
+/// append, in the order of the calls; the writing goes on whether or not the future is awaited.
+/// Dropping a log that was not closed records the disconnect.
+pub struct RequestLog {
+    core: Arc<Core>,
+    id: String,
+    peer: String,
+    method: String,
+    path: String,
+    request: Option<Digest>,
+    caller: Caller,
+    phase: Phase,
+    proposals: Vec<Proposal>,
+}
+
+enum Phase {
+    Open,
+    Admitted(Box<Admitted>),
+    Closed,
+}
+
+/// What the outcome needs to know of the admission.
+struct Admitted {
+    scan: Known,
+    thread: Option<Thread>,
+    facts: Digest,
+    forward: Forward,
+    decision: AuditDecision,
+}
+
+/// What the input's steps gave: the receipts to write and the scan that the model call cites.
+struct Judged {
+    batch: Batch,
+    scan: Known,
+    thread: Option<Thread>,
+    facts: Digest,
+    lineage: Vec<Value>,
+}
+
+impl RequestLog {
+    pub(super) fn new(core: Arc<Core>, id: String, peer: &str, method: &str, path: &str) -> Self {
+        RequestLog {
+            core,
+            id,
+            peer: peer.to_owned(),
+            method: name(method),
+            path: path.to_owned(),
+            request: None,
+            caller: Caller {
+                owner: Owner::unresolved(),
+                how: "unresolved".to_owned(),
+                approval_chain: Vec::new(),
+            },
+            phase: Phase::Open,
+            proposals: Vec::new(),
+        }
+    }
+
+    /// The request id: UUIDv4 text, the correlation id of every answer.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The body as received: its digest is the request digest.
+    pub fn body(&mut self, body: &[u8]) {
+        self.request = Some(Digest::of(body));
+    }
+
+    /// Who asks.
+    pub fn caller(&mut self, caller: Caller) {
+        self.caller = caller;
+    }
+
+    /// A refusal before any content check (404, 405, 413, bad JSON, no owner …). Closes the
+    /// request. Beyond the peer's rate it is aggregated: then [`Committed::receipt`] is `None`.
+    pub fn preflight(&mut self, refusal: Refusal) -> Pending {
+        if let Err(error) = self.open() {
+            return Pending::failed(error);
+        }
+        if !self.core.note_refusal(&self.peer, self.fingerprint()) {
+            self.phase = Phase::Closed;
+            return Pending::done(Committed::once_durable(String::new(), None));
+        }
+        let mut audit = self.audit("preflight", "pipeline.preflight", &refusal.ruling);
+        audit.metadata.push(member("_outcome", "refused"));
+        audit.metadata.push(member("_pre_pipeline_refusal", true));
+        self.close_refused(Batch::default(), audit, refusal, Vec::new())
+    }
+
+    /// A route without checks was served (`GET /v1/models`). Closes the request.
+    pub fn served(&mut self, status: u16, response: Digest) -> Pending {
+        if let Err(error) = self.open() {
+            return Pending::failed(error);
+        }
+        let ruling = Ruling {
+            decision: AuditDecision::Allow,
+            check: String::new(),
+            code: "ok".to_owned(),
+            reason: "served without content checks".to_owned(),
+        };
+        let mut audit = self.audit("complete", "pipeline.complete", &ruling);
+        audit.metadata.push(member("_outcome", "served"));
+        let refusal = Refusal { ruling, status, response };
+        self.close_refused(Batch::default(), audit, refusal, Vec::new())
+    }
+
+    /// A check refused the request. Closes it. `input` where the body was understood.
+    pub fn refused(&mut self, input: Option<Input>, refusal: Refusal) -> Pending {
+        match self.open().and_then(|()| input.map(|input| self.judge(input)).transpose()) {
+            Err(error) => Pending::failed(error),
+            Ok(judged) => {
+                let mut audit = self.audit("admission", "pipeline.admission", &refusal.ruling);
+                audit.metadata.push(member("_outcome", "refused"));
+                let mut batch = Batch::default();
+                let mut heads = Vec::new();
+                if let Some(judged) = judged {
+                    audit.metadata.push(member("_facts", judged.facts));
+                    remembered(&mut audit, judged.lineage);
+                    heads.extend(judged.scan.receipt);
+                    batch = judged.batch;
+                }
+                self.close_refused(batch, audit, refusal, heads)
+            }
+        }
+    }
+
+    /// The request is admitted (allow or redact) and goes upstream. Await the result before the
+    /// first upstream byte reaches the caller.
+    pub fn admitted(&mut self, input: Input, ruling: Ruling, forward: Forward) -> Pending {
+        let judged = match self.open().and_then(|()| self.judge(input)) {
+            Ok(judged) => judged,
+            Err(error) => return Pending::failed(error),
+        };
+        let mut audit = self.audit("admission", "pipeline.admission", &ruling);
+        audit.metadata.extend([
+            member("_facts", judged.facts),
+            member("_forward", forward.body),
+            member("_upstream", name(&forward.upstream)),
+            member("_model", name(&forward.model)),
+        ]);
+        heads(&mut audit, judged.scan.receipt);
+        remembered(&mut audit, judged.lineage);
+        let entry_id = audit.entry_id.clone();
+        let mut batch = judged.batch;
+        // Stray tool results come first: they were judged on the way to the admission.
+        batch.audits.push(audit);
+        self.phase = Phase::Admitted(Box::new(Admitted {
+            scan: judged.scan,
+            thread: judged.thread,
+            facts: judged.facts,
+            forward,
+            decision: ruling.decision,
+        }));
+        self.core.writer.write(batch, Committed::once_durable(entry_id, None))
+    }
+
+    /// A tool call the model proposed: kept, and written with the outcome.
+    pub fn proposed(&mut self, proposal: Proposal) {
+        self.proposals.push(proposal);
+    }
+
+    /// The answer is complete, delivered or withheld by its ruling. Closes the request. Await the
+    /// result before the unary body or the terminal event.
+    pub fn complete(&mut self, outcome: Outcome) -> Pending {
+        let ended = match outcome.ruling.decision {
+            AuditDecision::Allow | AuditDecision::Redact => Ended::Complete,
+            AuditDecision::Block | AuditDecision::Escalate => Ended::Withheld,
+        };
+        match self.close() {
+            Ok(admitted) => self.answered(&admitted, outcome, ended),
+            Err(error) => Pending::failed(error),
+        }
+    }
+
+    /// The upstream (or the gateway itself) failed. Closes the request.
+    pub fn failed(&mut self, failure: Failure) -> Pending {
+        let admitted = match self.close() {
+            Ok(admitted) => admitted,
+            Err(error) => return Pending::failed(error),
+        };
+        let ruling = Ruling {
+            decision: AuditDecision::Block,
+            check: String::new(),
+            code: failure.code,
+            reason: failure.reason,
+        };
+        let mut audit = self.audit("upstream", "pipeline.upstream", &ruling);
+        audit.metadata.extend([
+            member("_outcome", "failed"),
+            member("_status", i64::from(failure.status)),
+            member("_facts", admitted.facts),
+            member("_upstream", name(&failure.upstream)),
+            member("_model", name(&admitted.forward.model)),
+            member("_response", failure.response),
+        ]);
+        let close = Close {
+            decision: "error",
+            code: &ruling.code,
+            response: Some(failure.response),
+            upstream: &failure.upstream,
+            model: &admitted.forward.model,
+            heads: admitted.scan.receipt.into_iter().collect(),
+        };
+        self.decide(Batch::default(), audit, &close)
+    }
+
+    /// The caller went away; `partial` is what the upstream had answered so far, if anything.
+    /// Closes the request.
+    pub fn disconnected(&mut self, partial: Option<Outcome>) -> Pending {
+        let admitted = match self.close() {
+            Ok(admitted) => admitted,
+            Err(RecordError::NotAdmitted) => return self.abandoned(),
+            Err(error) => return Pending::failed(error),
+        };
+        if let Some(outcome) = partial {
+            return self.answered(&admitted, outcome, Ended::Disconnected);
+        }
+        let ruling = gone();
+        let mut audit = self.audit("complete", "pipeline.complete", &ruling);
+        audit.metadata.extend([
+            member("_outcome", "disconnected"),
+            member("_facts", admitted.facts),
+            member("_upstream", name(&admitted.forward.upstream)),
+            member("_model", name(&admitted.forward.model)),
+        ]);
+        let close = Close {
+            decision: "interrupted",
+            code: &ruling.code,
+            response: None,
+            upstream: &admitted.forward.upstream,
+            model: &admitted.forward.model,
+            heads: admitted.scan.receipt.into_iter().collect(),
+        };
+        self.decide(Batch::default(), audit, &close)
+    }
+
+    /// Gone before any decision: a preflight entry like any other refusal, under the flood rule.
+    fn abandoned(&mut self) -> Pending {
+        self.preflight(Refusal { ruling: gone(), status: 499, response: Digest::of(b"") })
+    }
+
+    fn open(&self) -> Result<(), RecordError> {
+        match self.phase {
+            Phase::Open => Ok(()),
+            Phase::Admitted(_) | Phase::Closed => Err(RecordError::Closed),
+        }
+    }
+
+    fn close(&mut self) -> Result<Box<Admitted>, RecordError> {
+        match std::mem::replace(&mut self.phase, Phase::Closed) {
+            Phase::Admitted(admitted) => Ok(admitted),
+            Phase::Closed => Err(RecordError::Closed),
+            Phase::Open => {
+                self.phase = Phase::Open;
+                Err(RecordError::NotAdmitted)
+            }
+        }
+    }
+
+    /// Receipts of the input: new user messages, tool results, the scan.
+    fn judge(&self, input: Input) -> Result<Judged, RecordError> {
+        let (facts, body) = self.core.salted("facts", &input.facts)?;
+        let mut batch = Batch::default();
+        batch.bodies.push((Kind::Facts, facts, body));
+        let scope = Scope::of(&self.caller.owner);
+        let ancestry =
+            Ancestry::of(&input.conversation, scope.as_ref(), &self.core.writer.lineage());
+        let caller = self.caller.owner.to_string();
+        let stamp = self.stamp(&caller);
+        let mut parents = ancestry.parents;
+        let mut lineage = Vec::new();
+        for step in ancestry.steps {
+            let (signed, keys, stray) = match step {
+                Step::User { text, keys } => {
+                    (stamp.as_ref().map(|stamp| stamp.user_input(text)), keys, None)
+                }
+                Step::ToolCall { call, text, keys } => {
+                    let signed = stamp.as_ref().map(|stamp| {
+                        stamp.tool_call(&call.tool, call.arguments, text, &call.model_call)
+                    });
+                    (signed, keys, None)
+                }
+                Step::Stray { call_id, text, scan, mismatch, keys } => {
+                    let scan = scan.unwrap_or_else(|| input.scan.clone());
+                    let signed =
+                        stamp.as_ref().map(|stamp| stamp.scan("tool_result", text, &scan, &[]));
+                    (signed, keys, Some((mismatch, call_id, text, scan)))
+                }
+            };
+            let known = match signed.transpose()? {
+                Some(signed) => {
+                    let known = receipts::known(&signed);
+                    batch.receipts.push(receipts::entry(signed));
+                    known
+                }
+                None => Known::default(),
+            };
+            let memory = Memory { known: known.clone(), keys, calls: Vec::new() };
+            lineage.push(memory.to_value());
+            batch.memories.push(memory);
+            if let Some((mismatch, call_id, text, scan)) = stray {
+                let ruling = Ruling {
+                    decision: AuditDecision::Allow,
+                    check: "lineage".to_owned(),
+                    code: mismatch.code().to_owned(),
+                    reason:
+                        "a tool result that matches no proposed call: kept as untrusted content"
+                            .to_owned(),
+                };
+                let mut audit = self.audit("admission", "pipeline.tool_result", &ruling);
+                audit.metadata.extend([
+                    member("_call", call_id),
+                    member("_result", text),
+                    member("_verdict", scan.verdict.as_str()),
+                    member("_rules", rules(&scan)),
+                ]);
+                heads(&mut audit, known.receipt);
+                batch.audits.push(audit);
+            }
+            parents.push(known);
+        }
+        let scan = match &stamp {
+            Some(stamp) => {
+                let signed = stamp.scan("input", self.request_digest(), &input.scan, &parents)?;
+                let known = receipts::known(&signed);
+                batch.receipts.push(receipts::entry(signed));
+                known
+            }
+            None => Known::default(),
+        };
+        Ok(Judged { batch, scan, thread: ancestry.thread, facts, lineage })
+    }
+
+    /// Receipts and entries of an answer: the model call, its scan, its proposals, the outcome.
+    fn answered(&mut self, admitted: &Admitted, outcome: Outcome, ended: Ended) -> Pending {
+        match self.answer(admitted, outcome, ended) {
+            Ok(pending) => pending,
+            Err(error) => Pending::failed(error),
+        }
+    }
+
+    fn answer(
+        &mut self,
+        admitted: &Admitted,
+        outcome: Outcome,
+        ended: Ended,
+    ) -> Result<Pending, RecordError> {
+        let proposals = std::mem::take(&mut self.proposals);
+        let mut batch = Batch::default();
+        let facts = match &outcome.facts {
+            Some(facts) => {
+                let (digest, body) = self.core.salted("facts", facts)?;
+                batch.bodies.push((Kind::Facts, digest, body));
+                digest
+            }
+            None => admitted.facts,
+        };
+        let caller = self.caller.owner.to_string();
+        let stamp = self.stamp(&caller);
+        let mut model_call = Known::default();
+        let mut cited = Vec::new();
+        if let Some(stamp) = &stamp {
+            let signed = stamp.model_call(
+                &outcome.model,
+                admitted.forward.body,
+                outcome.output,
+                &admitted.scan,
+            )?;
+            model_call = receipts::known(&signed);
+            batch.receipts.push(receipts::entry(signed));
+            let parent = std::slice::from_ref(&model_call);
+            let scan = stamp.scan("output", outcome.output, &outcome.scan, parent)?;
+            cited.push(scan.hash);
+            batch.receipts.push(receipts::entry(scan));
+        }
+        let mut withheld_call = false;
+        for proposal in &proposals {
+            let mut head = None;
+            if let Some(stamp) = &stamp {
+                let parent = std::slice::from_ref(&model_call);
+                let scan = stamp.scan("tool_call", proposal.arguments, &proposal.scan, parent)?;
+                head = Some(scan.hash);
+                cited.push(scan.hash);
+                batch.receipts.push(receipts::entry(scan));
+            }
+            withheld_call |= proposal.ruling.decision != AuditDecision::Allow;
+            let mut audit = self.audit("commitment", "pipeline.commitment", &proposal.ruling);
+            audit.metadata.extend([
+                member("_call", Digest::of(proposal.call_id.as_bytes())),
+                member("_tool", name(&proposal.tool)),
+                member("_arguments", proposal.arguments),
+                member("_verdict", proposal.scan.verdict.as_str()),
+                member("_rules", rules(&proposal.scan)),
+            ]);
+            heads(&mut audit, head);
+            batch.audits.push(audit);
+        }
+        let (stage, check_name, word) = match ended {
+            Ended::Complete => ("complete", "pipeline.complete", "complete"),
+            Ended::Disconnected => ("complete", "pipeline.complete", "disconnected"),
+            Ended::Withheld if withheld_call => ("commitment", "pipeline.commitment", "withheld"),
+            Ended::Withheld => ("inspection", "pipeline.inspection", "withheld"),
+        };
+        let mut audit = self.audit(stage, check_name, &outcome.ruling);
+        audit.metadata.extend([
+            member("_outcome", word),
+            member("_status", i64::from(outcome.status)),
+            member("_facts", facts),
+            member("_upstream", name(&outcome.upstream)),
+            member("_model", name(&outcome.model)),
+            member("_output", outcome.output),
+            member("_response", outcome.response),
+            member("_verdict", outcome.scan.verdict.as_str()),
+            member("_rules", rules(&outcome.scan)),
+        ]);
+        if let Some((prompt, completion, total)) = outcome.usage {
+            let usage = [
+                ("completion", completion.into()),
+                ("prompt", prompt.into()),
+                ("total", total.into()),
+            ];
+            audit.metadata.push(member("_usage", Value::object(usage)));
+        }
+        heads(&mut audit, model_call.receipt);
+        if let Some(memory) = self.memory(admitted, &outcome, &proposals, model_call) {
+            remembered(&mut audit, vec![memory.to_value()]);
+            batch.memories.push(memory);
+        }
+        let decision = match ended {
+            Ended::Disconnected => "interrupted",
+            // What was changed on the way in was not the caller's own request any more.
+            Ended::Complete if admitted.decision == AuditDecision::Redact => "redact",
+            Ended::Complete | Ended::Withheld => outcome.ruling.decision.as_str(),
+        };
+        let close = Close {
+            decision,
+            code: &outcome.ruling.code,
+            response: Some(outcome.response),
+            upstream: &outcome.upstream,
+            model: &outcome.model,
+            heads: cited,
+        };
+        Ok(self.decide(batch, audit, &close))
+    }
+
+    /// What a later request of the same owner may refer to: delivered texts and calls.
+    fn memory(
+        &self,
+        admitted: &Admitted,
+        outcome: &Outcome,
+        proposals: &[Proposal],
+        model_call: Known,
+    ) -> Option<Memory> {
+        let scope = Scope::of(&self.caller.owner)?;
+        let mut keys = Vec::new();
+        for answer in outcome.answers.iter().take(REMEMBERED) {
+            if let Some(thread) = &admitted.thread {
+                keys.push(Key::place(&thread.assistant(&answer.text, &answer.calls)));
+            }
+            if !answer.empty {
+                keys.push(Key::text(&scope, "assistant", &answer.text));
+            }
+        }
+        let calls: Vec<RememberedCall> = proposals
+            .iter()
+            .filter(|proposal| proposal.ruling.decision == AuditDecision::Allow)
+            .take(REMEMBERED)
+            .map(|proposal| RememberedCall {
+                key: Key::call(&scope, &proposal.call_id),
+                arguments: proposal.arguments,
+                tool: name(&proposal.tool),
+            })
+            .collect();
+        (!keys.is_empty() || !calls.is_empty()).then_some(Memory { known: model_call, keys, calls })
+    }
+
+    fn close_refused(
+        &mut self,
+        batch: Batch,
+        mut audit: AuditEntry,
+        refusal: Refusal,
+        cited: Vec<Digest>,
+    ) -> Pending {
+        self.phase = Phase::Closed;
+        audit.metadata.extend([
+            member("_status", i64::from(refusal.status)),
+            member("_response", refusal.response),
+        ]);
+        heads(&mut audit, cited.first().copied());
+        let close = Close {
+            decision: refusal.ruling.decision.as_str(),
+            code: &refusal.ruling.code,
+            response: Some(refusal.response),
+            upstream: "",
+            model: "",
+            heads: cited,
+        };
+        self.decide(batch, audit, &close)
+    }
+
+    /// Signs the decision receipt over `audit` and appends everything.
+    fn decide(&self, mut batch: Batch, audit: AuditEntry, close: &Close<'_>) -> Pending {
+        let entry_id = audit.entry_id.clone();
+        let signed = self.core.decide(&Decided {
+            request_id: &self.id,
+            entry_id: &entry_id,
+            request: self.request_digest(),
+            route: route(&self.path),
+            config: self.core.config,
+            ruleset: self.core.ruleset,
+            close,
+        });
+        let jws = match signed {
+            Ok(jws) => jws,
+            Err(error) => return Pending::failed(error),
+        };
+        batch.audits.push(audit);
+        batch.decisions.push(decision_entry(&jws));
+        self.core.writer.write(batch, Committed::once_durable(entry_id, Some(jws)))
+    }
+
+    fn stamp<'a>(&'a self, caller: &'a str) -> Option<Stamp<'a>> {
+        match self.core.profile {
+            Profile::Full => Some(Stamp {
+                agent: &self.core.agent,
+                key_id: self.core.receipts.key_id(),
+                signer: &*self.core.receipts,
+                iat: self.core.now_ms() as i64 / 1000,
+                ruleset: self.core.ruleset,
+                request: &self.id,
+                caller,
+                origin: &self.core.origin,
+            }),
+            Profile::Sealed => None,
+        }
+    }
+
+    /// An audit entry with the members every entry of the request has.
+    fn audit(&self, stage: &str, check_name: &str, ruling: &Ruling) -> AuditEntry {
+        let mut metadata = vec![
+            member("_request", self.id.as_str()),
+            member("_stage", stage),
+            member("_config", self.core.config),
+            member("_ruleset", self.core.ruleset),
+            member("_how", name(&self.caller.how)),
+            member("_method", self.method.as_str()),
+            member("_route", route(&self.path)),
+            member("_code", ruling.code.as_str()),
+        ];
+        if !ruling.check.is_empty() {
+            metadata.push(member("_check", ruling.check.as_str()));
+        }
+        AuditEntry {
+            entry_id: self.core.uuid(),
+            ts_ns: self.core.now_ms().saturating_mul(1_000_000),
+            owner: self.caller.owner.clone(),
+            approval_chain: self.caller.approval_chain.clone(),
+            check_name: check_name.to_owned(),
+            decision: ruling.decision,
+            reason: ruling.reason.clone(),
+            request_fingerprint: self.request.map(|digest| digest.to_string()).unwrap_or_default(),
+            metadata,
+        }
+    }
+
+    fn request_digest(&self) -> Digest {
+        self.request.unwrap_or_else(|| Digest::of(b""))
+    }
+
+    /// What an aggregate cites of a refusal: request line and body together.
+    fn fingerprint(&self) -> Digest {
+        let line = format!("{} {}\n{}", self.method, self.path, self.request_digest());
+        Digest::of(line.as_bytes())
+    }
+}
+
+impl Drop for RequestLog {
+    fn drop(&mut self) {
+        match self.phase {
+            Phase::Closed => {}
+            Phase::Open | Phase::Admitted(_) => drop(self.disconnected(None)),
+        }
+    }
+}
+
+enum Ended {
+    Complete,
+    Withheld,
+    Disconnected,
+}
+
+/// The part of a decision receipt that differs from step to step.
+pub(super) struct Close<'a> {
+    pub decision: &'a str,
+    pub code: &'a str,
+    pub response: Option<Digest>,
+    pub upstream: &'a str,
+    pub model: &'a str,
+    pub heads: Vec<Digest>,
+}
+
+/// What a decision receipt is made of.
+pub(super) struct Decided<'a> {
+    pub request_id: &'a str,
+    pub entry_id: &'a str,
+    pub request: Digest,
+    pub route: &'a str,
+    pub config: Digest,
+    pub ruleset: Digest,
+    pub close: &'a Close<'a>,
+}
+
+impl Core {
+    /// Signs a decision receipt within its 2,048 bytes.
+    pub(super) fn decide(&self, decided: &Decided<'_>) -> Result<String, RecordError> {
+        let close = decided.close;
+        let mut decision = Decision {
+            log_origin: self.origin.clone(),
+            request_id: decided.request_id.to_owned(),
+            audit_entry_id: decided.entry_id.to_owned(),
+            decision: close.decision.to_owned(),
+            reason_code: name(close.code),
+            request_digest: decided.request,
+            response_digest: close.response,
+            config_digest: decided.config,
+            ruleset_digest: decided.ruleset,
+            upstream: optional(close.upstream),
+            model: optional(close.model),
+            heads: Vec::new(),
+            heads_digest: None,
+            profile: self.profile.as_str().to_owned(),
+            iat: self.now_ms() as i64 / 1000,
+            route: decided.route.to_owned(),
+        };
+        decision.bind_heads(&close.heads);
+        let signed = decision::sign(&decision, &*self.decisions).or_else(|error| match error {
+            // Long names from outside: the audit entry has them, the header must stay short.
+            SignError::TooLong(_) => {
+                decision.upstream = clip(&decision.upstream, SHORT).to_owned();
+                decision.model = clip(&decision.model, SHORT).to_owned();
+                decision::sign(&decision, &*self.decisions)
+            }
+            SignError::Refused(_) => Err(error),
+        });
+        signed.map_err(|error| RecordError::Form(error.to_string()))
+    }
+}
+
+pub(super) fn decision_entry(jws: &str) -> Entry {
+    Entry {
+        kind: Kind::Decision,
+        id: Digest::of(jws.as_bytes()).to_string(),
+        body: jws.as_bytes().to_vec(),
+    }
+}
+
+/// A name that may be absent.
+fn optional(text: &str) -> String {
+    if text.is_empty() { String::new() } else { name(text) }
+}
+
+pub(super) fn member(name: &str, value: impl Into<Value>) -> (String, Value) {
+    (name.to_owned(), value.into())
+}
+
+fn heads(audit: &mut AuditEntry, head: Option<Digest>) {
+    if let Some(head) = head {
+        audit.metadata.push(member("_receipt", head));
+    }
+}
+
+fn remembered(audit: &mut AuditEntry, lineage: Vec<Value>) {
+    if !lineage.is_empty() {
+        audit.metadata.push(member("_lineage", Value::Array(lineage)));
+    }
+}
+
+fn rules(scan: &Scanned) -> Value {
+    Value::array(scan.rules.iter().take(64).map(String::as_str))
+}
+
+fn gone() -> Ruling {
+    Ruling {
+        decision: AuditDecision::Block,
+        check: String::new(),
+        code: "client_disconnected".to_owned(),
+        reason: "the caller went away before the answer was complete".to_owned(),
+    }
+}
+
+/// Routes are named, anything else is `other`: a path from outside may hold a secret.
+fn route(path: &str) -> &'static str {
+    ROUTES.iter().copied().find(|known| *known == path).unwrap_or("other")
+}
+
+const ROUTES: [&str; 8] = [
+    "/v1/chat/completions",
+    "/v1/models",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/realtime",
+    "/mcp",
+];
+
+/// As many choices and as many calls of one answer are remembered; it keeps the line bounded.
+const REMEMBERED: usize = 128;
+/// Bytes of a name in a decision receipt that would be too long otherwise.
+const SHORT: usize = 48;

@@ -1,0 +1,365 @@
+//! The one place where evidence meets the ledger: audit lines are sealed into the HMAC chain and
+//! appended by whoever holds the chain, so that chain order and ledger order are the same.
+//!
+//! A store that syncs at no cost is written by the caller. Any other is written by one thread, which
+//! takes what has gathered during the last sync as its next append: that is the group commit of the
+//! gateway. Sealing there, not in the callers, means that a failed append takes the chain back to
+//! its last durable line before anything else is sealed behind it.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+
+use ledger::{AppendError, Entry, Kind, Ledger};
+use record::entry::{AuditChain, AuditEntry};
+use seal::digest::Digest;
+use tokio::sync::oneshot;
+
+use super::RecordError;
+use crate::lineage::{Lineage, Memory};
+
+/// Seals and appends. Receipts are signed before it is called.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    /// `None` when callers write for themselves.
+    thread: Mutex<Option<JoinHandle<()>>>,
+    immediate: bool,
+}
+
+struct Shared {
+    ledger: Arc<Ledger>,
+    chain: Mutex<Chain>,
+    lineage: Mutex<Lineage>,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    stopped: AtomicBool,
+}
+
+/// What only the one who writes may touch.
+struct Chain {
+    lines: AuditChain,
+    bodies: HashSet<Digest>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: Vec<Job>,
+    bytes: usize,
+    closed: bool,
+}
+
+struct Job {
+    batch: Batch,
+    bytes: usize,
+    committed: Committed,
+    reply: oneshot::Sender<Result<Committed, RecordError>>,
+}
+
+/// The entries of one append, in the order of the ledger.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// Bodies that are stored once each.
+    pub bodies: Vec<(Kind, Digest, String)>,
+    pub receipts: Vec<Entry>,
+    pub audits: Vec<AuditEntry>,
+    pub decisions: Vec<Entry>,
+    /// Remembered once the append is durable.
+    pub memories: Vec<Memory>,
+}
+
+impl Writer {
+    /// Writes to `ledger`, going on with `lines`; `immediate` if its store syncs at no cost.
+    pub fn new(
+        ledger: Arc<Ledger>,
+        immediate: bool,
+        lines: AuditChain,
+        lineage: Lineage,
+        bodies: HashSet<Digest>,
+    ) -> io::Result<Writer> {
+        let shared = Arc::new(Shared {
+            ledger,
+            chain: Mutex::new(Chain { lines, bodies }),
+            lineage: Mutex::new(lineage),
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            stopped: AtomicBool::new(false),
+        });
+        let mut thread = None;
+        if !immediate {
+            let shared = shared.clone();
+            let name = thread::Builder::new().name("recorder".to_owned());
+            thread = Some(name.spawn(move || shared.write_until_closed())?);
+        }
+        Ok(Writer { shared, thread: Mutex::new(thread), immediate })
+    }
+
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.shared.ledger
+    }
+
+    pub fn lineage(&self) -> MutexGuard<'_, Lineage> {
+        lock(&self.shared.lineage)
+    }
+
+    /// False once the ledger has stopped for good; a full disk may have room again.
+    pub fn healthy(&self) -> bool {
+        !self.shared.stopped.load(Ordering::Acquire)
+    }
+
+    /// Appends the batch; `committed` is what the durable append proves.
+    pub fn write(&self, batch: Batch, committed: Committed) -> Pending {
+        let (reply, receiver) = oneshot::channel();
+        let job = Job { bytes: batch.bytes(), batch, committed, reply };
+        if self.immediate {
+            self.shared.append(vec![job]);
+            return Pending(Ok(receiver));
+        }
+        let mut queue = lock(&self.shared.queue);
+        if queue.closed {
+            return Pending::failed(RecordError::Unavailable);
+        }
+        if queue.bytes.saturating_add(job.bytes) > WAITING {
+            return Pending::failed(RecordError::Append(
+                "the disk does not keep up, try later".to_owned(),
+            ));
+        }
+        queue.bytes += job.bytes;
+        queue.jobs.push(job);
+        drop(queue);
+        self.shared.wake.notify_one();
+        Pending(Ok(receiver))
+    }
+
+    /// Writes what waits and takes nothing more.
+    pub fn close(&self) {
+        lock(&self.shared.queue).closed = true;
+        self.shared.wake.notify_one();
+        if let Some(thread) = lock(&self.thread).take()
+            // The last request may be dropped by the writing thread itself.
+            && thread.thread().id() != thread::current().id()
+        {
+            // Its panics are caught; there is nothing left to report.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn write_until_closed(&self) {
+        loop {
+            let mut queue = lock(&self.queue);
+            while queue.jobs.is_empty() {
+                if queue.closed {
+                    return;
+                }
+                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            let jobs = std::mem::take(&mut queue.jobs);
+            queue.bytes = 0;
+            drop(queue);
+            self.append(jobs);
+        }
+    }
+
+    /// One append for all jobs, then their answers. A job that cannot be written fails alone and
+    /// leaves no trace in the chain; a failed append fails them all.
+    fn append(&self, jobs: Vec<Job>) {
+        let mut chain = lock(&self.chain);
+        let head = chain.lines.head().to_owned();
+        let mut entries = Vec::new();
+        let mut stored = Vec::new();
+        let mut sealed = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match chain.seal(job.batch, &mut entries, &mut stored) {
+                Ok(memories) => sealed.push((job.reply, job.committed, memories)),
+                // Whoever asked may be gone: nothing depends on the answer being heard.
+                Err(error) => drop(job.reply.send(Err(error))),
+            }
+        }
+        if sealed.is_empty() {
+            return;
+        }
+        match self.ledger.append(entries) {
+            Ok(_) => {
+                chain.remember(stored);
+                let mut lineage = lock(&self.lineage);
+                let mut answers = Vec::with_capacity(sealed.len());
+                for (reply, committed, memories) in sealed {
+                    memories.into_iter().for_each(|memory| lineage.remember(memory));
+                    answers.push((reply, committed));
+                }
+                drop(lineage);
+                drop(chain);
+                for (reply, committed) in answers {
+                    drop(reply.send(Ok(committed)));
+                }
+            }
+            Err(error) => {
+                chain.lines.rewind(head);
+                drop(chain);
+                let full = matches!(error, AppendError::Full(_) | AppendError::Busy { .. });
+                self.stopped.fetch_or(!full, Ordering::AcqRel);
+                let error = RecordError::Append(error.to_string());
+                for (reply, ..) in sealed {
+                    drop(reply.send(Err(error.clone())));
+                }
+            }
+        }
+    }
+}
+
+impl Chain {
+    /// Seals one job's audit lines and adds its entries, all or none.
+    fn seal(
+        &mut self,
+        batch: Batch,
+        entries: &mut Vec<Entry>,
+        stored: &mut Vec<Digest>,
+    ) -> Result<Vec<Memory>, RecordError> {
+        let (head, first, known) = (self.lines.head().to_owned(), entries.len(), stored.len());
+        for (kind, digest, body) in batch.bodies {
+            if !self.bodies.contains(&digest) && !stored.contains(&digest) {
+                stored.push(digest);
+                entries.push(Entry { kind, id: digest.to_string(), body: body.into_bytes() });
+            }
+        }
+        entries.extend(batch.receipts);
+        let mut result = Ok(batch.memories);
+        for audit in batch.audits {
+            match self.lines.seal(audit) {
+                Ok(line) => entries.push(Entry {
+                    kind: Kind::Audit,
+                    id: line.entry_id,
+                    body: line.line.into_bytes(),
+                }),
+                Err(error) => result = Err(RecordError::Form(error.to_string())),
+            }
+        }
+        entries.extend(batch.decisions);
+        // The ledger refuses a whole append for one entry that is too long.
+        let added = entries.get(first..).unwrap_or_default();
+        if let Some(long) = added.iter().find(|entry| entry.body.len() > entry.kind.max_body()) {
+            let (kind, length) = (long.kind, long.body.len());
+            result = Err(RecordError::Form(format!("a {kind} of {length} bytes is too long")));
+        }
+        if result.is_err() {
+            self.lines.rewind(head);
+            entries.truncate(first);
+            stored.truncate(known);
+        }
+        result
+    }
+
+    fn remember(&mut self, stored: Vec<Digest>) {
+        // Forgetting costs a second copy of a body, nothing else.
+        if self.bodies.len() > BODIES {
+            self.bodies.clear();
+        }
+        self.bodies.extend(stored);
+    }
+}
+
+impl Batch {
+    /// About as many bytes as will wait for the disk.
+    fn bytes(&self) -> usize {
+        let bodies: usize = self.bodies.iter().map(|(_, _, body)| body.len()).sum();
+        let entries = self.receipts.iter().chain(&self.decisions);
+        let entries: usize = entries.map(|entry| entry.body.len()).sum();
+        bodies + entries + self.audits.len() * LINE
+    }
+}
+
+/// Resolves when the entries are durable. Dropping it does not stop the writing.
+pub struct Pending(Result<oneshot::Receiver<Result<Committed, RecordError>>, RecordError>);
+
+impl Pending {
+    pub(super) fn failed(error: RecordError) -> Pending {
+        Pending(Err(error))
+    }
+
+    pub(super) fn done(committed: Committed) -> Pending {
+        let (sender, receiver) = oneshot::channel();
+        let _ = sender.send(Ok(committed));
+        Pending(Ok(receiver))
+    }
+
+    /// Waits on this thread: for start and stop, where a runtime may or may not be there.
+    pub(super) fn wait(mut self) -> Result<Committed, RecordError> {
+        let waker = Arc::new(Unpark(std::thread::current())).into();
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self).poll(&mut context) {
+                Poll::Ready(result) => return result,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<Committed, RecordError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Ok(receiver) => Pin::new(receiver)
+                .poll(context)
+                .map(|result| result.unwrap_or(Err(RecordError::Unavailable))),
+            Err(error) => Poll::Ready(Err(error.clone())),
+        }
+    }
+}
+
+struct Unpark(std::thread::Thread);
+
+impl std::task::Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Proof that the entries of one step are durable; only a durable append makes one.
+#[derive(Debug)]
+pub struct Committed {
+    entry_id: String,
+    receipt: Option<String>,
+}
+
+impl Committed {
+    pub(super) fn once_durable(entry_id: String, receipt: Option<String>) -> Committed {
+        Committed { entry_id, receipt }
+    }
+
+    /// The audit entry's id; empty for an aggregated refusal, whose entry comes later.
+    pub fn entry_id(&self) -> &str {
+        &self.entry_id
+    }
+
+    /// The decision receipt for `X-Countersign-Receipt`; `None` for admissions and aggregated
+    /// refusals.
+    pub fn receipt(&self) -> Option<&str> {
+        self.receipt.as_deref()
+    }
+}
+
+/// A panic elsewhere leaves these maps whole: each change is one call.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As many stored bodies are remembered.
+const BODIES: usize = 100_000;
+/// More waiting bytes are refused: the request gets 503.
+const WAITING: usize = 64 << 20;
+/// An audit line, roughly.
+const LINE: usize = 2048;
