@@ -1,0 +1,4 @@
+//! Walking.
+/// T
+#[derive(Debug)]
+pub struct Tracer;

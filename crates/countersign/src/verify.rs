@@ -1,0 +1,354 @@
+//! Judging evidence of any kind: a ledger, a receipt chain, one receipt, one decision receipt.
+//!
+//! A verifier writes nothing and takes no lock. It goes to the end, whatever it meets on the way.
+
+mod audit;
+mod chain;
+pub(crate) mod entry;
+pub(crate) mod ledger;
+mod single;
+pub(crate) mod tally;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use record::capability::Statement;
+use record::report::{Assurance, Code, Finding, Report};
+use record::trust::Trust;
+use seal::Digest;
+use seal::time::UnixMillis;
+
+use crate::identity;
+use crate::trustfile::TrustFile;
+
+/// How much is asked of the evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The bytes agree with themselves.
+    Consistent,
+    /// Signed by keys of the trust file.
+    Signed,
+    /// The checkpoint is timestamped by a trusted authority.
+    Anchored,
+    /// The checkpoint is cosigned by a quorum of witnesses.
+    Witnessed,
+}
+
+impl Level {
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Consistent => "consistent",
+            Level::Signed => "signed",
+            Level::Anchored => "anchored",
+            Level::Witnessed => "witnessed",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no level.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no level; use consistent, signed, anchored or witnessed")]
+pub struct UnknownLevel(pub String);
+
+impl FromStr for Level {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        [Level::Consistent, Level::Signed, Level::Anchored, Level::Witnessed]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or_else(|| UnknownLevel(text.to_owned()))
+    }
+}
+
+/// Why nothing could be judged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The path is not there.
+    #[error("{path}: no such file or directory")]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Reading failed.
+    #[error("{path}: {error}")]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl VerifyError {
+    fn of(path: &Path, error: io::Error) -> VerifyError {
+        let path = path.to_path_buf();
+        if error.kind() == io::ErrorKind::NotFound {
+            VerifyError::NotFound { path }
+        } else {
+            VerifyError::Read { path, error }
+        }
+    }
+}
+
+/// Judges evidence. Trust is given, never found in what is judged.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    file: Option<TrustFile>,
+    own: Option<Trust>,
+    remarks: Vec<String>,
+    require: Vec<Level>,
+    statements: Vec<Statement>,
+    expect_head: Option<Digest>,
+    expect_count: Option<u64>,
+}
+
+impl Verifier {
+    /// Without trust in anyone: bytes are checked against themselves.
+    pub fn new() -> Verifier {
+        Verifier::default()
+    }
+
+    /// Believes the keys of a trust file.
+    pub fn trust_file(mut self, file: Option<TrustFile>) -> Self {
+        self.file = file;
+        self
+    }
+
+    /// Believes these keys.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.own = Some(trust);
+        self
+    }
+
+    /// Sentences that the report shall carry, such as why a trust file was passed over.
+    pub fn remarks(mut self, remarks: impl IntoIterator<Item = String>) -> Self {
+        self.remarks.extend(remarks);
+        self
+    }
+
+    /// Asks for a level; without any, `signed` is asked for.
+    pub fn require(mut self, level: Level) -> Self {
+        self.require.push(level);
+        self
+    }
+
+    /// Capability statements that receipts of a chain must keep to.
+    pub fn statements(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
+        self.statements.extend(statements);
+        self
+    }
+
+    /// A receipt that a chain must hold: its head, as somebody noted it elsewhere.
+    pub fn expect_head(mut self, head: Option<Digest>) -> Self {
+        self.expect_head = head;
+        self
+    }
+
+    /// How many receipts a chain must hold.
+    pub fn expect_count(mut self, count: Option<u64>) -> Self {
+        self.expect_count = count;
+        self
+    }
+
+    /// Judges what lies at `path`. The report says what it took it for.
+    pub fn verify(&self, path: &Path) -> Result<Report, VerifyError> {
+        let mut report = self.begin(path);
+        let metadata = std::fs::metadata(path).map_err(|error| VerifyError::of(path, error))?;
+        if metadata.is_dir() {
+            self.directory(path, &mut report)?;
+        } else if metadata.is_file() {
+            self.plain_file(path, &mut report)?;
+        } else {
+            report.push(Finding::new(Code::FileSpecial, report.subject.clone(), ""));
+        }
+        self.conclude(&mut report);
+        Ok(report)
+    }
+
+    /// Judges text handed over: a receipt or decision receipt.
+    pub fn verify_text(&self, name: &str, text: &str) -> Report {
+        let mut report = self.begin(Path::new(name));
+        self.token(name, text.trim(), &mut report);
+        self.conclude(&mut report);
+        report
+    }
+
+    fn begin(&self, path: &Path) -> Report {
+        let mut report = Report::new(path.display().to_string());
+        if let Some(file) = &self.file {
+            report.trust_file = Some(file.path.display().to_string());
+            report.trust_digest = Some(file.digest);
+            for (name, cause) in &file.unreadable {
+                report.note(format!("key {name} of the trust file cannot be read: {cause}"));
+            }
+        }
+        for remark in &self.remarks {
+            report.note(remark.as_str());
+        }
+        report
+    }
+
+    /// What was asked for, held against what was reached.
+    fn conclude(&self, report: &mut Report) {
+        if self.believed().is_empty() {
+            report.push(Finding::new(Code::TrustNone, "", ""));
+        }
+        let signed = [Level::Signed];
+        let require: &[Level] = if self.require.is_empty() { &signed } else { &self.require };
+        for level in require {
+            match level {
+                Level::Consistent => report.require(Assurance::Consistent),
+                // Without trust the one finding says it all.
+                Level::Signed if report.has(Code::TrustNone) => {}
+                Level::Signed => report.require(Assurance::Signed),
+                Level::Anchored | Level::Witnessed => {
+                    let detail = format!(
+                        "{level} is required; this version checks no timestamps and no witnesses, {} is reached",
+                        report.assurance
+                    );
+                    report.push(Finding::new(Code::TrustLevel, "", detail));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn believed(&self) -> &Trust {
+        static NOBODY: std::sync::LazyLock<Trust> = std::sync::LazyLock::new(Trust::empty);
+        match (&self.own, &self.file) {
+            (Some(own), _) => own,
+            (None, Some(file)) => &file.trust,
+            (None, None) => &NOBODY,
+        }
+    }
+
+    pub(crate) fn keyring(&self) -> record::entry::Keyring {
+        match (&self.own, &self.file) {
+            (Some(own), _) => own.keyring(),
+            (None, Some(file)) => file.keyring(),
+            (None, None) => record::entry::Keyring::new(),
+        }
+    }
+
+    fn directory(&self, path: &Path, report: &mut Report) -> Result<(), VerifyError> {
+        match find_ledger(path) {
+            Some(dir) => ledger::verify(&dir, self, report),
+            None => {
+                let detail = "the directory holds no ledger";
+                report.push(Finding::new(Code::EvidenceEmpty, report.subject.clone(), detail));
+                Ok(())
+            }
+        }
+    }
+
+    fn plain_file(&self, path: &Path, report: &mut Report) -> Result<(), VerifyError> {
+        let failed = |error| VerifyError::of(path, error);
+        let mut start = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(PEEK).read_to_end(&mut start))
+            .map_err(failed)?;
+        let is_chain = path.extension().is_some_and(|extension| extension == "jsonl");
+        match Shape::of(&start) {
+            Shape::Audit => audit::verify(path, self, report).map_err(failed),
+            Shape::Token if !is_chain => match std::str::from_utf8(start.trim_ascii()) {
+                Ok(token) => {
+                    let place = report.subject.clone();
+                    self.token(&place, token, report);
+                    Ok(())
+                }
+                Err(_) => {
+                    report.push(Finding::new(Code::EvidenceKind, "", "not text"));
+                    Ok(())
+                }
+            },
+            Shape::Unknown if !is_chain => {
+                let detail = "expected a ledger, a receipt chain, a receipt or a decision receipt";
+                report.push(Finding::new(Code::EvidenceKind, report.subject.clone(), detail));
+                Ok(())
+            }
+            Shape::Empty if !is_chain => {
+                report.push(Finding::new(
+                    Code::EvidenceEmpty,
+                    report.subject.clone(),
+                    "the file is empty",
+                ));
+                Ok(())
+            }
+            Shape::Lines | Shape::Token | Shape::Unknown | Shape::Empty => {
+                chain::verify(path, self, report).map_err(failed)
+            }
+        }
+    }
+
+    fn token(&self, place: &str, token: &str, report: &mut Report) {
+        single::verify(place, token, self.believed(), &self.statements, report);
+    }
+
+    fn now() -> UnixMillis {
+        UnixMillis::from_seconds(identity::now())
+    }
+}
+
+/// Where the ledger is that a directory means: itself, or inside.
+pub(crate) fn find_ledger(path: &Path) -> Option<PathBuf> {
+    let is_ledger =
+        |dir: &Path| ["head", "journal", "public"].iter().any(|name| dir.join(name).exists());
+    [path.to_path_buf(), path.join("ledger"), path.join(".countersign").join("ledger")]
+        .into_iter()
+        .find(|dir| is_ledger(dir))
+}
+
+/// What a file looks like from its beginning.
+enum Shape {
+    Empty,
+    /// JSON lines with receipts.
+    Lines,
+    /// JSON lines of an audit log.
+    Audit,
+    /// One compact JWS.
+    Token,
+    Unknown,
+}
+
+impl Shape {
+    fn of(start: &[u8]) -> Shape {
+        let text = start.trim_ascii();
+        let first = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
+        let is_token = |text: &[u8]| {
+            text.iter().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=')
+            })
+        };
+        let has = |needle: &[u8]| first.windows(needle.len()).any(|window| window == needle);
+        if text.is_empty() {
+            Shape::Empty
+        } else if has(b"\"prev_hmac\"") {
+            Shape::Audit
+        } else if has(b"\"jws\"") || has(b"\"receipt_hash\"") {
+            Shape::Lines
+        } else if text.contains(&b'.') && is_token(text) {
+            Shape::Token
+        } else if text.starts_with(b"{") {
+            Shape::Lines
+        } else if text.contains(&b'.') && start.len() < PEEK as usize && !text.contains(&b'\n') {
+            // Three parts with a foreign byte among them: its reader names the fault.
+            Shape::Token
+        } else {
+            Shape::Unknown
+        }
+    }
+}
+
+/// How much of a file tells its kind; a token is no longer than this.
+const PEEK: u64 = 72 << 10;

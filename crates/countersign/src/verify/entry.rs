@@ -1,0 +1,159 @@
+//! Judging one entry of a ledger by itself: form, id, signature, HMAC. Runs on any thread.
+
+use ledger::Kind;
+use record::decision::SignedDecision;
+use record::entry::{self, Keyring, MacCheck, ReadEntry};
+use record::receipt::{self, SignedReceipt};
+use record::report::{Assurance, Code, Finding, Report};
+use record::trust::Trust;
+use record::verify::{Judge, verify_decision_jws};
+use seal::Digest;
+use seal::json::{self, Limits};
+
+/// An entry taken out of the journal.
+pub(crate) struct Raw {
+    pub index: u64,
+    pub kind: Kind,
+    pub id: String,
+    pub body: Vec<u8>,
+}
+
+/// Who may have signed.
+pub(crate) struct Judges<'a> {
+    pub receipts: Judge<'a>,
+    pub trust: &'a Trust,
+    pub ring: &'a Keyring,
+}
+
+/// What judging gave.
+pub(crate) struct Judged {
+    pub index: u64,
+    pub kind: Kind,
+    pub id: String,
+    pub findings: Vec<Finding>,
+    pub content: Content,
+    /// A signature of somebody trusted holds over it (receipts and decision receipts).
+    pub signed: bool,
+}
+
+/// What the body says, as far as other entries refer to it.
+pub(crate) enum Content {
+    Receipt(Box<SignedReceipt>),
+    Decision(Box<SignedDecision>),
+    Audit(Box<ReadEntry>),
+    /// Filed under the digest of its bytes.
+    Document(Digest),
+    /// What a start or an operator set aside.
+    Repair(String),
+    /// A kind whose content this version does not judge.
+    Other,
+    /// Rejected: findings say why.
+    Unread,
+}
+
+/// Where findings about entry `index` are.
+pub(crate) fn place(index: u64, kind: Kind) -> String {
+    format!("entry {index} ({kind})")
+}
+
+/// Judges one entry. Nothing here depends on another one.
+pub(crate) fn judge(raw: Raw, judges: &Judges<'_>) -> Judged {
+    let Raw { index, kind, id, body } = raw;
+    let mut judged =
+        Judged { index, kind, id, findings: Vec::new(), content: Content::Unread, signed: false };
+    match kind {
+        Kind::Receipt => judged.receipt(&body, &judges.receipts),
+        Kind::Decision => judged.decision(&body, judges.trust),
+        Kind::Audit => judged.audit(&body, judges.ring),
+        Kind::Ruleset | Kind::Config | Kind::Facts => judged.document(&body),
+        Kind::Repair => {
+            judged.content = Content::Repair(String::from_utf8_lossy(&body).into_owned());
+        }
+        _ => judged.content = Content::Other,
+    }
+    let at = place(index, kind);
+    judged.findings = judged.findings.into_iter().map(|finding| finding.at(&at)).collect();
+    judged
+}
+
+impl Judged {
+    fn refuse(&mut self, code: Code, detail: impl Into<String>) {
+        self.findings.push(Finding::new(code, "", detail));
+    }
+
+    fn text<'a>(&mut self, body: &'a [u8], malformed: Code) -> Option<&'a str> {
+        let text = std::str::from_utf8(body).ok();
+        if text.is_none() {
+            self.refuse(malformed, "not UTF-8");
+        }
+        text
+    }
+
+    /// Others cite an entry by its id: it must be that of the body.
+    fn filed_as(&mut self, id: &str) {
+        if self.id != id {
+            let detail = format!("filed as {}, the body is {id}", self.id);
+            self.refuse(Code::LedgerId, detail);
+        }
+    }
+
+    fn receipt(&mut self, body: &[u8], judge: &Judge<'_>) {
+        let Some(jws) = self.text(body, Code::ReceiptEncoding) else {
+            return;
+        };
+        self.filed_as(&Digest::of(body).to_string());
+        let signed = match receipt::read(jws) {
+            Ok(signed) => signed,
+            Err(findings) => return self.findings.extend(findings),
+        };
+        if let Ok(token) = seal::jws::split(jws, receipt::JWS_LIMIT) {
+            let level = judge.receipt(&signed, &token.signature, &mut self.findings);
+            self.signed = level == Assurance::Signed;
+        }
+        self.content = Content::Receipt(Box::new(signed));
+    }
+
+    fn decision(&mut self, body: &[u8], trust: &Trust) {
+        let Some(jws) = self.text(body, Code::DecisionMalformed) else {
+            return;
+        };
+        self.filed_as(&Digest::of(body).to_string());
+        let mut verdict = Report::default();
+        let signed = verify_decision_jws(jws, "", trust, &mut verdict);
+        self.findings.extend(verdict.findings);
+        self.signed = verdict.assurance == Assurance::Signed;
+        if let Some(signed) = signed {
+            self.content = Content::Decision(Box::new(signed));
+        }
+    }
+
+    fn audit(&mut self, body: &[u8], ring: &Keyring) {
+        match entry::read_line(body) {
+            Err(findings) => self.findings.extend(findings),
+            Ok(read) => {
+                self.filed_as(&read.entry.entry_id.clone());
+                // Without any key the report says once that HMACs were not checked.
+                if !ring.is_empty() {
+                    let mac = read.check_mac(ring);
+                    if let Some(code) = mac.code() {
+                        let detail = match (mac, &read.key_id) {
+                            (MacCheck::UnknownKey, Some(id)) => format!("key {id:?}"),
+                            _ => format!("entry id {}", read.entry.entry_id),
+                        };
+                        self.refuse(code, detail);
+                    }
+                }
+                self.content = Content::Audit(Box::new(read));
+            }
+        }
+    }
+
+    fn document(&mut self, body: &[u8]) {
+        let digest = Digest::of(body);
+        self.filed_as(&digest.to_string());
+        match json::parse(body, Limits::DOCUMENT) {
+            Ok(_) => self.content = Content::Document(digest),
+            Err(error) => self.refuse(Code::EvidenceKind, format!("not JSON: {error}")),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A ledger: its files, its tree, its checkpoint, and every entry in it.
+
+use std::path::Path;
+
+use ledger::read::{Item, ReadError, Reader, Summary};
+use ledger::{Cause, Damage, LeafError};
+use record::report::{Assurance, Code, ExitClass, Finding, Report, Severity};
+use record::verify::Judge;
+use seal::note::VerifierKey;
+
+use super::entry::{Judges, Raw, judge};
+use super::tally::Tally;
+use super::{Verifier, VerifyError};
+use crate::parallel;
+
+/// Judges the ledger in `dir`.
+pub(super) fn verify(
+    dir: &Path,
+    verifier: &Verifier,
+    report: &mut Report,
+) -> Result<(), VerifyError> {
+    report.kind = "ledger".to_owned();
+    let reader = match open(dir, verifier, report) {
+        Ok(Some(reader)) => reader,
+        Ok(None) => return Ok(()),
+        Err(error) => return Err(VerifyError::of(dir, error)),
+    };
+    for damage in reader.damage() {
+        report.push(finding(damage));
+    }
+    let ring = verifier.keyring();
+    if ring.is_empty() {
+        report.push(Finding::new(Code::AuditUnchecked, "", ""));
+    }
+    let trust = verifier.believed();
+    let (receipts, refused) = Judge::new(trust, &verifier.statements);
+    report.push_all("capability statement", refused);
+    let judges = Judges { receipts, trust, ring: &ring };
+
+    let origin = reader.head().map(|head| head.origin.clone());
+    let mut tally = Tally::new(origin);
+    let mut found = Vec::new();
+    let walked = {
+        let mut entries = reader.entries();
+        let mut lost = 0u64;
+        let walked: std::io::Result<()> = parallel::ordered(
+            |raw| match raw {
+                Step::Entry(raw) => Judgement::Entry(Box::new(judge(raw, &judges))),
+                Step::Damage(damage) => Judgement::Damage(finding(&damage)),
+            },
+            |judgement| match judgement {
+                Judgement::Entry(judged) => tally.add(*judged, report),
+                Judgement::Damage(finding) => {
+                    report.push(finding);
+                    tally.gap();
+                }
+            },
+            |sink| {
+                while let Some(item) = entries.next()? {
+                    match item {
+                        Item::Entry(entry) => sink(Step::Entry(Raw {
+                            index: entry.index,
+                            kind: entry.leaf.kind,
+                            id: entry.leaf.id.clone(),
+                            body: entry.body.to_vec(),
+                        })),
+                        Item::Damage(damage) => {
+                            lost += 1;
+                            sink(Step::Damage(damage));
+                        }
+                    }
+                }
+                Ok(())
+            },
+        );
+        walked.map(|()| (entries.finish(), lost))
+    };
+    let (summary, lost) = walked.map_err(|error| VerifyError::of(dir, error))?;
+    // The reader's summary repeats what was reported above; statements come last.
+    let known = reader.damage().len() + usize::try_from(lost).unwrap_or(usize::MAX);
+    found.extend(summary.damage.iter().skip(known).map(finding));
+    for finding in found {
+        report.push(finding);
+    }
+    tail(&summary, report);
+    let totals = tally.finish(lost > 0, report);
+    report.count("entries", summary.size);
+    for (kind, number) in totals.kinds {
+        report.count(kind, number);
+    }
+    if summary.size == 0 {
+        report.push(Finding::new(Code::EvidenceEmpty, "", "the ledger has no entries"));
+    }
+    if let Some(origin) = reader.head().map(|head| &head.origin) {
+        report.note(format!("the log is {origin}"));
+    }
+    let signed = verifier.is_log_trusted(&reader) && totals.unsigned == 0;
+    report.assure(assurance(report, signed));
+    Ok(())
+}
+
+enum Step {
+    Entry(Raw),
+    Damage(Damage),
+}
+
+enum Judgement {
+    Entry(Box<super::entry::Judged>),
+    Damage(Finding),
+}
+
+/// Opens the ledger with the key of its log, when the trust file has it.
+pub(crate) fn open(
+    dir: &Path,
+    verifier: &Verifier,
+    report: &mut Report,
+) -> std::io::Result<Option<Reader>> {
+    let look = |keys: Option<&[VerifierKey]>| match Reader::open_dir(dir, keys) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(ReadError::NoLedger) => Ok(None),
+        Err(ReadError::Io(error)) => Err(error),
+        Err(error) => Err(std::io::Error::other(error)),
+    };
+    let Some(reader) = look(None)? else {
+        report.push(Finding::new(
+            Code::EvidenceEmpty,
+            dir.display().to_string(),
+            "there is no head and no journal",
+        ));
+        return Ok(None);
+    };
+    let Some(checkpoint) = reader.checkpoint() else {
+        return Ok(Some(reader));
+    };
+    let trust = verifier.believed();
+    match trust.log(&checkpoint.origin) {
+        Some(key) => look(Some(std::slice::from_ref(key))),
+        None => {
+            // Without any trust there is one finding for all of it.
+            if !trust.is_empty() {
+                let detail = format!("log {}", checkpoint.origin);
+                report.push(Finding::new(Code::LedgerOrigin, CHECKPOINT, detail));
+            }
+            Ok(Some(reader))
+        }
+    }
+}
+
+impl Verifier {
+    /// Whether the checkpoint that was read is signed by a key of the trust file. A bad signature
+    /// is damage of its own.
+    pub(crate) fn is_log_trusted(&self, reader: &Reader) -> bool {
+        reader
+            .checkpoint()
+            .is_some_and(|checkpoint| self.believed().log(&checkpoint.origin).is_some())
+    }
+}
+
+/// What lies beyond the checkpoint or behind the last whole batch.
+fn tail(summary: &Summary, report: &mut Report) {
+    if let Some(torn) = &summary.torn {
+        let place = format!("{} at byte {}", torn.file, torn.offset);
+        let detail = format!("entry {} is not whole", torn.index);
+        report.push(Finding::new(Code::LedgerTorn, place, detail));
+    }
+    let beyond = summary.size.saturating_sub(summary.checkpointed);
+    report.count("under the checkpoint", summary.size - beyond);
+    if beyond > 0 {
+        let detail = format!("{beyond} entries from {} on", summary.checkpointed);
+        report.push(Finding::new(Code::LedgerBeyond, "", detail));
+        report.note(format!("{beyond} entries beyond the checkpoint are consistent only"));
+    }
+}
+
+/// The level of the entries under the checkpoint.
+fn assurance(report: &Report, signed: bool) -> Assurance {
+    let errors = || {
+        report
+            .findings
+            .iter()
+            .filter(|finding| finding.code.severity() == Severity::Error)
+            .map(|finding| finding.code.exit())
+    };
+    if errors().any(|class| class != ExitClass::Untrusted) {
+        Assurance::None
+    } else if !signed || errors().any(|class| class == ExitClass::Untrusted) {
+        Assurance::Consistent
+    } else {
+        Assurance::Signed
+    }
+}
+
+const CHECKPOINT: &str = "public/checkpoint";
+
+/// A damage of the files as a finding.
+pub(crate) fn finding(damage: &Damage) -> Finding {
+    let head = damage.file == "head";
+    let code = match &damage.cause {
+        Cause::SegmentHeader
+        | Cause::SegmentName { .. }
+        | Cause::SegmentOrder { .. }
+        | Cause::Truncated
+        | Cause::Index { .. }
+        | Cause::Batch { .. } => Code::LedgerSegment,
+        Cause::FrameHeader => Code::LedgerHeader,
+        Cause::LeafChecksum => Code::LedgerLeaf,
+        Cause::Leaf(LeafError::Kind) => Code::LedgerKind,
+        Cause::Leaf(_) => Code::LedgerLeaf,
+        Cause::BodyLength { .. } | Cause::BodyDigest => Code::LedgerBody,
+        Cause::BatchTrailer => Code::LedgerTrailer,
+        Cause::Sequence { .. } => Code::LedgerSequence,
+        Cause::Time { .. } => Code::LedgerTime,
+        Cause::Missing if head => Code::LedgerHeadDamaged,
+        Cause::Missing => Code::LedgerNoCheckpoint,
+        Cause::Form if head => Code::LedgerHeadDamaged,
+        Cause::Form => Code::LedgerCheckpoint,
+        Cause::Origin { .. } => Code::LedgerHead,
+        Cause::Beyond { .. } if head => Code::LedgerHead,
+        Cause::Beyond { .. } => Code::LedgerTruncated,
+        Cause::Root { .. } if head => Code::LedgerHead,
+        Cause::Root { .. } => Code::LedgerCheckpointRoot,
+        Cause::AheadOfHead { .. } => Code::LedgerHead,
+        Cause::Signature => Code::LedgerCheckpointSignature,
+        Cause::Unlisted => Code::LedgerUnlisted,
+        _ => Code::LedgerSegment,
+    };
+    let mut place = damage.file.clone();
+    if damage.file.starts_with("journal") {
+        place.push_str(&format!(" at byte {}", damage.offset));
+        if let Some(index) = damage.index {
+            place.push_str(&format!(", entry {index}"));
+        }
+    }
+    Finding::new(code, place, damage.cause.to_string())
+}

@@ -1,0 +1,428 @@
+//! Judging the entries of a ledger together: what one cites, another must be.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use ledger::Kind;
+use record::decision::Decision;
+use record::entry::{AuditDecision, ReadEntry};
+use record::receipt::SignedReceipt;
+use record::report::{Code, Finding, Report};
+use record::taint::TaintSet;
+use seal::Digest;
+
+use super::entry::{Content, Judged, place};
+
+/// How much older than its parent a receipt may claim to be, seconds: signers' clocks differ.
+const SKEW: i64 = 300;
+
+/// Everything later entries may refer to, in as little memory as that takes.
+pub(crate) struct Tally {
+    /// Findings of the entry at hand, or of the end.
+    found: Vec<Finding>,
+    origin: Option<String>,
+    ids: HashSet<(Kind, Short)>,
+    receipts: HashMap<Digest, Node>,
+    /// Ids of receipts that could not be read: their children lack nothing else.
+    rejected: HashSet<Digest>,
+    documents: HashSet<Digest>,
+    audits: HashMap<Short, Mark>,
+    /// HMAC of the last line of each writer; `None` behind a line that could not be read.
+    chains: HashMap<String, Option<String>>,
+    open: BTreeMap<String, u64>,
+    waiting: Vec<Waiting>,
+    kinds: BTreeMap<&'static str, u64>,
+    unsigned: u64,
+    shared: HashMap<TaintSet, Arc<TaintSet>>,
+}
+
+/// The first half of a digest: enough to tell honest ids apart, and a forger's collision would
+/// only hide his own second entry.
+type Short = [u8; 16];
+
+struct Node {
+    taint: Arc<TaintSet>,
+    iat: i64,
+}
+
+/// What a decision receipt must say about the same request.
+struct Mark {
+    decision: AuditDecision,
+    binds: Short,
+}
+
+/// A citation of something that has not come yet.
+struct Waiting {
+    index: u64,
+    kind: Kind,
+    what: Cited,
+}
+
+enum Cited {
+    Parent(Digest),
+    Head(Digest),
+    Receipt(Digest),
+    Document(&'static str, Digest),
+    DecisionDocument(&'static str, Digest),
+    Audit(String, Box<Decision>),
+}
+
+impl Tally {
+    pub(crate) fn new(origin: Option<String>) -> Tally {
+        Tally {
+            found: Vec::new(),
+            origin,
+            ids: HashSet::new(),
+            receipts: HashMap::new(),
+            rejected: HashSet::new(),
+            documents: HashSet::new(),
+            audits: HashMap::new(),
+            chains: HashMap::new(),
+            open: BTreeMap::new(),
+            waiting: Vec::new(),
+            kinds: BTreeMap::new(),
+            unsigned: 0,
+            shared: HashMap::new(),
+        }
+    }
+
+    /// The next entry, in the order of the ledger.
+    pub(crate) fn add(&mut self, judged: Judged, report: &mut Report) {
+        let Judged { index, kind, id, findings, content, signed } = judged;
+        *self.kinds.entry(kind.as_str()).or_default() += 1;
+        if !self.ids.insert((kind, short(id.as_bytes()))) {
+            self.find(Code::LedgerDuplicate, index, kind, &id);
+        }
+        self.found.extend(findings);
+        if matches!(kind, Kind::Receipt | Kind::Decision) && !signed {
+            self.unsigned += 1;
+        }
+        match content {
+            Content::Receipt(receipt) => self.receipt(index, &receipt),
+            Content::Decision(signed) => self.decision(index, &signed.decision),
+            Content::Audit(entry) => self.audit(index, &entry),
+            Content::Document(digest) => {
+                self.documents.insert(digest);
+            }
+            Content::Repair(text) => self.find(Code::LedgerRepair, index, kind, &text),
+            Content::Other => {}
+            Content::Unread => self.unread(kind, &id),
+        }
+        self.hand_over(report);
+    }
+
+    fn hand_over(&mut self, report: &mut Report) {
+        for finding in self.found.drain(..) {
+            report.push(finding);
+        }
+    }
+
+    /// An entry whose content is gone or unreadable: what it would have been cited as is known
+    /// from its leaf, so that one fault is not reported many times.
+    pub(crate) fn unread(&mut self, kind: Kind, id: &str) {
+        match (kind, id.parse::<Digest>()) {
+            (Kind::Receipt, Ok(hash)) => {
+                self.rejected.insert(hash);
+            }
+            (Kind::Ruleset | Kind::Config | Kind::Facts, Ok(digest)) => {
+                self.documents.insert(digest);
+            }
+            (Kind::Audit, _) => {
+                // Which writer's line it was is not known any more.
+                self.chains.values_mut().for_each(|last| *last = None);
+                self.rejected.insert(Digest::of(id.as_bytes()));
+            }
+            _ => {}
+        }
+    }
+
+    /// A fault in the journal: entries may be missing, so the next audit line links to the unknown.
+    pub(crate) fn gap(&mut self) {
+        self.chains.values_mut().for_each(|last| *last = None);
+    }
+
+    /// After the last entry: citations that lead nowhere, and the counts. Where entries were lost
+    /// to damage, what is missing is no second finding.
+    pub(crate) fn finish(mut self, lost: bool, report: &mut Report) -> Totals {
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.settle(&waiting);
+        }
+        if lost {
+            let all = self.found.len();
+            self.found.retain(|finding| !leads_nowhere(finding.code));
+            let nowhere = all - self.found.len();
+            if nowhere > 0 {
+                report.note(format!(
+                    "{nowhere} citations lead to entries that are not there: the damage above explains them"
+                ));
+            }
+        }
+        for (request, index) in std::mem::take(&mut self.open) {
+            self.find(Code::EvidenceOpen, index, Kind::Audit, &format!("request {request}"));
+        }
+        self.hand_over(report);
+        Totals { kinds: self.kinds, unsigned: self.unsigned }
+    }
+
+    fn find(&mut self, code: Code, index: u64, kind: Kind, detail: &str) {
+        self.found.push(Finding::new(code, place(index, kind), detail));
+    }
+
+    fn receipt(&mut self, index: u64, signed: &SignedReceipt) {
+        let receipt = &signed.receipt;
+        let mut inherited = TaintSet::new();
+        let mut all_known = true;
+        for parent in &receipt.parents {
+            match self.receipts.get(parent) {
+                Some(node) => {
+                    if receipt.iat + SKEW < node.iat {
+                        let detail = format!("{} is older than its parent {parent}", signed.hash);
+                        self.find(Code::ChainTime, index, Kind::Receipt, &detail);
+                    }
+                    if let Some(node) = self.receipts.get(parent) {
+                        inherited.merge(&node.taint);
+                    }
+                }
+                None => {
+                    all_known = false;
+                    self.waiting.push(Waiting {
+                        index,
+                        kind: Kind::Receipt,
+                        what: Cited::Parent(*parent),
+                    });
+                }
+            }
+        }
+        if all_known {
+            self.taint(index, signed, &inherited);
+        }
+        let taint = match self.shared.get(&receipt.taint) {
+            Some(taint) => taint.clone(),
+            None => {
+                let taint = Arc::new(receipt.taint.clone());
+                self.shared.insert(receipt.taint.clone(), taint.clone());
+                taint
+            }
+        };
+        let node = Node { taint, iat: receipt.iat };
+        self.receipts.insert(signed.hash, node);
+        if let (Some(log), Some(origin)) = (
+            receipt.extension_value("x_countersign_log").and_then(|log| log.as_str()),
+            &self.origin,
+        ) && log != origin
+        {
+            let detail = format!("the receipt was written for the log {log}");
+            self.find(Code::LedgerId, index, Kind::Receipt, &detail);
+        }
+    }
+
+    fn taint(&mut self, index: u64, signed: &SignedReceipt, inherited: &TaintSet) {
+        let receipt = &signed.receipt;
+        match receipt.removed() {
+            None if receipt.taint.is_superset(inherited) => {}
+            None => {
+                let lost = inherited.minus(&receipt.taint);
+                let detail = format!("{} drops {lost}", signed.hash);
+                self.find(Code::ChainTaint, index, Kind::Receipt, &detail);
+            }
+            Some(removed) => {
+                if receipt.taint != inherited.minus(&removed) {
+                    let detail = format!(
+                        "{} carries {} where its parents' less {removed} is {}",
+                        signed.hash,
+                        receipt.taint,
+                        inherited.minus(&removed)
+                    );
+                    self.find(Code::ChainSanitised, index, Kind::Receipt, &detail);
+                }
+            }
+        }
+    }
+
+    fn audit(&mut self, index: u64, read: &ReadEntry) {
+        let entry = &read.entry;
+        let writer = read.writer().unwrap_or_default();
+        let expected = match self.chains.get(writer) {
+            // The first line of a writer follows nothing.
+            None => Some(String::new()),
+            Some(last) => last.clone(),
+        };
+        if expected.is_some_and(|last| last != read.prev_hmac) {
+            let detail = format!("writer {writer:?}, entry id {}", entry.entry_id);
+            self.find(Code::AuditLink, index, Kind::Audit, &detail);
+        }
+        self.chains.insert(writer.to_owned(), Some(read.hmac.clone()));
+        let text = |name: &str| entry.meta_text(name).unwrap_or_default();
+        let binds = binding(
+            text("_request"),
+            text("_config"),
+            text("_ruleset"),
+            &entry.request_fingerprint,
+        );
+        let mark = Mark { decision: entry.decision, binds };
+        self.audits.insert(short(entry.entry_id.as_bytes()), mark);
+        for name in ["_config", "_ruleset", "_facts"] {
+            if let Some(digest) = digest_of(text(name))
+                && !self.documents.contains(&digest)
+            {
+                self.wait(index, Kind::Audit, Cited::Document(name, digest));
+            }
+        }
+        if let Some(receipt) = digest_of(text("_receipt"))
+            && !self.receipts.contains_key(&receipt)
+        {
+            self.wait(index, Kind::Audit, Cited::Receipt(receipt));
+        }
+        let request = text("_request");
+        if !request.is_empty() {
+            if entry.meta("_outcome").is_some() {
+                self.open.remove(request);
+            } else if entry.check_name == "pipeline.admission" {
+                self.open.insert(request.to_owned(), index);
+            }
+        }
+    }
+
+    fn decision(&mut self, index: u64, decision: &Decision) {
+        if let Some(origin) = &self.origin
+            && *origin != decision.log_origin
+        {
+            let detail = format!("it names {}, this log is {origin}", decision.log_origin);
+            self.find(Code::DecisionLog, index, Kind::Decision, &detail);
+        }
+        for head in &decision.heads {
+            if !self.receipts.contains_key(head) {
+                self.wait(index, Kind::Decision, Cited::Head(*head));
+            }
+        }
+        for (name, digest) in
+            [("configuration", decision.config_digest), ("ruleset", decision.ruleset_digest)]
+        {
+            if !self.documents.contains(&digest) {
+                let cited = Cited::DecisionDocument(name, digest);
+                self.wait(index, Kind::Decision, cited);
+            }
+        }
+        let audit = &decision.audit_entry_id;
+        if self.audits.contains_key(&short(audit.as_bytes())) {
+            self.compare(index, decision);
+        } else {
+            let cited = Cited::Audit(audit.clone(), Box::new(decision.clone()));
+            self.wait(index, Kind::Decision, cited);
+        }
+    }
+
+    /// The audit entry and the decision receipt must tell the same about one request.
+    fn compare(&mut self, index: u64, decision: &Decision) {
+        let Some(mark) = self.audits.get(&short(decision.audit_entry_id.as_bytes())) else {
+            return;
+        };
+        let same_word = match decision.decision.as_str() {
+            "allow" | "redact" => {
+                matches!(mark.decision, AuditDecision::Allow | AuditDecision::Redact)
+            }
+            "block" => mark.decision == AuditDecision::Block,
+            "escalate" => mark.decision == AuditDecision::Escalate,
+            // How a request ended without a ruling of its own.
+            _ => true,
+        };
+        let binds = binding(
+            &decision.request_id,
+            &decision.config_digest.to_string(),
+            &decision.ruleset_digest.to_string(),
+            &decision.request_digest.to_string(),
+        );
+        if !same_word || binds != mark.binds {
+            let detail =
+                format!("request {}, audit entry {}", decision.request_id, decision.audit_entry_id);
+            self.find(Code::DecisionMismatch, index, Kind::Decision, &detail);
+        }
+    }
+
+    fn wait(&mut self, index: u64, kind: Kind, what: Cited) {
+        self.waiting.push(Waiting { index, kind, what });
+    }
+
+    fn settle(&mut self, waiting: &Waiting) {
+        let (index, kind) = (waiting.index, waiting.kind);
+        match &waiting.what {
+            Cited::Parent(parent) => {
+                if self.receipts.contains_key(parent) {
+                    let detail = format!("parent {parent} comes later");
+                    self.find(Code::ChainOrder, index, kind, &detail);
+                } else if !self.rejected.contains(parent) {
+                    self.find(Code::ChainParent, index, kind, &format!("parent {parent}"));
+                }
+            }
+            Cited::Head(hash) => {
+                if !self.receipts.contains_key(hash) && !self.rejected.contains(hash) {
+                    self.find(Code::DecisionHeads, index, kind, &hash.to_string());
+                }
+            }
+            Cited::Receipt(hash) => {
+                if !self.receipts.contains_key(hash) && !self.rejected.contains(hash) {
+                    let detail = format!("receipt {hash}");
+                    self.find(Code::EvidenceReference, index, kind, &detail);
+                }
+            }
+            Cited::Document(name, digest) => {
+                if !self.documents.contains(digest) {
+                    let detail = format!("{name} {digest}");
+                    self.find(Code::EvidenceReference, index, kind, &detail);
+                }
+            }
+            Cited::DecisionDocument(name, digest) => {
+                if !self.documents.contains(digest) {
+                    let detail = format!("{name} {digest}");
+                    self.find(Code::DecisionDigest, index, kind, &detail);
+                }
+            }
+            Cited::Audit(id, decision) => {
+                if self.audits.contains_key(&short(id.as_bytes())) {
+                    self.compare(index, decision);
+                } else if !self.rejected.contains(&Digest::of(id.as_bytes())) {
+                    self.find(Code::DecisionAudit, index, kind, &format!("audit entry {id}"));
+                }
+            }
+        }
+    }
+}
+
+/// Findings about a citation without its aim.
+fn leads_nowhere(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ChainParent
+            | Code::DecisionHeads
+            | Code::DecisionAudit
+            | Code::DecisionDigest
+            | Code::EvidenceReference
+    )
+}
+
+/// What the whole came to.
+pub(crate) struct Totals {
+    /// Entries by kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// Receipts and decision receipts without a signature of anyone trusted.
+    pub unsigned: u64,
+}
+
+fn digest_of(text: &str) -> Option<Digest> {
+    text.parse().ok()
+}
+
+fn short(bytes: &[u8]) -> Short {
+    let mut out = [0; 16];
+    let digest = Digest::of(bytes);
+    out.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    out
+}
+
+/// What both an audit entry and a decision receipt say about a request. A request without a body
+/// has no fingerprint in the audit line, and the digest of nothing in the receipt.
+fn binding(request: &str, config: &str, ruleset: &str, fingerprint: &str) -> Short {
+    let empty = Digest::of(b"").to_string();
+    let fingerprint = if fingerprint.is_empty() { &empty } else { fingerprint };
+    short(format!("{request}\n{config}\n{ruleset}\n{fingerprint}").as_bytes())
+}
