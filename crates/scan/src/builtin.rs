@@ -1,1 +1,99 @@
-//! (under construction)
+//! The rules that come with the product: our own starter set, one table for each subject.
+//!
+//! Each rule carries texts it must hit and texts close by that it must not; a test runs them all.
+
+mod conceal;
+mod content;
+mod exfiltrate;
+mod extract;
+mod hidden;
+mod languages;
+mod overrides;
+mod persona;
+mod restrictions;
+mod templates;
+
+use crate::rule::{Action, Category, Pattern, Rule, Severity, Targets, View};
+
+/// All built-in rules.
+pub(crate) fn rules() -> Vec<Rule> {
+    let mut rules = overrides::rules();
+    rules.extend(extract::rules());
+    rules.extend(persona::rules());
+    rules.extend(restrictions::rules());
+    rules.extend(templates::rules());
+    rules.extend(exfiltrate::rules());
+    rules.extend(conceal::rules());
+    rules.extend(languages::rules());
+    rules.extend(hidden::rules());
+    rules.extend(content::rules());
+    rules
+}
+
+/// One row of an injection table.
+struct Row<'a> {
+    id: &'a str,
+    technique: &'a str,
+    severity: Severity,
+    targets: Targets,
+    pattern: Pattern,
+    about: &'a str,
+    hits: &'a [&'a str],
+    misses: &'a [&'a str],
+}
+
+impl Row<'_> {
+    /// Instructions are refused by their verdict; a low hit is only reported.
+    fn injection(self) -> Rule {
+        let action = match self.severity {
+            Severity::Low => Action::Flag,
+            Severity::Medium | Severity::High => Action::Block,
+        };
+        self.rule(Category::Injection, action)
+    }
+
+    fn rule(self, category: Category, action: Action) -> Rule {
+        Rule {
+            id: self.id.to_owned(),
+            category,
+            technique: self.technique.to_owned(),
+            severity: self.severity,
+            action,
+            targets: self.targets,
+            pattern: self.pattern,
+            description: self.about.to_owned(),
+            hits: self.hits.iter().map(|text| (*text).to_owned()).collect(),
+            misses: self.misses.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+}
+
+/// Word groups in order; alternatives are separated by `|`.
+fn phrase(gap: u8, groups: &[&str]) -> Pattern {
+    Pattern::Phrase { groups: split(groups), gap, negatable: false }
+}
+
+/// The same, turned around by `never` and the like right before it.
+fn negatable(gap: u8, groups: &[&str]) -> Pattern {
+    Pattern::Phrase { groups: split(groups), gap, negatable: true }
+}
+
+fn words(requires: &[&str], regex: &str) -> Pattern {
+    Pattern::Regex { view: View::Words, requires: split(requires), regex: regex.to_owned() }
+}
+
+/// Here the alternatives are separated by a space, since `|` is what they look for.
+fn exact(requires: &[&str], regex: &str) -> Pattern {
+    let requires = requires
+        .iter()
+        .map(|group| group.split(' ').map(|literal| literal.to_owned()).collect())
+        .collect();
+    Pattern::Regex { view: View::Exact, requires, regex: regex.to_owned() }
+}
+
+fn split(groups: &[&str]) -> Vec<Vec<String>> {
+    groups
+        .iter()
+        .map(|group| group.split('|').map(|alternative| alternative.to_owned()).collect())
+        .collect()
+}

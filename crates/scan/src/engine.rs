@@ -1,33 +1,425 @@
-//! The engine.
-use crate::{Rule, RuleError, Scan, Target};
+//! The engine: one walk, then only what the walk gave cause for.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex::bytes::Regex;
 use seal::digest::Digest;
 
-/// Version of the reading of texts.
+use crate::builtin;
+use crate::decode::{self, Fuel};
+use crate::detect;
+use crate::finding::{Hit, Scan};
+use crate::normalize::{AT, ESCAPE, Hidden, Reading, Words, fold};
+use crate::rule::{Action, Category, Detector, Rule, RuleError, Severity, Target};
+use crate::ruleset::{self, Compiled, Matcher};
+use crate::walk::{Pass, Walker};
+
+/// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
+/// verdict changes this.
 pub const ENGINE_VERSION: &str = "1";
 
-/// Compiled rules.
-#[derive(Debug)]
-pub struct Engine;
+/// So many layers of encoding are taken off.
+pub(crate) const MAX_DEPTH: u8 = 3;
+/// A rule that is not about redaction reports so many places at most.
+const MAX_PLACES: usize = 16;
+
+/// Compiled rules. Shared freely between threads; building one takes milliseconds, so build once.
+pub struct Engine {
+    rules: Vec<Compiled>,
+    walker: Walker,
+    /// Rules without literals that look at numbers and addresses.
+    detectors: Vec<u16>,
+    fuel_rule: Arc<str>,
+    body: String,
+    digest: Digest,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("rules", &self.rules.len())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Engine {
     /// The rules that come with the product.
     pub fn builtin() -> Engine {
-        Engine
+        Engine::from_rules(builtin::rules()).expect("a test compiles the built-in rules")
     }
-    /// An engine over other rules.
-    pub fn from_rules(_rules: Vec<Rule>) -> Result<Engine, RuleError> {
-        Ok(Engine)
+
+    /// An engine over `rules`; refuses what cannot be bounded.
+    pub fn from_rules(rules: Vec<Rule>) -> Result<Engine, RuleError> {
+        let (rules, needs) = ruleset::compile(rules)?;
+        let walker = Walker::new(&needs)?;
+        let body = ruleset::body(&rules)?;
+        let detectors = (0u16..)
+            .zip(&rules)
+            .filter(|(_, compiled)| matches!(compiled.matcher, Matcher::Detector(_)))
+            .map(|(index, _)| index)
+            .collect();
+        let digest = Digest::of(body.as_bytes());
+        Ok(Engine { rules, walker, detectors, fuel_rule: FUEL_RULE.into(), body, digest })
     }
-    /// Scans one text.
-    pub fn scan(&self, _text: &str, _target: Target) -> Scan {
-        Scan::of(Vec::new())
+
+    /// The rules, in order.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|compiled| &compiled.rule)
     }
-    /// The digest of the body.
+
+    /// The digest of [`Engine::ruleset_body`].
     pub fn ruleset_digest(&self) -> Digest {
-        Digest::of(b"")
+        self.digest
     }
-    /// Canonical JSON of rules, thresholds, engine and Unicode version.
+
+    /// Canonical JSON of everything that decides a verdict: rules, limits, the mapping from
+    /// severity to verdict, engine and Unicode version.
     pub fn ruleset_body(&self) -> String {
-        String::new()
+        self.body.clone()
     }
+
+    /// Scans one text. The same text, target and ruleset always give the same result.
+    pub fn scan(&self, text: &str, target: Target) -> Scan {
+        let mut session =
+            Session { engine: self, target, hits: Vec::new(), fuel: Fuel::of(text.len()) };
+        session.inspect(text, &Origin::Itself, 0);
+        if session.fuel.exhausted {
+            session.hits.push(Hit {
+                rule: self.fuel_rule.clone(),
+                category: Category::Engine,
+                technique: "decoding-limit".into(),
+                severity: Severity::Medium,
+                action: Action::Flag,
+                span: 0..text.len(),
+                redact: false,
+                decoded: true,
+            });
+        }
+        Scan::of(session.hits)
+    }
+}
+
+/// Reported when a text holds more encoded data, or deeper, than the engine takes off.
+pub(crate) const FUEL_RULE: &str = "CS-ENG-001";
+
+/// Where the bytes of a text come from in the text that was given.
+enum Origin<'a> {
+    /// It is that text.
+    Itself,
+    /// Each byte has its own range in a parent.
+    Mapped(&'a [(u32, u32)], &'a Origin<'a>),
+    /// All of it comes from one encoded run.
+    Inside(Range<usize>),
+}
+
+impl Origin<'_> {
+    fn raw(&self, span: Range<usize>) -> Range<usize> {
+        match self {
+            Origin::Itself => span,
+            Origin::Inside(run) => run.clone(),
+            Origin::Mapped(map, parent) => {
+                let start = map.get(span.start).map_or(0, |(start, _)| *start as usize);
+                let last = span.end.checked_sub(1).unwrap_or(span.end);
+                let end = map.get(last).map_or(start, |(_, end)| *end as usize);
+                parent.raw(start..end.max(start))
+            }
+        }
+    }
+
+    fn is_decoded(&self) -> bool {
+        match self {
+            Origin::Itself => false,
+            Origin::Inside(_) => true,
+            Origin::Mapped(_, parent) => parent.is_decoded(),
+        }
+    }
+}
+
+/// One scan under way.
+struct Session<'e> {
+    engine: &'e Engine,
+    target: Target,
+    hits: Vec<Hit>,
+    fuel: Fuel,
+}
+
+impl<'e> Session<'e> {
+    fn inspect(&mut self, text: &str, origin: &Origin<'_>, depth: u8) {
+        if text.is_ascii() {
+            self.inspect_folded(text.as_bytes(), text, origin, false, depth);
+            return;
+        }
+        let folded = fold(text);
+        self.inspect_hidden(&folded.hidden, origin, depth);
+        let mapped = Origin::Mapped(&folded.map, origin);
+        self.inspect_folded(&folded.bytes, text, &mapped, folded.hidden.dropped, depth);
+        // escapes are resolved in the text itself: what they spell need not be ASCII
+        if folded.bytes.iter().any(|byte| matches!(byte, b'%' | b'&' | b'\\')) {
+            self.inspect_escapes(text, origin, depth);
+        }
+    }
+
+    /// Everything that is found in folded text.
+    fn inspect_folded(
+        &mut self,
+        folded: &[u8],
+        text: &str,
+        origin: &Origin<'_>,
+        glued: bool,
+        depth: u8,
+    ) {
+        let engine = self.engine;
+        let pass = engine.walker.walk(folded);
+        if !pass.candidates.is_empty() {
+            self.verify(folded, &pass, origin, glued);
+        }
+        if pass.spaced {
+            let words = Words::read(folded, Reading::Spaced, true);
+            let again = engine.walker.walk(&words.bytes);
+            for rule in again.candidates {
+                self.verify_words(rule, &words, folded, origin, true);
+            }
+        }
+        if pass.digits >= detect::MIN_DIGITS || pass.classes & AT != 0 {
+            self.detect(folded, &pass, origin);
+        }
+        if pass.classes & ESCAPE != 0 && std::ptr::eq(folded.as_ptr(), text.as_ptr()) {
+            self.inspect_escapes(text, origin, depth);
+        }
+        if !pass.runs.is_empty() {
+            self.inspect_runs(folded, pass.runs, origin, depth);
+        }
+    }
+
+    fn verify(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>, glued: bool) {
+        let engine = self.engine;
+        let mut plain = None;
+        let mut leet = None;
+        for rule in &pass.candidates {
+            let Some(compiled) = engine.rules.get(usize::from(*rule)) else { continue };
+            if !compiled.rule.targets.contains(self.target) {
+                continue;
+            }
+            match &compiled.matcher {
+                Matcher::Exact(regex) => self.verify_exact(compiled, regex, folded, origin),
+                Matcher::Words { .. } => {
+                    let words =
+                        plain.get_or_insert_with(|| Words::read(folded, Reading::Plain, false));
+                    let found = self.verify_words(*rule, words, folded, origin, glued);
+                    if !found && pass.leet {
+                        let known = |word: &[u8]| engine.walker.knows(word);
+                        let words = leet.get_or_insert_with(|| {
+                            Words::read(folded, Reading::Leet(&known), true)
+                        });
+                        self.verify_words(*rule, words, folded, origin, glued);
+                    }
+                }
+                Matcher::Detector(_) => {}
+            }
+        }
+    }
+
+    fn verify_exact(
+        &mut self,
+        compiled: &'e Compiled,
+        regex: &Regex,
+        folded: &[u8],
+        origin: &Origin<'_>,
+    ) {
+        let places = if compiled.rule.action == Action::Redact { usize::MAX } else { MAX_PLACES };
+        for found in regex.find_iter(folded).take(places) {
+            self.hit(compiled, origin.raw(found.range()), origin.is_decoded());
+        }
+    }
+
+    /// Whether the rule fired.
+    fn verify_words(
+        &mut self,
+        rule: u16,
+        words: &Words,
+        folded: &[u8],
+        origin: &Origin<'_>,
+        lost_spaces: bool,
+    ) -> bool {
+        let Some(compiled) = self.engine.rules.get(usize::from(rule)) else { return false };
+        let Matcher::Words { regex, glued, negatable } = &compiled.matcher else { return false };
+        if !compiled.rule.targets.contains(self.target) {
+            return false;
+        }
+        let mut spans: Vec<Range<usize>> =
+            regex.find_iter(&words.bytes).take(MAX_PLACES).map(|found| found.range()).collect();
+        if spans.is_empty()
+            && lost_spaces
+            && let Some(found) = glued.as_ref().and_then(|regex| regex.find(&words.bytes))
+        {
+            spans.push(found.range());
+        }
+        if spans.is_empty() {
+            return false;
+        }
+        // the map is made only now that something was found
+        let mapped;
+        let map = if words.map.len() == words.bytes.len() {
+            &words.map
+        } else {
+            mapped = Words::read(folded, Reading::Plain, true).map;
+            &mapped
+        };
+        let mut fired = false;
+        for span in spans {
+            let Some(start) = map.get(span.start) else { continue };
+            let Some(last) = span.end.checked_sub(1).and_then(|last| map.get(last)) else {
+                continue;
+            };
+            let (start, end) = (*start as usize, *last as usize + 1);
+            if *negatable && is_negated(&folded[..start]) {
+                continue;
+            }
+            fired = true;
+            self.hit(compiled, origin.raw(start..end), origin.is_decoded());
+        }
+        fired
+    }
+
+    fn detect(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>) {
+        let engine = self.engine;
+        for rule in &engine.detectors {
+            let Some(compiled) = engine.rules.get(usize::from(*rule)) else { continue };
+            if !compiled.rule.targets.contains(self.target) {
+                continue;
+            }
+            let Matcher::Detector(detector) = compiled.matcher else { continue };
+            let numbers = pass.digits >= detect::MIN_DIGITS;
+            let found = match detector {
+                Detector::CreditCard if numbers => detect::credit_cards(folded),
+                Detector::UsSsn if numbers => detect::us_ssns(folded),
+                Detector::Iban if numbers => detect::ibans(folded),
+                Detector::Email if pass.classes & AT != 0 => detect::emails(folded),
+                _ => continue,
+            };
+            for span in found {
+                self.hit(compiled, origin.raw(span), origin.is_decoded());
+            }
+        }
+    }
+
+    fn inspect_hidden(&mut self, hidden: &Hidden, origin: &Origin<'_>, depth: u8) {
+        let raw = |span: &Range<usize>| origin.raw(span.clone());
+        for (span, text) in &hidden.tags {
+            self.structural(Detector::TagCharacters, raw(span), origin);
+            self.inspect_decoded(text, raw(span), depth);
+        }
+        for (span, bytes) in &hidden.bytes {
+            self.structural(Detector::InvisibleBytes, raw(span), origin);
+            if let Some(decoded) = decode::text_of(bytes) {
+                self.inspect_decoded(&decoded.text, raw(span), depth);
+            }
+        }
+        for span in hidden.overrides.iter().take(MAX_PLACES) {
+            self.structural(Detector::BidiOverride, raw(span), origin);
+        }
+        for span in hidden.in_word.iter().take(MAX_PLACES) {
+            self.structural(Detector::ZeroWidthInWord, raw(span), origin);
+        }
+    }
+
+    fn structural(&mut self, detector: Detector, span: Range<usize>, origin: &Origin<'_>) {
+        let engine = self.engine;
+        for rule in &engine.detectors {
+            if let Some(compiled) = engine.rules.get(usize::from(*rule))
+                && matches!(compiled.matcher, Matcher::Detector(d) if d == detector)
+                && compiled.rule.targets.contains(self.target)
+            {
+                self.hit(compiled, span.clone(), origin.is_decoded());
+            }
+        }
+    }
+
+    fn inspect_escapes(&mut self, text: &str, origin: &Origin<'_>, depth: u8) {
+        let Some(plain) = decode::unescape(text, &mut self.fuel) else { return };
+        if depth >= MAX_DEPTH {
+            self.fuel.exhausted = true;
+            return;
+        }
+        self.inspect(&plain.text, &Origin::Mapped(&plain.map, origin), depth + 1);
+    }
+
+    fn inspect_runs(
+        &mut self,
+        folded: &[u8],
+        mut runs: Vec<Range<usize>>,
+        origin: &Origin<'_>,
+        depth: u8,
+    ) {
+        decode::join_lines(folded, &mut runs);
+        for run in runs {
+            let Some(bytes) = folded.get(run.clone()).filter(|bytes| decode::plausible(bytes))
+            else {
+                continue;
+            };
+            for decoded in decode::decode_run(bytes, &mut self.fuel) {
+                if depth >= MAX_DEPTH {
+                    self.fuel.exhausted |= decoded.clean;
+                } else {
+                    self.inspect_decoded(&decoded.text, origin.raw(run.clone()), depth);
+                }
+            }
+            if self.fuel.exhausted {
+                return;
+            }
+        }
+    }
+
+    fn inspect_decoded(&mut self, text: &str, run: Range<usize>, depth: u8) {
+        if depth < MAX_DEPTH {
+            self.inspect(text, &Origin::Inside(run), depth + 1);
+        }
+    }
+
+    fn hit(&mut self, compiled: &Compiled, span: Range<usize>, decoded: bool) {
+        let rule = &compiled.rule;
+        // an address inside a token is no news; a secret or an instruction is
+        if decoded && rule.action == Action::Flag && rule.severity == Severity::Low {
+            return;
+        }
+        self.hits.push(Hit {
+            rule: compiled.id.clone(),
+            category: rule.category,
+            technique: compiled.technique.clone(),
+            severity: rule.severity,
+            action: rule.action,
+            span,
+            redact: rule.action == Action::Redact,
+            decoded,
+        });
+    }
+}
+
+/// Whether the text ends in a plain negation: only spaces may follow it, so that `never. Ignore`
+/// and `why not ignore` are not taken for one.
+fn is_negated(before: &[u8]) -> bool {
+    static NEGATIONS: &[&str] = &[
+        "never",
+        "do not",
+        "don't",
+        "dont",
+        "must not",
+        "should not",
+        "shouldn't",
+        "cannot",
+        "can't",
+        "will not",
+        "won't",
+        "did not",
+        "didn't",
+    ];
+    let kept = before.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+    let text = &before[..kept];
+    NEGATIONS.iter().any(|negation| {
+        let Some(start) = text.len().checked_sub(negation.len()) else { return false };
+        text[start..].eq_ignore_ascii_case(negation.as_bytes())
+            && start.checked_sub(1).is_none_or(|at| !text[at].is_ascii_alphanumeric())
+    })
 }

@@ -1,1 +1,217 @@
-//! (under construction)
+//! The one pass over a text: the automaton over all required literals, and beside it the tokens,
+//! encoded runs and classes of bytes that decide what else has to be looked at.
+
+use std::ops::Range;
+
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::{Anchored, MatchKind, StartKind, dfa};
+
+use crate::decode::MIN_RUN;
+use crate::normalize::{CLASS, CODED, DIGIT, GLUE, LETTER, MIN_SPACED, WORD, deleet, trim_glue};
+use crate::rule::RuleError;
+
+/// The literals of one rule: one list for each group.
+pub(crate) struct Needs {
+    pub groups: Vec<Vec<String>>,
+    /// No match is longer than this many bytes of its view.
+    pub reach: u32,
+}
+
+/// One automaton over the literals of all rules.
+pub(crate) struct Walker {
+    dfa: dfa::DFA,
+    /// For each literal the groups it stands in.
+    slots_of: Vec<Vec<u16>>,
+    /// For each group its rule.
+    rule_of: Vec<u16>,
+    /// For each rule its groups and reach.
+    rules: Vec<(Range<u16>, u32)>,
+}
+
+/// What one walk saw.
+pub(crate) struct Pass {
+    /// Rules all of whose groups stood within reach of one another.
+    pub candidates: Vec<u16>,
+    /// Classes of all bytes.
+    pub classes: u8,
+    /// How many digits.
+    pub digits: u32,
+    /// Whether single letters stand in a row.
+    pub spaced: bool,
+    /// Whether a literal was found only by reading digits and signs as letters.
+    pub leet: bool,
+    /// Runs that may be encoded data.
+    pub runs: Vec<Range<usize>>,
+    /// For each group where it was last seen, in word characters from 1; 0 is never.
+    last: Vec<u32>,
+}
+
+impl Walker {
+    pub fn new(rules: &[Option<Needs>]) -> Result<Walker, RuleError> {
+        let mut literals: Vec<String> = Vec::new();
+        let mut slots_of: Vec<Vec<u16>> = Vec::new();
+        let mut rule_of = Vec::new();
+        let mut spans = Vec::new();
+        let full = || RuleError::Automaton { reason: "more than 65,535 groups".to_owned() };
+        for (rule, needs) in rules.iter().enumerate() {
+            let rule = u16::try_from(rule).map_err(|_| full())?;
+            let first = u16::try_from(rule_of.len()).map_err(|_| full())?;
+            for group in needs.iter().flat_map(|needs| &needs.groups) {
+                let slot = u16::try_from(rule_of.len()).map_err(|_| full())?;
+                rule_of.push(rule);
+                for literal in group {
+                    let literal = literal.to_ascii_lowercase();
+                    let at = literals.iter().position(|known| *known == literal);
+                    let at = at.unwrap_or_else(|| {
+                        literals.push(literal);
+                        slots_of.push(Vec::new());
+                        literals.len() - 1
+                    });
+                    slots_of[at].push(slot);
+                }
+            }
+            let end = u16::try_from(rule_of.len()).map_err(|_| full())?;
+            spans.push((first..end, needs.as_ref().map_or(0, |needs| needs.reach)));
+        }
+        let dfa = dfa::Builder::new()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .start_kind(StartKind::Unanchored)
+            .prefilter(false)
+            .build(&literals)
+            .map_err(|error| RuleError::Automaton { reason: error.to_string() })?;
+        Ok(Walker { dfa, slots_of, rule_of, rules: spans })
+    }
+
+    /// Walks a folded text.
+    pub fn walk(&self, text: &[u8]) -> Pass {
+        let mut pass = Pass {
+            candidates: Vec::new(),
+            classes: 0,
+            digits: 0,
+            spaced: false,
+            leet: false,
+            runs: Vec::new(),
+            last: vec![0; self.rule_of.len()],
+        };
+        let Ok(start) = self.dfa.start_state(Anchored::No) else { return pass };
+        let mut state = start;
+        let (mut token, mut kind, mut run, mut singles, mut words) = (0, 0u8, 0, 0, 1u32);
+        for (at, byte) in text.iter().enumerate() {
+            state = self.dfa.next_state(Anchored::No, state, *byte);
+            let class = CLASS[usize::from(*byte)];
+            pass.classes |= class;
+            pass.digits += u32::from(class & DIGIT != 0);
+            words += u32::from(class & WORD);
+            if self.dfa.is_special(state) {
+                self.found(state, words, &mut pass);
+            }
+            if class & (WORD | GLUE) != 0 {
+                kind |= class;
+            } else {
+                if kind != 0 {
+                    self.token(text, token..at, kind, words, &mut singles, &mut pass);
+                    kind = 0;
+                }
+                token = at + 1;
+            }
+            if class & CODED == 0 {
+                if at - run >= MIN_RUN {
+                    pass.runs.push(run..at);
+                }
+                run = at + 1;
+            }
+        }
+        if kind != 0 {
+            self.token(text, token..text.len(), kind, words, &mut singles, &mut pass);
+        }
+        if text.len() - run >= MIN_RUN {
+            pass.runs.push(run..text.len());
+        }
+        pass
+    }
+
+    /// The end of a token: single letters are counted, mixed tokens read as leet.
+    #[inline]
+    fn token(
+        &self,
+        text: &[u8],
+        token: Range<usize>,
+        kind: u8,
+        words: u32,
+        singles: &mut usize,
+        pass: &mut Pass,
+    ) {
+        if kind & GLUE == 0 && kind & (LETTER | DIGIT) != (LETTER | DIGIT) {
+            *singles = if token.len() == 1 { *singles + 1 } else { 0 };
+            pass.spaced |= *singles >= MIN_SPACED;
+            return;
+        }
+        self.mixed(text, token, words, singles, pass);
+    }
+
+    #[inline(never)]
+    fn mixed(
+        &self,
+        text: &[u8],
+        mut token: Range<usize>,
+        words: u32,
+        singles: &mut usize,
+        pass: &mut Pass,
+    ) {
+        token.end = trim_glue(text, token.start, token.end);
+        let lead = text[token.clone()].iter().position(|b| CLASS[usize::from(*b)] & WORD != 0);
+        token.start += lead.unwrap_or(0);
+        let bytes = &text[token];
+        *singles = if bytes.len() == 1 { *singles + 1 } else { 0 };
+        pass.spaced |= *singles >= MIN_SPACED;
+        let kind = bytes.iter().fold(0, |kind, byte| kind | CLASS[usize::from(*byte)]);
+        let plain = kind & GLUE == 0 && kind & (LETTER | DIGIT) != (LETTER | DIGIT);
+        if plain || bytes.len() < MIN_LEET {
+            return;
+        }
+        let Some(spelling) = deleet(bytes, &|word| self.knows(word)) else { return };
+        pass.leet = true;
+        let Ok(mut state) = self.dfa.start_state(Anchored::No) else { return };
+        for letter in spelling.letters() {
+            state = self.dfa.next_state(Anchored::No, state, *letter);
+            if self.dfa.is_special(state) {
+                self.found(state, words, pass);
+            }
+        }
+    }
+
+    /// Whether any literal occurs in `word`.
+    pub fn knows(&self, word: &[u8]) -> bool {
+        let Ok(mut state) = self.dfa.start_state(Anchored::No) else { return false };
+        word.iter().any(|byte| {
+            state = self.dfa.next_state(Anchored::No, state, *byte);
+            self.dfa.is_match(state)
+        })
+    }
+
+    #[cold]
+    fn found(&self, state: aho_corasick::automaton::StateID, words: u32, pass: &mut Pass) {
+        if !self.dfa.is_match(state) {
+            return;
+        }
+        for index in 0..self.dfa.match_len(state) {
+            let literal = self.dfa.match_pattern(state, index).as_usize();
+            for slot in &self.slots_of[literal] {
+                pass.last[usize::from(*slot)] = words;
+                let rule = self.rule_of[usize::from(*slot)];
+                let (slots, reach) = &self.rules[usize::from(rule)];
+                let near = |slot: u16| {
+                    let last = pass.last[usize::from(slot)];
+                    last != 0 && words - last <= *reach
+                };
+                if slots.clone().all(near) && !pass.candidates.contains(&rule) {
+                    pass.candidates.push(rule);
+                }
+            }
+        }
+    }
+}
+
+/// Shorter tokens are not read as leet.
+const MIN_LEET: usize = 3;

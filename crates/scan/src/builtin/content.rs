@@ -1,0 +1,219 @@
+//! Secrets and personal data. Secrets and numbers are cut out; what cannot be told from ordinary
+//! text with certainty is only reported.
+
+use super::{Row, exact};
+use crate::rule::{Action, Category, Detector, Pattern, Rule, Severity, Targets};
+
+/// One secret or kind of personal data.
+struct Content<'a> {
+    id: &'a str,
+    technique: &'a str,
+    category: Category,
+    severity: Severity,
+    action: Action,
+    pattern: Pattern,
+    about: &'a str,
+    hits: &'a [&'a str],
+    misses: &'a [&'a str],
+}
+
+impl Content<'_> {
+    fn rule(self) -> Rule {
+        Row {
+            id: self.id,
+            technique: self.technique,
+            severity: self.severity,
+            targets: Targets::ALL,
+            pattern: self.pattern,
+            about: self.about,
+            hits: self.hits,
+            misses: self.misses,
+        }
+        .rule(self.category, self.action)
+    }
+}
+
+pub(super) fn rules() -> Vec<Rule> {
+    let mut rules = secrets();
+    rules.extend(personal());
+    rules
+}
+
+fn secrets() -> Vec<Rule> {
+    let secret = Category::Secret;
+    vec![
+        Content {
+            id: "CS-SEC-001",
+            technique: "aws-access-key",
+            category: secret,
+            severity: Severity::High,
+            action: Action::Redact,
+            pattern: exact(&["akia asia"], r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
+            about: "AWS access key id",
+            hits: &["key=AKIAIOSFODNN7EXAMPLE", "ASIAJEXAMPLEXEG2JICE."],
+            misses: &["AKIA short", "xAKIAIOSFODNN7EXAMPLE"],
+        },
+        Content {
+            id: "CS-SEC-002",
+            technique: "github-token",
+            category: secret,
+            severity: Severity::High,
+            action: Action::Redact,
+            pattern: exact(
+                &["ghp_ gho_ ghu_ ghs_ ghr_ github_pat_"],
+                r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{60,255}\b",
+            ),
+            about: "GitHub token",
+            hits: &[
+                "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+                "token gho_0123456789abcdefghijABCDEFGHIJ012345 end",
+            ],
+            misses: &["ghp_short", "the ghp_ prefix"],
+        },
+        Content {
+            id: "CS-SEC-003",
+            technique: "model-api-key",
+            category: secret,
+            severity: Severity::High,
+            action: Action::Redact,
+            pattern: exact(
+                &["sk-"],
+                r"\bsk-(?:proj-|svcacct-|admin-|ant-[a-z]{2,8}[0-9]{0,3}-|or-v1-)?[A-Za-z0-9_-]{20,200}",
+            ),
+            about: "API key of a model provider",
+            hits: &[
+                "OPENAI_API_KEY=sk-proj-abcdefghij0123456789ABCDEFGHIJ",
+                "sk-abcdefghijklmnopqrstuvwx0123456789ABCDEF01234567",
+            ],
+            misses: &["task-list and risk-averse", "sk-12"],
+        },
+        Content {
+            id: "CS-SEC-004",
+            technique: "slack-token",
+            category: secret,
+            severity: Severity::High,
+            action: Action::Redact,
+            pattern: exact(&["xox"], r"\bxox[abeoprs]-[0-9A-Za-z-]{10,250}\b"),
+            about: "Slack token",
+            hits: &["xoxb-123456789012-abcdefGHIJKL", "use xoxp-1111111111-2222222222"],
+            misses: &["xoxo-kisses", "xoxb-"],
+        },
+        Content {
+            id: "CS-SEC-005",
+            technique: "jwt",
+            category: secret,
+            severity: Severity::Low,
+            action: Action::Flag,
+            pattern: exact(
+                &["eyj"],
+                r"\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{20,1000}",
+            ),
+            about: "JSON Web Token; often public, so only reported",
+            hits: &[
+                "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+            ],
+            misses: &["eyJhbGciOiJIUzI1NiJ9", "a.b.c"],
+        },
+        Content {
+            id: "CS-SEC-006",
+            technique: "private-key",
+            category: secret,
+            severity: Severity::High,
+            action: Action::Block,
+            pattern: exact(
+                &["-----begin", "private"],
+                r"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----",
+            ),
+            about: "private key in PEM",
+            hits: &[
+                "-----BEGIN PRIVATE KEY-----\nMC4CAQAw",
+                "-----BEGIN OPENSSH PRIVATE KEY-----",
+            ],
+            misses: &["-----BEGIN PUBLIC KEY-----", "BEGIN PRIVATE KEY in a sentence"],
+        },
+        Content {
+            id: "CS-SEC-007",
+            technique: "stripe-key",
+            category: secret,
+            severity: Severity::High,
+            action: Action::Redact,
+            pattern: exact(
+                &["sk_live_ rk_live_ sk_test_ rk_test_"],
+                r"\b[sr]k_(?:live|test)_[0-9A-Za-z]{16,200}\b",
+            ),
+            about: "Stripe secret or restricted key",
+            hits: &["sk_live_0123456789abcdefABCDEF01", "rk_test_0123456789abcdefABCD"],
+            misses: &["sk_live_short", "pk_live_0123456789abcdefABCDEF01"],
+        },
+        Content {
+            id: "CS-SEC-008",
+            technique: "google-api-key",
+            category: secret,
+            severity: Severity::High,
+            action: Action::Redact,
+            pattern: exact(&["aiza"], r"\bAIza[0-9A-Za-z_-]{35}"),
+            about: "Google API key",
+            hits: &[
+                "AIzaSyA0123456789abcdefghijklmnopqrstuv",
+                "key: AIzaSyB_0123456789-bcdefghijklmnopqrstu",
+            ],
+            misses: &["AIza", "aizawa went home"],
+        },
+    ]
+    .into_iter()
+    .map(Content::rule)
+    .collect()
+}
+
+fn personal() -> Vec<Rule> {
+    let pii = Category::Pii;
+    vec![
+        Content {
+            id: "CS-PII-001",
+            technique: "credit-card",
+            category: pii,
+            severity: Severity::Medium,
+            action: Action::Redact,
+            pattern: Pattern::Detector(Detector::CreditCard),
+            about: "payment card number with a valid check digit",
+            hits: &["card 4111 1111 1111 1111 exp 12/30", "378282246310005"],
+            misses: &["4111 1111 1111 1112", "order 1234567890123456"],
+        },
+        Content {
+            id: "CS-PII-002",
+            technique: "us-ssn",
+            category: pii,
+            severity: Severity::Medium,
+            action: Action::Redact,
+            pattern: Pattern::Detector(Detector::UsSsn),
+            about: "US social security number",
+            hits: &["SSN 219-09-9999", "(457-55-5462)"],
+            misses: &["call 555-123-4567", "000-12-3456"],
+        },
+        Content {
+            id: "CS-PII-003",
+            technique: "iban",
+            category: pii,
+            severity: Severity::Medium,
+            action: Action::Redact,
+            pattern: Pattern::Detector(Detector::Iban),
+            about: "bank account number with valid check digits",
+            hits: &["DE89 3704 0044 0532 0130 00", "IBAN GB82WEST12345698765432"],
+            misses: &["DE89 3704 0044 0532 0130 01", "AB12CDEF34567890"],
+        },
+        Content {
+            id: "CS-PII-004",
+            technique: "email",
+            category: pii,
+            severity: Severity::Low,
+            action: Action::Flag,
+            pattern: Pattern::Detector(Detector::Email),
+            about: "e-mail address; ordinary in most texts, so only reported",
+            hits: &["write to ada@example.org", "<a.b+c@mail.example.com>"],
+            misses: &["user@host", "@decorator"],
+        },
+    ]
+    .into_iter()
+    .map(Content::rule)
+    .collect()
+}

@@ -1,0 +1,5 @@
+//! The engine seen from outside.
+
+mod clean;
+mod evasion;
+mod rules;
