@@ -24,7 +24,7 @@ mod tests {
             assert!(digest.hex().starts_with(prefix), "{digest}");
         };
         check(text(""), "e3b0c442");
-        check(object(&"ok".into()).unwrap(), "c48b5b1a9776c848");
+        check(object(&"ok".into()).unwrap(), "c48b5b1a9776c846");
         check(object(&Value::Object(vec![])).unwrap(), "44136fa355b3678a");
         check(object(&Value::Null).unwrap(), "74234e98");
         check(object(&true.into()).unwrap(), "b5bea41b");
