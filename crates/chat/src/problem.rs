@@ -6,7 +6,7 @@ use seal::json::{Value, write_plain};
 /// stands in the message, where people look, and as a member, where programs do.
 ///
 /// ```
-/// let body = chat::problem::openai_error("the request was refused", "permission_error", "refused", "7f");
+/// let body = countersign_chat::problem::openai_error("the request was refused", "permission_error", "refused", "7f");
 /// assert_eq!(body, r#"{"error":{"message":"the request was refused (correlation id 7f)","type":"permission_error","param":null,"code":"refused","correlation_id":"7f"}}"#);
 /// ```
 pub fn openai_error(message: &str, class: &str, code: &str, correlation_id: &str) -> String {

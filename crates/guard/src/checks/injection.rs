@@ -1,0 +1,65 @@
+//! `injection`: text that tries to give the model or its tools other orders.
+
+use scan::{Category, Severity};
+
+use crate::check::{Check, Event, State, Turn};
+use crate::config::{InjectionConfig, Response};
+use crate::facts::Facts;
+use crate::finder::Found;
+use crate::verdict::{Cause, Ruling};
+
+/// The check.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    config: InjectionConfig,
+}
+
+impl Injection {
+    /// With this configuration.
+    pub fn new(config: InjectionConfig) -> Injection {
+        Injection { config }
+    }
+
+    fn ruling(&self, found: &Found) -> Ruling {
+        if found.role.as_ref().is_some_and(|role| self.config.exempt_roles.contains(role)) {
+            return Ruling::Allow;
+        }
+        let response = match (found.category, found.severity) {
+            (Category::Engine, _) => self.config.unread,
+            (Category::Injection, Severity::High) => self.config.high,
+            (Category::Injection, Severity::Medium) => self.config.medium,
+            (Category::Injection, Severity::Low) => self.config.low,
+            (Category::Secret | Category::Pii, _) => Response::Allow,
+        };
+        let cause = || {
+            let code = if found.category == Category::Engine { "unreadable" } else { "injection" };
+            let reason = format!("rule {} on {}", found.rule, found.target.as_str());
+            Cause::new(self.name(), code, reason)
+        };
+        match response {
+            Response::Allow => Ruling::Allow,
+            Response::Escalate => Ruling::Escalate(cause()),
+            Response::Deny => Ruling::Deny(cause()),
+        }
+    }
+}
+
+impl Check for Injection {
+    fn name(&self) -> &'static str {
+        "injection"
+    }
+
+    fn rule(&self, state: State, event: &Event<'_>, _facts: &Facts) -> Turn {
+        let found = match event {
+            Event::Request { found, .. }
+            | Event::Text { found, .. }
+            | Event::ToolCall { found, .. } => found,
+            Event::Completion(_) | Event::Disconnect(_) => return Turn::allow(state),
+        };
+        if !self.config.enabled {
+            return Turn::allow(state);
+        }
+        let ruling = found.iter().map(|found| self.ruling(found)).fold(Ruling::Allow, Ruling::join);
+        Turn::ruled(state, ruling)
+    }
+}

@@ -1,0 +1,302 @@
+//! `scope_drift`: answers that go beyond what was asked for, in sensitivity or in length.
+//!
+//! Markers are looked for in a folded copy of each channel's text (compatibility forms and a few
+//! look-alikes to ASCII, invisible characters and emphasis gone, white space collapsed). Only the
+//! end of that copy is kept, so the padding between the pieces of a marker may be as long as it
+//! likes. The verdict does not depend on how the text was cut into events.
+
+use chat::Channel;
+use chat::escapes::unescape;
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::check::{Check, Event, State, TextEvent, Turn};
+use crate::checks::classification_gate::{Level, classification};
+use crate::config::ScopeDriftConfig;
+use crate::facts::{Facts, Want};
+use crate::verdict::Ruling;
+
+/// What the check remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Drift {
+    level: Level,
+    /// Most characters of content per choice.
+    limit: Option<u64>,
+    channels: Vec<Tail>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Tail {
+    choice: u32,
+    channel: Channel,
+    fold: Fold,
+    chars: u64,
+}
+
+/// The check.
+#[derive(Debug, Clone)]
+pub struct ScopeDrift {
+    config: ScopeDriftConfig,
+    /// Highest level first.
+    markers: Vec<(Level, Regex)>,
+}
+
+impl ScopeDrift {
+    /// With this configuration.
+    pub fn new(config: ScopeDriftConfig) -> ScopeDrift {
+        let compile = |(level, pattern): &(Level, &str)| {
+            let pattern = pattern.replace("CONTROL", CONTROL).replace("OPEN", OPEN);
+            (*level, Regex::new(&pattern).expect("the marker table is tested"))
+        };
+        ScopeDrift { config, markers: MARKERS.iter().map(compile).collect() }
+    }
+
+    fn marker(&self, folded: &str, above: Level) -> Option<Level> {
+        self.markers
+            .iter()
+            .take_while(|(level, _)| *level > above)
+            .find(|(_, pattern)| pattern.is_match(folded))
+            .map(|(level, _)| *level)
+    }
+
+    fn drifted(&self, found: Level, asked: Level) -> Ruling {
+        Ruling::deny(
+            self.name(),
+            "classification_drift",
+            format!("a {} marking in the answer to a {} request", found.as_str(), asked.as_str()),
+        )
+    }
+
+    fn text(&self, drift: &mut Drift, event: &TextEvent<'_>) -> Ruling {
+        let level = drift.level;
+        let limit = drift.limit;
+        let same = |tail: &Tail| tail.choice == event.choice && tail.channel == *event.channel;
+        let at = drift.channels.iter().position(same).unwrap_or_else(|| {
+            let (choice, channel) = (event.choice, event.channel.clone());
+            drift.channels.push(Tail { choice, channel, fold: Fold::default(), chars: 0 });
+            drift.channels.len() - 1
+        });
+        let Some(tail) = drift.channels.get_mut(at) else {
+            return Ruling::Allow;
+        };
+        let new = event.text.get(event.from..).unwrap_or(event.text);
+        let mut ruling = Ruling::Allow;
+        if self.config.length && *event.channel == Channel::Content {
+            tail.chars = tail.chars.saturating_add(new.chars().count() as u64);
+            if limit.is_some_and(|limit| tail.chars > limit) {
+                ruling = Ruling::deny(
+                    self.name(),
+                    "length_drift",
+                    "the answer is far longer than the request's token limit allows",
+                );
+            }
+        }
+        if self.config.markers {
+            tail.fold.push(new);
+            if event.last {
+                tail.fold.push("\n");
+            }
+            if let Some(found) = self.marker(&tail.fold.text, level) {
+                ruling = self.drifted(found, level);
+            }
+            tail.fold.keep_end();
+        }
+        ruling
+    }
+
+    /// A marker that only the end of the text completes.
+    fn ended(&self, drift: &mut Drift) -> Ruling {
+        for tail in &mut drift.channels {
+            tail.fold.push("\n");
+            if let Some(found) = self.marker(&tail.fold.text, drift.level) {
+                return self.drifted(found, drift.level);
+            }
+        }
+        Ruling::Allow
+    }
+
+    fn arguments(&self, drift: &Drift, arguments: &str) -> Ruling {
+        let mut view = unescape(arguments).map(|view| view.text);
+        let mut texts = vec![arguments.to_owned()];
+        // Arguments are JSON in JSON; what a tool reads may be wrapped once more.
+        for _ in 0..2 {
+            let Some(text) = view else { break };
+            view = unescape(&text).map(|view| view.text);
+            texts.push(text);
+        }
+        for text in texts {
+            let mut fold = Fold::default();
+            fold.push(&text);
+            fold.push("\n");
+            if let Some(found) = self.marker(&fold.text, drift.level) {
+                return self.drifted(found, drift.level);
+            }
+        }
+        Ruling::Allow
+    }
+}
+
+impl Check for ScopeDrift {
+    fn name(&self) -> &'static str {
+        "scope_drift"
+    }
+
+    fn rule(&self, state: State, event: &Event<'_>, facts: &Facts) -> Turn {
+        if !self.config.enabled {
+            return Turn::allow(state);
+        }
+        let mut drift = match state {
+            State::Drift(drift) => drift,
+            _ => Drift::default(),
+        };
+        let ruling = match event {
+            Event::Request { exchange, .. } => {
+                let Some(identity) = &facts.identity else {
+                    return Turn::want(State::Drift(drift), Want::Identity);
+                };
+                // What the gate refuses to read counts as the lowest here.
+                drift.level = classification(identity).unwrap_or_default();
+                drift.limit = exchange.token_limit().map(|tokens| {
+                    let chars = tokens.saturating_mul(self.config.chars_per_token);
+                    chars.saturating_add(chars / 10).saturating_add(self.config.slack_chars)
+                });
+                Ruling::Allow
+            }
+            Event::Text { text, .. } => self.text(&mut drift, text),
+            Event::ToolCall { call, .. } if self.config.markers => {
+                self.arguments(&drift, &call.arguments)
+            }
+            Event::Completion(_) if self.config.markers => self.ended(&mut drift),
+            Event::ToolCall { .. } | Event::Completion(_) | Event::Disconnect(_) => Ruling::Allow,
+        };
+        Turn::ruled(State::Drift(drift), ruling)
+    }
+}
+
+/// The end of a text, folded. Begins as if after a line end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fold {
+    text: String,
+}
+
+impl Default for Fold {
+    fn default() -> Self {
+        Fold { text: "\n".to_owned() }
+    }
+}
+
+impl Fold {
+    /// Longer than any match of a marker, so that every marker is seen whole once.
+    const KEPT: usize = 128;
+
+    fn push(&mut self, new: &str) {
+        for ch in new.chars() {
+            if ch.is_ascii() {
+                self.push_folded(ch);
+            } else if !invisible(ch) {
+                for part in std::iter::once(ch).nfkd().filter(|part| !is_combining_mark(*part)) {
+                    self.push_folded(look_alike(part));
+                }
+            }
+        }
+    }
+
+    fn push_folded(&mut self, ch: char) {
+        match ch {
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                if self.text.ends_with(' ') {
+                    self.text.pop();
+                }
+                if !self.text.ends_with('\n') {
+                    self.text.push('\n');
+                }
+            }
+            ch if ch.is_whitespace() => {
+                if !self.text.ends_with([' ', '\n', '/']) {
+                    self.text.push(' ');
+                }
+            }
+            '/' => {
+                if self.text.ends_with(' ') {
+                    self.text.pop();
+                }
+                self.text.push('/');
+            }
+            // Emphasis and escapes of Markdown.
+            '*' | '`' | '\\' => {}
+            ch if ch.is_control() => {}
+            ch => self.text.push(ch),
+        }
+    }
+
+    fn keep_end(&mut self) {
+        if self.text.len() > 2 * Fold::KEPT {
+            let mut cut = self.text.len() - Fold::KEPT;
+            while !self.text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            self.text.drain(..cut);
+        }
+    }
+}
+
+/// Characters that a reader does not see.
+fn invisible(ch: char) -> bool {
+    matches!(ch,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || is_combining_mark(ch)
+}
+
+/// Capitals and slashes of other scripts that look like those of the markers.
+fn look_alike(ch: char) -> char {
+    match ch {
+        'С' | 'Ϲ' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Ѕ' => 'S',
+        'Т' | 'Τ' => 'T',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'І' | 'Ι' => 'I',
+        'Ν' => 'N',
+        'К' | 'Κ' => 'K',
+        'Н' | 'Η' => 'H',
+        '⁄' | '∕' | '⧸' | '╱' => '/',
+        other => other,
+    }
+}
+
+/// Dissemination controls and compartments. Short ones, which begin ordinary words too, need
+/// something after them that ends the word.
+const CONTROL: &str = concat!(
+    "(?:NO ?FORN|REL ?TO|RELIDO|ORCON|PROPIN|IMCON|FISA|FGI|COMINT|HCS|TALENT|CNWDI|FOUO|LIMDIS",
+    "|EXDIS|NODIS|25X[1-9]|20[0-9]{6}|(?:NF|REL|OC|SI|TK|SAR|SCI|RD|FRD|MR)[^A-Za-z0-9])",
+);
+
+/// Where a portion marking stands: at the start of a line, list items and headings included, or
+/// after the end of a sentence. Elsewhere `(S)` is a plural, `(TS)` a language, `(CUI)` an
+/// abbreviation being introduced.
+const OPEN: &str = r#"(?:\n ?(?:[-#>•]{1,6} ?|[0-9]{1,2}[.)] ?)?|[.!?:;)"\]] )"#;
+
+/// What is looked for in folded text, highest level first. No match is longer than
+/// [`Fold::KEPT`].
+const MARKERS: [(Level, &str); 12] = [
+    (
+        Level::TsSci,
+        r"(?i)\b(?:TOP ?SECRET|TS)//(?:SCI|COMINT|HCS|TALENT|KLONDIKE|(?:SI|TK)[^A-Za-z0-9])",
+    ),
+    (Level::TsSci, r"\bTS/SCI[^A-Za-z0-9]"),
+    (Level::Ts, r"(?i)\bTOP ?SECRET//"),
+    (Level::Ts, r"\bTOP SECRET"),
+    (Level::Ts, r"(?i)\bTS//CONTROL"),
+    (Level::Ts, r"\(TS//[A-Z0-9 ,/-]{1,40}\)"),
+    (Level::Ts, r"OPEN\(TS\)[ \n]"),
+    (Level::Secret, r"(?i)\b(?:SECRET|CONFIDENTIAL)//CONTROL"),
+    (Level::Secret, r"\([SC]//[A-Z0-9 ,/-]{1,40}\)"),
+    (Level::Secret, r"OPEN\(S\)[ \n]"),
+    (Level::Cui, r"\bCUI//[A-Z]"),
+    (Level::Cui, r"OPEN\(CUI(?://[A-Z0-9 ,/-]{1,40})?\)[ \n]"),
+];

@@ -1,0 +1,336 @@
+//! What the checks do, as declared. Every default is the strict one; an unknown member is refused.
+
+use std::collections::BTreeMap;
+
+use seal::json::Value;
+use serde::Deserialize;
+
+/// The `guard` section of the gateway's configuration (docs/checks.md).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardConfig {
+    /// Who commits.
+    pub owner: OwnerConfig,
+    /// Classification and clearance.
+    pub classification: ClassificationConfig,
+    /// Injected instructions.
+    pub injection: InjectionConfig,
+    /// Secrets and personal data.
+    pub content: ContentConfig,
+    /// Answers beyond what was asked for.
+    pub scope_drift: ScopeDriftConfig,
+    /// Which tools may be called.
+    pub tools: ToolsConfig,
+    /// What an owner may use.
+    pub token_budget: TokenBudgetConfig,
+}
+
+/// Configuration of `owner_resolution`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OwnerConfig {
+    /// Whether a request without identity headers is refused; else its owner is
+    /// `policy:unattributed`. Contradictory headers are refused in any case.
+    pub required: bool,
+}
+
+/// Configuration of `classification_gate`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassificationConfig {
+    /// Whether it runs.
+    pub enabled: bool,
+}
+
+/// What a check does about a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Response {
+    /// Records it and goes on.
+    Allow,
+    /// Asks a person; without an approval flow that refuses.
+    Escalate,
+    /// Refuses.
+    Deny,
+}
+
+/// Configuration of `injection`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InjectionConfig {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// For findings of high severity.
+    pub high: Response,
+    /// For findings of medium severity.
+    pub medium: Response,
+    /// For findings of low severity.
+    pub low: Response,
+    /// For texts that the engine could not read to the end.
+    pub unread: Response,
+    /// Roles whose message text is not judged by this check, such as `system` where system
+    /// prompts quote attacks. Their text is still scanned and recorded.
+    pub exempt_roles: Vec<String>,
+}
+
+/// What to do about a secret or personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Treatment {
+    /// What the rule itself says.
+    Rule,
+    /// Records it and goes on.
+    Flag,
+    /// Cuts it out.
+    Redact,
+    /// Refuses.
+    Block,
+}
+
+/// Configuration of `content`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContentConfig {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// For keys, tokens and passwords.
+    pub secrets: Treatment,
+    /// For data about persons.
+    pub pii: Treatment,
+    /// For single rules, by id; goes before the two above.
+    pub rules: BTreeMap<String, Treatment>,
+}
+
+/// Configuration of `scope_drift`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScopeDriftConfig {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Whether classification markers above the request's classification are refused.
+    pub markers: bool,
+    /// Whether content far beyond `max_tokens` is refused.
+    pub length: bool,
+    /// How many characters a token may be worth on average before that is too much.
+    pub chars_per_token: u64,
+    /// Characters that are always allowed on top.
+    pub slack_chars: u64,
+}
+
+/// Configuration of `tool_policy`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ToolsConfig {
+    /// When present, only these tools may be called.
+    pub allowed: Option<Vec<String>>,
+    /// These tools may not be called.
+    pub denied: Vec<String>,
+}
+
+/// Configuration of `token_budget`; off while no cap is set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenBudgetConfig {
+    /// Most tokens per owner and minute.
+    pub per_minute: Option<u64>,
+    /// Most tokens per owner and hour.
+    pub per_hour: Option<u64>,
+    /// Most tokens per owner and day.
+    pub per_day: Option<u64>,
+    /// What a choice is expected to use when the request does not limit it.
+    pub default_max_tokens: u64,
+}
+
+impl Default for OwnerConfig {
+    fn default() -> Self {
+        OwnerConfig { required: true }
+    }
+}
+
+impl Default for ClassificationConfig {
+    fn default() -> Self {
+        ClassificationConfig { enabled: true }
+    }
+}
+
+impl Default for InjectionConfig {
+    fn default() -> Self {
+        InjectionConfig {
+            enabled: true,
+            high: Response::Deny,
+            medium: Response::Allow,
+            low: Response::Allow,
+            unread: Response::Allow,
+            exempt_roles: Vec::new(),
+        }
+    }
+}
+
+impl Default for ContentConfig {
+    fn default() -> Self {
+        ContentConfig {
+            enabled: true,
+            secrets: Treatment::Rule,
+            pii: Treatment::Rule,
+            rules: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for ScopeDriftConfig {
+    fn default() -> Self {
+        ScopeDriftConfig {
+            enabled: true,
+            markers: true,
+            length: true,
+            chars_per_token: 8,
+            slack_chars: 1024,
+        }
+    }
+}
+
+impl Default for TokenBudgetConfig {
+    fn default() -> Self {
+        TokenBudgetConfig {
+            per_minute: None,
+            per_hour: None,
+            per_day: None,
+            default_max_tokens: 1024,
+        }
+    }
+}
+
+impl Response {
+    fn as_str(self) -> &'static str {
+        match self {
+            Response::Allow => "allow",
+            Response::Escalate => "escalate",
+            Response::Deny => "deny",
+        }
+    }
+}
+
+impl Treatment {
+    fn as_str(self) -> &'static str {
+        match self {
+            Treatment::Rule => "rule",
+            Treatment::Flag => "flag",
+            Treatment::Redact => "redact",
+            Treatment::Block => "block",
+        }
+    }
+}
+
+impl TokenBudgetConfig {
+    /// Whether any cap is set.
+    pub fn enabled(&self) -> bool {
+        self.per_minute.is_some() || self.per_hour.is_some() || self.per_day.is_some()
+    }
+}
+
+impl GuardConfig {
+    /// The effective configuration, defaults included, to be digested and stored.
+    pub fn to_value(&self) -> Value {
+        let strings = |list: &[String]| Value::array(list.iter().map(String::as_str));
+        let count = |cap: Option<u64>| cap.map_or(Value::Null, |cap| cap.to_string().into());
+        let GuardConfig {
+            owner,
+            classification,
+            injection,
+            content,
+            scope_drift,
+            tools,
+            token_budget,
+        } = self;
+        let rules =
+            content.rules.iter().map(|(id, treatment)| (id.clone(), treatment.as_str().into()));
+        Value::object([
+            ("classification", Value::object([("enabled", classification.enabled.into())])),
+            (
+                "content",
+                Value::object([
+                    ("enabled", content.enabled.into()),
+                    ("pii", content.pii.as_str().into()),
+                    ("rules", Value::Object(rules.collect())),
+                    ("secrets", content.secrets.as_str().into()),
+                ]),
+            ),
+            (
+                "injection",
+                Value::object([
+                    ("enabled", injection.enabled.into()),
+                    ("exempt_roles", strings(&injection.exempt_roles)),
+                    ("high", injection.high.as_str().into()),
+                    ("low", injection.low.as_str().into()),
+                    ("medium", injection.medium.as_str().into()),
+                    ("unread", injection.unread.as_str().into()),
+                ]),
+            ),
+            ("owner", Value::object([("required", owner.required.into())])),
+            (
+                "scope_drift",
+                Value::object([
+                    ("chars_per_token", scope_drift.chars_per_token.to_string().into()),
+                    ("enabled", scope_drift.enabled.into()),
+                    ("length", scope_drift.length.into()),
+                    ("markers", scope_drift.markers.into()),
+                    ("slack_chars", scope_drift.slack_chars.to_string().into()),
+                ]),
+            ),
+            (
+                "token_budget",
+                Value::object([
+                    ("default_max_tokens", token_budget.default_max_tokens.to_string().into()),
+                    ("per_day", count(token_budget.per_day)),
+                    ("per_hour", count(token_budget.per_hour)),
+                    ("per_minute", count(token_budget.per_minute)),
+                ]),
+            ),
+            (
+                "tools",
+                Value::object([
+                    ("allowed", tools.allowed.as_deref().map_or(Value::Null, strings)),
+                    ("denied", strings(&tools.denied)),
+                ]),
+            ),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seal::json::write_receipt;
+
+    #[test]
+    fn defaults_are_strict_and_written_out() {
+        let config: GuardConfig = serde_json::from_str("{}").expect("all members have defaults");
+        assert_eq!(config, GuardConfig::default());
+        assert!(config.owner.required && !config.token_budget.enabled());
+        assert_eq!(
+            write_receipt(&config.to_value()).expect("canonical"),
+            concat!(
+                r#"{"classification":{"enabled":true},"#,
+                r#""content":{"enabled":true,"pii":"rule","rules":{},"secrets":"rule"},"#,
+                r#""injection":{"enabled":true,"exempt_roles":[],"high":"deny","low":"allow","medium":"allow","unread":"allow"},"#,
+                r#""owner":{"required":true},"#,
+                r#""scope_drift":{"chars_per_token":"8","enabled":true,"length":true,"markers":true,"slack_chars":"1024"},"#,
+                r#""token_budget":{"default_max_tokens":"1024","per_day":null,"per_hour":null,"per_minute":null},"#,
+                r#""tools":{"allowed":null,"denied":[]}}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn unknown_members_are_refused() {
+        for bad in [
+            r#"{"ownr":{}}"#,
+            r#"{"owner":{"require":false}}"#,
+            r#"{"injection":{"high":"block"}}"#,
+            r#"{"content":{"rules":{"X":"drop"}}}"#,
+            r#"{"token_budget":{"per_day":-1}}"#,
+        ] {
+            assert!(serde_json::from_str::<GuardConfig>(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! Runs the scan engine over what passes, and says where in the document each hit lies.
+//!
+//! Strings of one kind are read as one text, joined by line ends: all message text of a role, each
+//! tool result by itself, and everything else in the request. So a payload that is split over
+//! several messages or parts is still one payload, and one scan serves many strings. Where a text
+//! holds a backslash it is read again with its escapes resolved.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use chat::escapes::{Unescaped, unescape};
+use chat::exchange::Exchange;
+use chat::leaves::{Path, walk};
+use chat::{Channel, ToolCall};
+use scan::{Action, Category, Engine, Hit, Severity, Target, Verdict};
+use seal::json::Value;
+
+use crate::verdict::Place;
+
+/// A hit of the engine, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The rule's id.
+    pub rule: Arc<str>,
+    /// What kind of thing it is.
+    pub category: Category,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What the rule asks for.
+    pub action: Action,
+    /// What was scanned.
+    pub target: Target,
+    /// Whether it was found in decoded text.
+    pub decoded: bool,
+    /// What stands there after a redaction.
+    pub replacement: String,
+    /// The spans, one per string that the hit runs over. Empty when it lies where nothing can be
+    /// edited.
+    pub spots: Vec<Spot>,
+    /// The role of the messages it was found in.
+    pub role: Option<String>,
+    /// The message it was found in, for tool results.
+    pub message: Option<usize>,
+}
+
+/// A span of one string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// Which string.
+    pub place: Place,
+    /// The first byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// What one scan said, for its receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned {
+    /// What was scanned.
+    pub target: Target,
+    /// The index of the message, when it is a tool result.
+    pub message: Option<usize>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The ids of the rules that hit, sorted, each once.
+    pub rules: Vec<Arc<str>>,
+}
+
+impl Scanned {
+    /// A scan that found nothing.
+    pub fn clean(target: Target, message: Option<usize>) -> Scanned {
+        Scanned { target, message, verdict: Verdict::Clean, rules: Vec::new() }
+    }
+
+    /// Takes the worse verdict and the rules of both.
+    pub fn merge(&mut self, verdict: Verdict, rules: impl IntoIterator<Item = Arc<str>>) {
+        self.verdict = self.verdict.max(verdict);
+        for rule in rules {
+            if let Err(at) = self.rules.binary_search(&rule) {
+                self.rules.insert(at, rule);
+            }
+        }
+    }
+}
+
+/// Scans a request: everything but tool results as [`Target::Input`], each tool result by itself.
+pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<Scanned>) {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut ordinal = 0;
+    each_leaf(&exchange.value, &mut |of, _, _, text| {
+        let at = groups.iter().position(|group| group.of == of).unwrap_or_else(|| {
+            groups.push(Group { of, pieces: Vec::new() });
+            groups.len() - 1
+        });
+        groups[at].pieces.push((ordinal, text));
+        ordinal += 1;
+    });
+    let mut scanned = vec![Scanned::clean(Target::Input, None)];
+    let mut raw: Vec<(Found, Vec<(usize, Range<usize>)>)> = Vec::new();
+    for group in &groups {
+        let (target, message) = match group.of {
+            Of::Tool(message) => (Target::ToolResult, Some(message)),
+            Of::Role(_) | Of::Rest => (Target::Input, None),
+        };
+        let at = scanned.iter().position(|scanned| scanned.message == message);
+        let at = at.unwrap_or_else(|| {
+            scanned.push(Scanned::clean(target, message));
+            scanned.len() - 1
+        });
+        let role = match group.of {
+            Of::Role(role) => Some(role),
+            Of::Tool(_) => Some("tool"),
+            Of::Rest => None,
+        };
+        let joined;
+        let text = match group.pieces.as_slice() {
+            [(_, text)] => text,
+            pieces => {
+                joined = pieces.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
+                joined.as_str()
+            }
+        };
+        let mut rules = Vec::new();
+        let verdict = scan_layers(engine, text, target, &mut |hit, span| {
+            rules.push(hit.rule.clone());
+            let found = Found { role: role.map(str::to_owned), message, ..found(hit, target) };
+            raw.push((found, group.spots(span)));
+        });
+        scanned[at].merge(verdict, rules);
+    }
+    (placed(&exchange.value, raw), scanned)
+}
+
+/// Scans the new part of an answer's text with enough of the old before it. `redacted` is the last
+/// span that was cut out of this text: when it ran to the end of the old part, what follows may
+/// still belong to it.
+pub(crate) fn text(
+    engine: &Engine,
+    choice: u32,
+    channel: &Channel,
+    text: &str,
+    from: usize,
+    redacted: Option<&Range<usize>>,
+) -> (Vec<Found>, Scanned) {
+    let mut start = window_start(text, from);
+    if let Some(redacted) = redacted.filter(|redacted| redacted.end == from) {
+        start = start.min(redacted.start.max(from.saturating_sub(FARTHEST)));
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+    }
+    let window = text.get(start..).unwrap_or(text);
+    let mut all = Vec::new();
+    let mut rules = Vec::new();
+    let mut fresh = Verdict::Clean;
+    scan_layers(engine, window, Target::Output, &mut |hit, span| {
+        let (begin, end) = (start + span.start, start + span.end);
+        // What lies wholly in the old part was judged when it was new.
+        if end <= from && from > 0 {
+            return;
+        }
+        rules.push(hit.rule.clone());
+        if hit.action != Action::Redact {
+            fresh = fresh.max(hit.severity.verdict());
+        }
+        let place = Place::Text { choice, channel: channel.clone() };
+        let spots = vec![Spot { place, start: begin, end }];
+        all.push(Found { spots, ..found(hit, Target::Output) });
+    });
+    let mut scanned = Scanned::clean(Target::Output, None);
+    scanned.merge(fresh, rules);
+    (all, scanned)
+}
+
+/// Scans a proposed tool call: its arguments, and its name and id, which nothing can edit.
+pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanned) {
+    let mut scanned = Scanned::clean(Target::ToolCall, None);
+    let mut all = Vec::new();
+    let mut rules = Vec::new();
+    let mut verdict = scan_layers(engine, &call.arguments, Target::ToolCall, &mut |hit, span| {
+        rules.push(hit.rule.clone());
+        let place = Place::Arguments { choice: call.choice, index: call.index };
+        let spots = vec![Spot { place, start: span.start, end: span.end }];
+        all.push(Found { spots, ..found(hit, Target::ToolCall) });
+    });
+    let plain = |text: &str| {
+        text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+    };
+    for label in [&call.name, &call.id] {
+        if !plain(label) {
+            let of_label = scan_layers(engine, label, Target::ToolCall, &mut |hit, _| {
+                rules.push(hit.rule.clone());
+                all.push(found(hit, Target::ToolCall));
+            });
+            verdict = verdict.max(of_label);
+        }
+    }
+    scanned.merge(verdict, rules);
+    (all, scanned)
+}
+
+/// The strings of one kind, with their numbers in the order of [`each_leaf`].
+struct Group<'v> {
+    of: Of<'v>,
+    pieces: Vec<(usize, &'v str)>,
+}
+
+/// What a string of a request belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of<'v> {
+    /// Message text of a role.
+    Role(&'v str),
+    /// The result of a tool, by the index of the message.
+    Tool(usize),
+    /// Anything else.
+    Rest,
+}
+
+impl Group<'_> {
+    /// The parts of a span of the joined text, per piece.
+    fn spots(&self, span: Range<usize>) -> Vec<(usize, Range<usize>)> {
+        let mut spots = Vec::new();
+        let mut begin = 0;
+        for (ordinal, text) in &self.pieces {
+            let start = span.start.max(begin);
+            let end = span.end.min(begin + text.len());
+            if start < end {
+                spots.push((*ordinal, start - begin..end - begin));
+            }
+            begin += text.len() + 1;
+        }
+        spots
+    }
+}
+
+/// Every string of a request that could carry anything, keys included, in a fixed order. Words of
+/// the API itself, exactly as the API writes them, are left out.
+fn each_leaf<'v>(value: &'v Value, visit: &mut dyn FnMut(Of<'v>, &Path<'_>, bool, &'v str)) {
+    let root = Path::Root("");
+    for (key, member) in value.as_object().unwrap_or(&[]) {
+        let path = Path::Member(&root, key);
+        match member {
+            Value::Array(messages) if key == "messages" => {
+                for (index, message) in messages.iter().enumerate() {
+                    each_leaf_of_message(&Path::Item(&path, index), index, message, visit);
+                }
+            }
+            _ => rest(&path, key, member, visit),
+        }
+    }
+}
+
+fn each_leaf_of_message<'v>(
+    path: &Path<'_>,
+    index: usize,
+    message: &'v Value,
+    visit: &mut dyn FnMut(Of<'v>, &Path<'_>, bool, &'v str),
+) {
+    let of = match message.get("role").and_then(Value::as_str).unwrap_or("") {
+        "tool" | "function" => Of::Tool(index),
+        role => Of::Role(role),
+    };
+    for (key, member) in message.as_object().unwrap_or(&[]) {
+        let path = Path::Member(path, key);
+        match member {
+            Value::String(text) if key == "content" => visit(of, &path, false, text),
+            Value::Array(parts) if key == "content" => {
+                for (at, part) in parts.iter().enumerate() {
+                    let path = Path::Item(&path, at);
+                    match part {
+                        Value::String(text) => visit(of, &path, false, text),
+                        Value::Object(members) => {
+                            for (key, member) in members {
+                                let path = Path::Member(&path, key);
+                                match member {
+                                    Value::String(text) if key == "text" => {
+                                        visit(of, &path, false, text);
+                                    }
+                                    _ => rest(&path, key, member, visit),
+                                }
+                            }
+                        }
+                        _ => rest(&path, "content", part, visit),
+                    }
+                }
+            }
+            _ => rest(&path, key, member, visit),
+        }
+    }
+}
+
+fn rest<'v>(
+    path: &Path<'_>,
+    key: &'v str,
+    value: &'v Value,
+    visit: &mut dyn FnMut(Of<'v>, &Path<'_>, bool, &'v str),
+) {
+    if !api_word(key) {
+        visit(Of::Rest, path, true, key);
+    }
+    walk(path, value, &mut |path, is_key, text| {
+        if !api_word(text) {
+            visit(Of::Rest, path, is_key, text);
+        }
+    });
+}
+
+/// Names the strings that raw spots lie in, by walking the document a second time. Most requests
+/// have no hit, and pay for no pointer.
+fn placed(value: &Value, raw: Vec<(Found, Vec<(usize, Range<usize>)>)>) -> Vec<Found> {
+    let mut wanted: Vec<usize> =
+        raw.iter().flat_map(|(_, spots)| spots.iter().map(|(ordinal, _)| *ordinal)).collect();
+    if wanted.is_empty() {
+        return raw.into_iter().map(|(found, _)| found).collect();
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut places = Vec::with_capacity(wanted.len());
+    let mut ordinal = 0;
+    each_leaf(value, &mut |_, path, key, _| {
+        if wanted.binary_search(&ordinal).is_ok() {
+            places.push(Place::Request { pointer: path.pointer(), key });
+        }
+        ordinal += 1;
+    });
+    let named = |(ordinal, span): (usize, Range<usize>)| {
+        let place = places.get(wanted.binary_search(&ordinal).ok()?)?.clone();
+        Some(Spot { place, start: span.start, end: span.end })
+    };
+    raw.into_iter()
+        .map(|(found, spots)| Found {
+            spots: spots.into_iter().filter_map(named).collect(),
+            ..found
+        })
+        .collect()
+}
+
+/// Scans a text, and again with up to three layers of escapes resolved. Spans are of the text as
+/// given. A hit that a deeper layer only repeats is not reported again.
+fn scan_layers(
+    engine: &Engine,
+    text: &str,
+    target: Target,
+    report: &mut dyn FnMut(&Hit, Range<usize>),
+) -> Verdict {
+    if text.is_empty() {
+        return Verdict::Clean;
+    }
+    let scan = engine.scan(text, target);
+    let mut verdict = scan.verdict;
+    let mut seen: Vec<(Arc<str>, Range<usize>)> = Vec::new();
+    for hit in &scan.hits {
+        report(hit, hit.span.clone());
+        seen.push((hit.rule.clone(), hit.span.clone()));
+    }
+    let mut layers: Vec<Unescaped> = Vec::new();
+    for _ in 0..LAYERS {
+        let Some(layer) = unescape(layers.last().map_or(text, |layer| &layer.text)) else {
+            break;
+        };
+        let scan = engine.scan(&layer.text, target);
+        verdict = verdict.max(scan.verdict);
+        layers.push(layer);
+        for hit in &scan.hits {
+            let span = layers.iter().rev().fold(hit.span.clone(), |span, layer| layer.source(span));
+            let known = |(rule, at): &(Arc<str>, Range<usize>)| *rule == hit.rule && *at == span;
+            if !seen.iter().any(known) {
+                report(hit, span.clone());
+                seen.push((hit.rule.clone(), span));
+            }
+        }
+    }
+    verdict
+}
+
+fn found(hit: &Hit, target: Target) -> Found {
+    Found {
+        rule: hit.rule.clone(),
+        category: hit.category,
+        severity: hit.severity,
+        action: hit.action,
+        target,
+        decoded: hit.decoded,
+        replacement: hit.replacement(),
+        spots: Vec::new(),
+        role: None,
+        message: None,
+    }
+}
+
+/// Where the window begins that is read again before new text: so many visible characters back,
+/// however many invisible ones are strewn between them.
+fn window_start(text: &str, from: usize) -> usize {
+    let Some(plain) = from.checked_sub(VISIBLE) else {
+        return 0;
+    };
+    let Some(old) = text.get(..from) else {
+        return 0;
+    };
+    if old.as_bytes().get(plain..).is_some_and(<[u8]>::is_ascii) {
+        return plain;
+    }
+    let mut visible = 0;
+    for (at, ch) in old.char_indices().rev() {
+        if ch.is_alphanumeric() || ch.is_ascii() {
+            visible += 1;
+        }
+        if visible == VISIBLE || from - at > FARTHEST {
+            return at;
+        }
+    }
+    0
+}
+
+/// How many layers of escapes are resolved: JSON in a JSON string in a JSON string.
+const LAYERS: usize = 3;
+/// How many visible characters of old text are read again with new text.
+const VISIBLE: usize = 1024;
+/// How many bytes of old text are read again at most.
+const FARTHEST: usize = 1 << 16;
+
+/// Words that requests are made of. Exactly these strings can neither carry nor complete anything,
+/// so keys and values that are one of them are not scanned; in message text they are.
+fn api_word(text: &str) -> bool {
+    matches!(
+        text,
+        "model"
+            | "messages"
+            | "role"
+            | "content"
+            | "name"
+            | "type"
+            | "text"
+            | "stream"
+            | "stream_options"
+            | "include_usage"
+            | "temperature"
+            | "top_p"
+            | "n"
+            | "stop"
+            | "max_tokens"
+            | "max_completion_tokens"
+            | "presence_penalty"
+            | "frequency_penalty"
+            | "logit_bias"
+            | "logprobs"
+            | "top_logprobs"
+            | "user"
+            | "seed"
+            | "tools"
+            | "tool_choice"
+            | "tool_calls"
+            | "tool_call_id"
+            | "parallel_tool_calls"
+            | "function"
+            | "functions"
+            | "function_call"
+            | "arguments"
+            | "id"
+            | "parameters"
+            | "properties"
+            | "required"
+            | "description"
+            | "strict"
+            | "enum"
+            | "items"
+            | "additionalProperties"
+            | "response_format"
+            | "json_object"
+            | "json_schema"
+            | "schema"
+            | "metadata"
+            | "store"
+            | "reasoning_effort"
+            | "image_url"
+            | "input_audio"
+            | "url"
+            | "detail"
+            | "auto"
+            | "none"
+            | "low"
+            | "medium"
+            | "high"
+            | "object"
+            | "string"
+            | "number"
+            | "integer"
+            | "boolean"
+            | "array"
+            | "null"
+            | "system"
+            | "developer"
+            | "assistant"
+            | "tool"
+    )
+}
