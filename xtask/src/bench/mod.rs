@@ -4,6 +4,7 @@
 //! Workload: a fixed 192-byte chat completion over kept-alive connections from this process, answered
 //! by a stub upstream in this process. CPU is what the kernel charged the gateway's process.
 
+mod chain;
 mod floor;
 mod http;
 mod process;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use chain::Chain;
 use http::{Connection, Stub};
 use process::Process;
 
@@ -20,6 +22,7 @@ const WARM_UP: usize = 300;
 const SEQUENTIAL: usize = 3_000;
 const CONNECTIONS: usize = 16;
 const CONCURRENT: usize = 30_000;
+const RECEIPTS: usize = 100_000;
 
 /// Runs every bench and prints the table.
 pub fn run(binary: &Path) -> Result<()> {
@@ -28,6 +31,7 @@ pub fn run(binary: &Path) -> Result<()> {
     println!("# Figures\n");
     println!("{}\n", machine());
     floors(&disk)?;
+    chains(binary, &disk)?;
 
     println!("\n## Gateway\n");
     println!(
@@ -88,6 +92,25 @@ fn gateway(
         milliseconds(p50.saturating_sub(direct.0)),
         milliseconds(p99.saturating_sub(direct.1)),
         resident as f64 / 1024.0,
+    );
+    Ok(())
+}
+
+fn chains(binary: &Path, disk: &Scratch) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let chain = Chain::make(&disk.0, RECEIPTS)?;
+    let verified = chain.verify(binary)?;
+    let each = verified.wall.as_secs_f64() / chain.receipts as f64;
+    println!("\n## Verifying a chain of {RECEIPTS} receipts with its statement\n");
+    println!(
+        "| receipts/s, {cores} cores | of the strict Ed25519 rate of {cores} cores | peak memory |"
+    );
+    println!("|---|---|---|");
+    println!(
+        "| {:.0} | {:.0} % | {:.0} MB |",
+        1.0 / each,
+        100.0 / each / (floor::verifications() * cores as f64),
+        verified.peak_kib as f64 / 1024.0
     );
     Ok(())
 }

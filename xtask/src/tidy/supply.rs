@@ -36,6 +36,8 @@ fn judge(rules: &str, built: &str) -> Vec<String> {
     lines.dedup();
     for line in lines {
         let Some((package, licence)) = line.split_once('|') else { continue };
+        // cargo marks a package whose dependencies it has shown above.
+        let licence = licence.trim_end_matches(" (*)");
         let name = package.split(' ').next().unwrap_or(package);
         if let Some((_, reason)) = banned.iter().find(|(crate_name, _)| crate_name == name) {
             broken.push(format!("{package} is banned: {reason}"));
