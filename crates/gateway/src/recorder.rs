@@ -6,7 +6,9 @@
 //! Entries and metadata members: `spec/request-evidence.md`.
 
 mod ancestry;
+mod decide;
 mod flood;
+mod judge;
 mod receipts;
 mod replay;
 mod request;
@@ -32,9 +34,10 @@ use seal::json::Value;
 use seal::mac::hmac_sha256;
 use seal::signer::Signer;
 
+use decide::{Close, Decided, decision_entry};
 use flood::Flood;
 use replay::{Orphan, Replay};
-use request::{Close, Decided, decision_entry, member};
+use request::member;
 use write::{Batch, Writer, lock};
 
 use crate::lineage::Lineage;
@@ -174,6 +177,7 @@ impl Recorder {
             state.store().is_immediate(),
             lines,
             replay.lineage,
+            replay.last_ns,
             replay.bodies,
         )
         .map_err(StartError::Thread)?;

@@ -39,7 +39,7 @@ pub struct State {
     created: bool,
     store: Arc<dyn Store>,
     clock: Arc<dyn ledger::Clock>,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 /// Why the state directory cannot be used.
@@ -152,7 +152,7 @@ impl State {
             created: made || !had_trust,
             store,
             clock: init.clock,
-            _lock: lock,
+            _lock: Some(lock),
         })
     }
 
@@ -231,6 +231,30 @@ impl State {
 
     pub(crate) fn salt(&self) -> &[u8] {
         &self.keys.salt[..]
+    }
+
+    /// A state without a directory: keys from fixed seeds, the store given.
+    #[cfg(test)]
+    pub(crate) fn seeded(store: Arc<dyn Store>, clock: Arc<dyn ledger::Clock>) -> State {
+        let keys = Keys::seeded();
+        State {
+            dir: PathBuf::new(),
+            origin: keys.origin(),
+            keys,
+            trust_digest: Digest::of(b""),
+            created: false,
+            store,
+            clock,
+            _lock: None,
+        }
+    }
+
+    /// The text of the trust file that names these keys, with the secret resolved.
+    #[cfg(test)]
+    pub(crate) fn trust(&self) -> record::trust::Trust {
+        let text = trustfile::text(&self.keys, &self.origin).expect("our own keys");
+        let secret = seal::hex::encode(&self.keys.hmac[..]);
+        record::trust::Trust::parse(&text, &|_| Ok(secret.clone())).expect("our own text")
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {

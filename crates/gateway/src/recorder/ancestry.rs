@@ -20,7 +20,7 @@ pub(super) enum Step {
     /// A new user message.
     User { text: Digest, keys: Vec<Key> },
     /// The result of a call that was proposed to the same owner with the same arguments.
-    ToolCall { call: Call, text: Digest, keys: Vec<Key> },
+    ToolCall { call_id: Digest, call: Call, text: Digest, keys: Vec<Key> },
     /// A tool result that matches nothing.
     Stray {
         call_id: Digest,
@@ -115,10 +115,12 @@ impl Ancestry {
                         found.parents.push(known);
                         continue;
                     }
+                    let id = Digest::of(call_id.as_bytes());
                     let call = scope.and_then(|scope| lineage.call(Key::call(scope, call_id)));
                     let mismatch = match (call, arguments) {
                         (Some(call), Some(arguments)) if call.arguments == arguments => {
                             found.steps.push(Step::ToolCall {
+                                call_id: id,
                                 call: call.clone(),
                                 text: *text,
                                 keys,
@@ -130,7 +132,7 @@ impl Ancestry {
                         (None, _) => Mismatch::UnknownCall,
                     };
                     found.steps.push(Step::Stray {
-                        call_id: Digest::of(call_id.as_bytes()),
+                        call_id: id,
                         text: *text,
                         scan: scan.clone(),
                         mismatch,

@@ -39,6 +39,7 @@ impl Stamp<'_> {
         content: Digest,
         scanned: &Scanned,
         parents: &[Known],
+        call: Option<&Digest>,
     ) -> Result<SignedReceipt, RecordError> {
         let rules = scanned.rules.iter().take(RULES).map(String::as_str);
         let receipt = Receipt::guardrail_scan(
@@ -51,7 +52,7 @@ impl Stamp<'_> {
             target,
         )
         .extension("x_countersign_rules", Value::array(rules));
-        self.sign(inherit(receipt, parents))
+        self.sign(of_call(inherit(receipt, parents), call))
     }
 
     pub fn model_call(
@@ -72,11 +73,12 @@ impl Stamp<'_> {
         arguments: Digest,
         result: Digest,
         parent: &Known,
+        call: &Digest,
     ) -> Result<SignedReceipt, RecordError> {
         let tool = name(tool);
         let receipt =
             Receipt::tool_call(self.agent, self.key_id, self.iat, tool, arguments, result);
-        self.sign(inherit(receipt, std::slice::from_ref(parent)))
+        self.sign(of_call(inherit(receipt, std::slice::from_ref(parent)), Some(call)))
     }
 
     fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, RecordError> {
@@ -85,6 +87,14 @@ impl Stamp<'_> {
             .extension("x_countersign_log", self.origin)
             .extension("x_countersign_request", self.request);
         sign(&receipt, self.signer).map_err(|error| RecordError::Form(error.to_string()))
+    }
+}
+
+/// Two calls with equal arguments are two steps: the digest of the call's id tells them apart.
+fn of_call(receipt: Receipt, call: Option<&Digest>) -> Receipt {
+    match call {
+        Some(call) => receipt.extension("x_countersign_call", *call),
+        None => receipt,
     }
 }
 
@@ -123,9 +133,13 @@ pub(super) fn known(signed: &SignedReceipt) -> Known {
     Known { receipt: Some(signed.hash), taint: Arc::new(signed.receipt.taint.clone()) }
 }
 
-/// The receipt as the ledger takes it.
-pub(super) fn entry(signed: SignedReceipt) -> Entry {
-    Entry { kind: Kind::Receipt, id: signed.hash.to_string(), body: signed.jws.into_bytes() }
+/// Adds the receipt to the entries. Equal claims (the same message twice in one request) are one
+/// receipt, and one entry.
+pub(super) fn add(entries: &mut Vec<Entry>, signed: SignedReceipt) {
+    let id = signed.hash.to_string();
+    if entries.iter().all(|entry| entry.id != id) {
+        entries.push(Entry { kind: Kind::Receipt, id, body: signed.jws.into_bytes() });
+    }
 }
 
 /// 256 parents are 19 of the 32 KB a payload may have.

@@ -20,6 +20,7 @@ pub(super) struct Replay {
     pub open: HashMap<String, Orphan>,
     pub lineage: Lineage,
     pub last_ms: u64,
+    pub last_ns: u64,
     /// The first audit line of ours that could not be read.
     pub unreadable: Option<u64>,
 }
@@ -44,6 +45,7 @@ impl Replay {
             open: HashMap::new(),
             lineage,
             last_ms: 0,
+            last_ns: 0,
             unreadable: None,
         }
     }
@@ -68,6 +70,7 @@ impl Replay {
         let hmac = line.hmac;
         let audit = line.entry;
         self.last_hmac = Some(hmac);
+        self.last_ns = self.last_ns.max(audit.ts_ns);
         let Some(request) = text(&audit.metadata, "_request").map(str::to_owned) else {
             return;
         };

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use ledger::{Entry, Kind};
-use record::decision::{self, Decision, SignError};
+use ledger::Kind;
 use record::entry::{AuditDecision, AuditEntry, Owner};
 use seal::digest::Digest;
 use seal::json::Value;
 
-use super::ancestry::{Ancestry, Step};
-use super::receipts::{self, Stamp, clip, name};
+use super::decide::{Close, Decided, decision_entry};
+use super::receipts::{self, Stamp, name};
 use super::step::{Caller, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling, Scanned};
 use super::write::{Batch, Committed, Pending};
 use super::{Core, Profile, RecordError};
@@ -19,13 +18,13 @@ use crate::lineage::{Key, Known, Memory, RememberedCall, Scope, Thread};
 /// append, in the order of the calls; the writing goes on whether or not the future is awaited.
 /// Dropping a log that was not closed records the disconnect.
 pub struct RequestLog {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     id: String,
     peer: String,
     method: String,
     path: String,
     request: Option<Digest>,
-    caller: Caller,
+    pub(super) caller: Caller,
     phase: Phase,
     proposals: Vec<Proposal>,
 }
@@ -43,15 +42,6 @@ struct Admitted {
     facts: Digest,
     forward: Forward,
     decision: AuditDecision,
-}
-
-/// What the input's steps gave: the receipts to write and the scan that the model call cites.
-struct Judged {
-    batch: Batch,
-    scan: Known,
-    thread: Option<Thread>,
-    facts: Digest,
-    lineage: Vec<Value>,
 }
 
 impl RequestLog {
@@ -274,80 +264,6 @@ impl RequestLog {
         }
     }
 
-    /// Receipts of the input: new user messages, tool results, the scan.
-    fn judge(&self, input: Input) -> Result<Judged, RecordError> {
-        let (facts, body) = self.core.salted("facts", &input.facts)?;
-        let mut batch = Batch::default();
-        batch.bodies.push((Kind::Facts, facts, body));
-        let scope = Scope::of(&self.caller.owner);
-        let ancestry =
-            Ancestry::of(&input.conversation, scope.as_ref(), &self.core.writer.lineage());
-        let caller = self.caller.owner.to_string();
-        let stamp = self.stamp(&caller);
-        let mut parents = ancestry.parents;
-        let mut lineage = Vec::new();
-        for step in ancestry.steps {
-            let (signed, keys, stray) = match step {
-                Step::User { text, keys } => {
-                    (stamp.as_ref().map(|stamp| stamp.user_input(text)), keys, None)
-                }
-                Step::ToolCall { call, text, keys } => {
-                    let signed = stamp.as_ref().map(|stamp| {
-                        stamp.tool_call(&call.tool, call.arguments, text, &call.model_call)
-                    });
-                    (signed, keys, None)
-                }
-                Step::Stray { call_id, text, scan, mismatch, keys } => {
-                    let scan = scan.unwrap_or_else(|| input.scan.clone());
-                    let signed =
-                        stamp.as_ref().map(|stamp| stamp.scan("tool_result", text, &scan, &[]));
-                    (signed, keys, Some((mismatch, call_id, text, scan)))
-                }
-            };
-            let known = match signed.transpose()? {
-                Some(signed) => {
-                    let known = receipts::known(&signed);
-                    batch.receipts.push(receipts::entry(signed));
-                    known
-                }
-                None => Known::default(),
-            };
-            let memory = Memory { known: known.clone(), keys, calls: Vec::new() };
-            lineage.push(memory.to_value());
-            batch.memories.push(memory);
-            if let Some((mismatch, call_id, text, scan)) = stray {
-                let ruling = Ruling {
-                    decision: AuditDecision::Allow,
-                    check: "lineage".to_owned(),
-                    code: mismatch.code().to_owned(),
-                    reason:
-                        "a tool result that matches no proposed call: kept as untrusted content"
-                            .to_owned(),
-                };
-                let mut audit = self.audit("admission", "pipeline.tool_result", &ruling);
-                audit.metadata.extend([
-                    member("_call", call_id),
-                    member("_result", text),
-                    member("_verdict", scan.verdict.as_str()),
-                    member("_rules", rules(&scan)),
-                ]);
-                heads(&mut audit, known.receipt);
-                batch.audits.push(audit);
-            }
-            parents.push(known);
-        }
-        let scan = match &stamp {
-            Some(stamp) => {
-                let signed = stamp.scan("input", self.request_digest(), &input.scan, &parents)?;
-                let known = receipts::known(&signed);
-                batch.receipts.push(receipts::entry(signed));
-                known
-            }
-            None => Known::default(),
-        };
-        Ok(Judged { batch, scan, thread: ancestry.thread, facts, lineage })
-    }
-
     /// Receipts and entries of an answer: the model call, its scan, its proposals, the outcome.
     fn answered(&mut self, admitted: &Admitted, outcome: Outcome, ended: Ended) -> Pending {
         match self.answer(admitted, outcome, ended) {
@@ -384,26 +300,28 @@ impl RequestLog {
                 &admitted.scan,
             )?;
             model_call = receipts::known(&signed);
-            batch.receipts.push(receipts::entry(signed));
+            receipts::add(&mut batch.receipts, signed);
             let parent = std::slice::from_ref(&model_call);
-            let scan = stamp.scan("output", outcome.output, &outcome.scan, parent)?;
+            let scan = stamp.scan("output", outcome.output, &outcome.scan, parent, None)?;
             cited.push(scan.hash);
-            batch.receipts.push(receipts::entry(scan));
+            receipts::add(&mut batch.receipts, scan);
         }
         let mut withheld_call = false;
         for proposal in &proposals {
             let mut head = None;
+            let call = Digest::of(proposal.call_id.as_bytes());
             if let Some(stamp) = &stamp {
                 let parent = std::slice::from_ref(&model_call);
-                let scan = stamp.scan("tool_call", proposal.arguments, &proposal.scan, parent)?;
+                let (content, call) = (proposal.arguments, Some(&call));
+                let scan = stamp.scan("tool_call", content, &proposal.scan, parent, call)?;
                 head = Some(scan.hash);
                 cited.push(scan.hash);
-                batch.receipts.push(receipts::entry(scan));
+                receipts::add(&mut batch.receipts, scan);
             }
             withheld_call |= proposal.ruling.decision != AuditDecision::Allow;
             let mut audit = self.audit("commitment", "pipeline.commitment", &proposal.ruling);
             audit.metadata.extend([
-                member("_call", Digest::of(proposal.call_id.as_bytes())),
+                member("_call", call),
                 member("_tool", name(&proposal.tool)),
                 member("_arguments", proposal.arguments),
                 member("_verdict", proposal.scan.verdict.as_str()),
@@ -536,7 +454,7 @@ impl RequestLog {
         self.core.writer.write(batch, Committed::once_durable(entry_id, Some(jws)))
     }
 
-    fn stamp<'a>(&'a self, caller: &'a str) -> Option<Stamp<'a>> {
+    pub(super) fn stamp<'a>(&'a self, caller: &'a str) -> Option<Stamp<'a>> {
         match self.core.profile {
             Profile::Full => Some(Stamp {
                 agent: &self.core.agent,
@@ -553,7 +471,7 @@ impl RequestLog {
     }
 
     /// An audit entry with the members every entry of the request has.
-    fn audit(&self, stage: &str, check_name: &str, ruling: &Ruling) -> AuditEntry {
+    pub(super) fn audit(&self, stage: &str, check_name: &str, ruling: &Ruling) -> AuditEntry {
         let mut metadata = vec![
             member("_request", self.id.as_str()),
             member("_stage", stage),
@@ -580,7 +498,7 @@ impl RequestLog {
         }
     }
 
-    fn request_digest(&self) -> Digest {
+    pub(super) fn request_digest(&self) -> Digest {
         self.request.unwrap_or_else(|| Digest::of(b""))
     }
 
@@ -606,81 +524,11 @@ enum Ended {
     Disconnected,
 }
 
-/// The part of a decision receipt that differs from step to step.
-pub(super) struct Close<'a> {
-    pub decision: &'a str,
-    pub code: &'a str,
-    pub response: Option<Digest>,
-    pub upstream: &'a str,
-    pub model: &'a str,
-    pub heads: Vec<Digest>,
-}
-
-/// What a decision receipt is made of.
-pub(super) struct Decided<'a> {
-    pub request_id: &'a str,
-    pub entry_id: &'a str,
-    pub request: Digest,
-    pub route: &'a str,
-    pub config: Digest,
-    pub ruleset: Digest,
-    pub close: &'a Close<'a>,
-}
-
-impl Core {
-    /// Signs a decision receipt within its 2,048 bytes.
-    pub(super) fn decide(&self, decided: &Decided<'_>) -> Result<String, RecordError> {
-        let close = decided.close;
-        let mut decision = Decision {
-            log_origin: self.origin.clone(),
-            request_id: decided.request_id.to_owned(),
-            audit_entry_id: decided.entry_id.to_owned(),
-            decision: close.decision.to_owned(),
-            reason_code: name(close.code),
-            request_digest: decided.request,
-            response_digest: close.response,
-            config_digest: decided.config,
-            ruleset_digest: decided.ruleset,
-            upstream: optional(close.upstream),
-            model: optional(close.model),
-            heads: Vec::new(),
-            heads_digest: None,
-            profile: self.profile.as_str().to_owned(),
-            iat: self.now_ms() as i64 / 1000,
-            route: decided.route.to_owned(),
-        };
-        decision.bind_heads(&close.heads);
-        let signed = decision::sign(&decision, &*self.decisions).or_else(|error| match error {
-            // Long names from outside: the audit entry has them, the header must stay short.
-            SignError::TooLong(_) => {
-                decision.upstream = clip(&decision.upstream, SHORT).to_owned();
-                decision.model = clip(&decision.model, SHORT).to_owned();
-                decision::sign(&decision, &*self.decisions)
-            }
-            SignError::Refused(_) => Err(error),
-        });
-        signed.map_err(|error| RecordError::Form(error.to_string()))
-    }
-}
-
-pub(super) fn decision_entry(jws: &str) -> Entry {
-    Entry {
-        kind: Kind::Decision,
-        id: Digest::of(jws.as_bytes()).to_string(),
-        body: jws.as_bytes().to_vec(),
-    }
-}
-
-/// A name that may be absent.
-fn optional(text: &str) -> String {
-    if text.is_empty() { String::new() } else { name(text) }
-}
-
 pub(super) fn member(name: &str, value: impl Into<Value>) -> (String, Value) {
     (name.to_owned(), value.into())
 }
 
-fn heads(audit: &mut AuditEntry, head: Option<Digest>) {
+pub(super) fn heads(audit: &mut AuditEntry, head: Option<Digest>) {
     if let Some(head) = head {
         audit.metadata.push(member("_receipt", head));
     }
@@ -692,7 +540,7 @@ fn remembered(audit: &mut AuditEntry, lineage: Vec<Value>) {
     }
 }
 
-fn rules(scan: &Scanned) -> Value {
+pub(super) fn rules(scan: &Scanned) -> Value {
     Value::array(scan.rules.iter().take(64).map(String::as_str))
 }
 
@@ -723,5 +571,3 @@ const ROUTES: [&str; 8] = [
 
 /// As many choices and as many calls of one answer are remembered; it keeps the line bounded.
 const REMEMBERED: usize = 128;
-/// Bytes of a name in a decision receipt that would be too long otherwise.
-const SHORT: usize = 48;

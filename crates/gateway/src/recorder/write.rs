@@ -43,6 +43,9 @@ struct Shared {
 /// What only the one who writes may touch.
 struct Chain {
     lines: AuditChain,
+    /// Time of the last line: entries are made outside the chain, and none may seem older than the
+    /// one before it.
+    last_ns: u64,
     bodies: HashSet<Digest>,
 }
 
@@ -79,11 +82,12 @@ impl Writer {
         immediate: bool,
         lines: AuditChain,
         lineage: Lineage,
+        last_ns: u64,
         bodies: HashSet<Digest>,
     ) -> io::Result<Writer> {
         let shared = Arc::new(Shared {
             ledger,
-            chain: Mutex::new(Chain { lines, bodies }),
+            chain: Mutex::new(Chain { lines, last_ns, bodies }),
             lineage: Mutex::new(lineage),
             queue: Mutex::default(),
             wake: Condvar::new(),
@@ -236,7 +240,9 @@ impl Chain {
         }
         entries.extend(batch.receipts);
         let mut result = Ok(batch.memories);
-        for audit in batch.audits {
+        for mut audit in batch.audits {
+            audit.ts_ns = audit.ts_ns.max(self.last_ns);
+            self.last_ns = audit.ts_ns;
             match self.lines.seal(audit) {
                 Ok(line) => entries.push(Entry {
                     kind: Kind::Audit,

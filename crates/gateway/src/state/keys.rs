@@ -66,6 +66,22 @@ impl Keys {
         Ok((keys, made))
     }
 
+    #[cfg(test)]
+    pub fn seeded() -> Keys {
+        let signer = |seed| {
+            let key = SecretKey::from_seed([seed; 32]);
+            Arc::new(NativeSigner::new(&key).expect("a valid key"))
+        };
+        Keys {
+            gateway: signer(1),
+            decisions: signer(2),
+            log: signer(3),
+            hmac: Zeroizing::new([4; 32]),
+            salt: Zeroizing::new([5; 32]),
+            admin_token: Zeroizing::new(String::new()),
+        }
+    }
+
     /// The log's name, bound to its key.
     pub fn origin(&self) -> String {
         let fingerprint = self.log.public().fingerprint().hex();
