@@ -22,7 +22,8 @@ const OUTSIDE: &[(&str, &str)] = &[
     (r"\bstd::env\b|\benv::(var|args)", "the environment"),
     (r"\bstd::process\b|\bCommand::new\b", "a process"),
     (r"\basync\b|\.await\b|\btokio\b|\bfutures\b", "async"),
-    (r"\bstd::thread\b|\bthread::", "a thread"),
+    // Scoped threads that compute and end are no outside; those that live on or wait are.
+    (r"\bthread::(spawn|sleep|park\w*|Builder)\b", "a thread"),
     (r"\bgetrandom\b|\brand::|\bthread_rng\b|\bOsRng\b", "randomness"),
     (r"\bstd::io::(stdin|stdout|stderr)\b|\be?print(ln)?!", "a terminal"),
     (

@@ -43,7 +43,10 @@ const WIRE: &[&str] = &[
     concat!("rau", "cle/v1"),
     concat!("rau", "cle-feed/v1"),
     concat!("rau", "cle-provenance-receipt/v1"),
+    concat!("rau", "cle-detect/"),
+    concat!("rau", "cle-detect\\\\/"),
     concat!("\"rau", "cle\""),
+    concat!("\\\"rau", "cle\\\""),
     concat!("\"rau", "cle-detect\""),
     concat!("`rau", "cle`"),
 ];
