@@ -318,7 +318,8 @@ impl RequestLog {
                 cited.push(scan.hash);
                 receipts::add(&mut batch.receipts, scan);
             }
-            withheld_call |= proposal.ruling.decision != AuditDecision::Allow;
+            withheld_call |=
+                matches!(proposal.ruling.decision, AuditDecision::Block | AuditDecision::Escalate);
             let mut audit = self.audit("commitment", "pipeline.commitment", &proposal.ruling);
             audit.metadata.extend([
                 member("_call", call),
@@ -396,15 +397,19 @@ impl RequestLog {
                 keys.push(Key::text(&scope, "assistant", &answer.text));
             }
         }
-        let calls: Vec<RememberedCall> = proposals
-            .iter()
-            .filter(|proposal| proposal.ruling.decision == AuditDecision::Allow)
-            .take(REMEMBERED)
-            .map(|proposal| RememberedCall {
-                key: Key::call(&scope, &proposal.call_id),
-                arguments: proposal.arguments,
-                tool: name(&proposal.tool),
+        // With the arguments as delivered: after a redaction they are what the tool gets.
+        let delivered = outcome.answers.iter().flat_map(|answer| &answer.calls);
+        let calls: Vec<RememberedCall> = delivered
+            .filter_map(|(call_id, arguments)| {
+                let passed = |proposal: &&Proposal| match proposal.ruling.decision {
+                    AuditDecision::Allow | AuditDecision::Redact => proposal.call_id == *call_id,
+                    AuditDecision::Block | AuditDecision::Escalate => false,
+                };
+                let tool = name(&proposals.iter().find(passed)?.tool);
+                let key = Key::call(&scope, call_id);
+                Some(RememberedCall { key, arguments: *arguments, tool })
             })
+            .take(REMEMBERED)
             .collect();
         (!keys.is_empty() || !calls.is_empty()).then_some(Memory { known: model_call, keys, calls })
     }

@@ -1,0 +1,156 @@
+//! The ways a request may end.
+
+use record::entry::AuditDecision;
+use record::receipt::Verdict;
+
+use super::*;
+
+#[test]
+fn a_dropped_log_is_a_disconnect() {
+    let (store, bench) = bench(Profile::Full);
+    drop(bench.admit("billing", FIRST));
+    drop(bench.log("billing", FIRST).0);
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    let expected = [("pipeline.complete", "disconnected"), ("pipeline.preflight", "refused")];
+    assert_eq!(found.outcomes(), expected);
+    assert_eq!(found.decisions[0].decision, "interrupted");
+    assert_eq!(found.audits[2].meta_text("_code"), Some("client_disconnected"));
+}
+
+#[test]
+fn a_disconnect_keeps_what_the_model_had_said() {
+    let (store, bench) = bench(Profile::Full);
+    let mut log = bench.admit("billing", FIRST);
+    log.disconnected(Some(outcome("half of", &[]))).wait().expect("durable");
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    assert_eq!(found.step(Operation::ModelCall, log.id()).len(), 1);
+    assert_eq!(found.decisions[0].decision, "interrupted");
+}
+
+#[test]
+fn refusals_and_failures_are_recorded_with_decisions() {
+    let (store, bench) = bench(Profile::Full);
+    let ruling = Ruling {
+        decision: AuditDecision::Block,
+        check: "injection".to_owned(),
+        code: "injection".to_owned(),
+        reason: "rule cs.inj.001".to_owned(),
+    };
+    let response = Digest::of(b"refused");
+    let (mut log, mut input) = bench.log("billing", FIRST);
+    input.scan = Scanned { verdict: Verdict::Malicious, rules: vec!["cs.inj.001".to_owned()] };
+    let refusal = Refusal { ruling, status: 403, response };
+    log.refused(Some(input), refusal.clone()).wait().expect("durable");
+    assert!(matches!(log.complete(outcome("", &[])).wait(), Err(RecordError::Closed)));
+    let refused = log.id().to_owned();
+
+    let mut log = bench.admit("billing", FIRST);
+    let failure = Failure {
+        code: "upstream_timeout".to_owned(),
+        reason: "no answer in 60 s".to_owned(),
+        status: 504,
+        upstream: "simulator".to_owned(),
+        response,
+    };
+    log.failed(failure).wait().expect("durable");
+    let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
+    log.served(200, response).wait().expect("durable");
+    let mut log = bench.recorder.begin("peer", "GET", "/secret-token");
+    log.preflight(Refusal { status: 404, ..refusal }).wait().expect("durable");
+
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    let decisions: Vec<&str> = found.decisions.iter().map(|d| d.decision.as_str()).collect();
+    assert_eq!(decisions, ["block", "error", "allow", "block"]);
+    assert!(found.decisions.iter().all(|d| d.response_digest == Some(response)));
+    let scan = found.step(Operation::GuardrailScan, &refused)[0];
+    assert_eq!(scan.receipt.verdict, Some(Verdict::Malicious));
+    assert!(found.decisions[0].binds(&[scan.hash]));
+    let expected = [
+        ("pipeline.admission", "refused"),
+        ("pipeline.upstream", "failed"),
+        ("pipeline.complete", "served"),
+        ("pipeline.preflight", "refused"),
+    ];
+    assert_eq!(found.outcomes(), expected);
+    assert_eq!(found.decisions[3].route, "other");
+    let bytes = found.lines.concat();
+    assert!(!String::from_utf8_lossy(&bytes).contains("secret-token"));
+}
+
+#[test]
+fn the_sealed_profile_leaves_audit_entries_and_decisions_only() {
+    let (store, bench) = bench(Profile::Sealed);
+    bench.turn("billing", FIRST, "", &[call("call_1", ARGUMENTS)]);
+    bench.turn("billing", &second(ARGUMENTS, "sent", ""), "done", &[]);
+    bench.turn("billing", &second("{}", "sent", ""), "done", &[]);
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    assert!(found.receipts.is_empty());
+    assert!(found.decisions.iter().all(|d| d.profile == "sealed" && d.heads.is_empty()));
+    assert_eq!(found.decisions.len(), 3);
+    let strays = found.audits.iter().filter(|a| a.check_name == "pipeline.tool_result");
+    assert_eq!(strays.count(), 1, "matching does not need receipts");
+}
+
+#[test]
+fn a_flood_of_refusals_becomes_one_entry() {
+    let (store, bench) = bench(Profile::Full);
+    let refusal = Refusal {
+        ruling: Ruling { decision: AuditDecision::Block, ..Ruling::allow() },
+        status: 404,
+        response: Digest::of(b""),
+    };
+    let mut signed = 0;
+    for at in 0..10 {
+        let mut log = bench.recorder.begin("10.0.0.1", "GET", &format!("/{at}"));
+        let committed = log.preflight(refusal.clone()).wait().expect("answered");
+        signed += usize::from(committed.receipt().is_some());
+    }
+    assert_eq!(signed, 2);
+    bench.recorder.close().expect("closed");
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    assert_eq!(found.audits.len(), 3);
+    let counted = found.audits[2].meta("_aggregate").expect("the aggregate");
+    assert_eq!(counted.get("count").and_then(Value::as_i64), Some(8));
+    assert!(!String::from_utf8_lossy(&found.lines[2]).contains("10.0.0.1"));
+}
+
+#[test]
+fn many_heads_and_long_names_stay_within_a_header() {
+    let (store, bench) = bench(Profile::Full);
+    let calls: Vec<ToolCall> = (0..9).map(|n| call(&format!("call_{n}"), ARGUMENTS)).collect();
+    let mut log = bench.admit("billing", FIRST);
+    for call in &calls {
+        log.proposed(Proposal::of(call, Scanned::clean(), Ruling::allow()));
+    }
+    let long = "ü\n".repeat(500);
+    let ended = Outcome { model: long.clone(), upstream: long, ..outcome("", &calls) };
+    let committed = log.complete(ended).wait().expect("durable");
+    let jws = committed.receipt().expect("a decision receipt");
+    assert!(jws.len() <= 2_048, "{}", jws.len());
+    let decision = read_signed(jws).expect("strict").decision;
+    assert!(decision.heads.is_empty() && decision.heads_digest.is_some());
+    Evidence::of(&store, &bench.state).check(&bench.state);
+}
+
+#[test]
+fn one_message_said_twice_is_one_receipt() {
+    let (store, bench) = bench(Profile::Full);
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"yes"},{"role":"user","content":"yes"}]}"#;
+    let (id, _) = bench.turn("billing", body, "ok", &[]);
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    assert_eq!(found.step(Operation::UserInput, &id).len(), 1);
+}
+
+#[test]
+fn a_long_unknown_history_is_cited_within_the_limit() {
+    let (store, bench) = bench(Profile::Full);
+    let message = |at| format!(r#"{{"role":"user","content":"{at}"}}"#);
+    let all: Vec<String> = (0..300).map(message).collect();
+    let body = format!(r#"{{"model":"m","messages":[{}]}}"#, all.join(","));
+    let (id, _) = bench.turn("billing", &body, "ok", &[]);
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    let scan = &found.scan("input", &id).receipt;
+    assert_eq!(scan.parents.len(), 256);
+    let omitted = scan.extension_value("x_countersign_parents_omitted");
+    assert_eq!(omitted.and_then(Value::as_i64), Some(44));
+}

@@ -1,0 +1,150 @@
+//! Restarts, full disks, many callers at once.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use ledger::store::{Item, Source};
+
+use super::*;
+
+#[test]
+fn a_restart_continues_chain_and_lineage_and_closes_orphans() {
+    let store = Arc::new(MemoryStore::new());
+    let bench = bench_on(store.clone(), Profile::Full, 1);
+    bench.turn("billing", FIRST, "", &[call("call_1", ARGUMENTS)]);
+    // What a crash leaves: neither outcome nor disconnect.
+    let orphan = bench.admit("billing", FIRST);
+    let id = orphan.id().to_owned();
+    std::mem::forget(orphan);
+
+    let survived = Arc::new(MemoryStore::of(store.snapshot()));
+    let again = bench_on(survived.clone(), Profile::Full, 2);
+    let (next, _) = again.turn("billing", &second(ARGUMENTS, "sent", ""), "done", &[]);
+    let found = Evidence::of(&survived, &again.state).check(&again.state);
+    assert_eq!(found.step(Operation::ToolCall, &next).len(), 1, "lineage survives");
+    assert!(found.step(Operation::UserInput, &next).is_empty());
+    assert_eq!(found.bodies["config"].len(), 1);
+    assert_eq!(found.bodies["ruleset"].len(), 1);
+    let closed: Vec<_> = found.decisions.iter().filter(|d| d.request_id == id).collect();
+    assert_eq!(closed.len(), 1);
+    assert_eq!((closed[0].decision.as_str(), closed[0].response_digest), ("interrupted", None));
+    assert_eq!(closed[0].request_digest, Digest::of(FIRST.as_bytes()));
+    assert!(found.outcomes().contains(&("pipeline.interrupted", "interrupted")));
+
+    let third = bench_on(Arc::new(MemoryStore::of(survived.snapshot())), Profile::Full, 3);
+    let size = third.recorder.ledger().size();
+    assert_eq!(size, found.kinds.len() as u64, "nothing is left to close");
+}
+
+/// A store with a real disk's manners (callers wait for a thread) that can be full.
+struct Filling {
+    inner: MemoryStore,
+    full: AtomicBool,
+}
+
+impl Source for Filling {
+    fn list(&self) -> io::Result<Vec<Item>> {
+        self.inner.list()
+    }
+    fn len(&self, name: &str) -> io::Result<u64> {
+        self.inner.len(name)
+    }
+    fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read_at(name, offset, buffer)
+    }
+}
+
+impl Store for Filling {
+    fn create(&self, name: &str) -> io::Result<()> {
+        self.inner.create(name)
+    }
+    fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
+        match self.full.load(Ordering::SeqCst) {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => self.inner.append(name, at, bytes),
+        }
+    }
+    fn sync(&self, name: &str) -> io::Result<()> {
+        self.inner.sync(name)
+    }
+    fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
+        self.inner.truncate(name, length)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.inner.remove(name)
+    }
+    fn sync_dir(&self, name: &str) -> io::Result<()> {
+        self.inner.sync_dir(name)
+    }
+    fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<String> {
+        self.inner.set_aside(name, bytes)
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_the_chain_goes_on_where_it_was() {
+    let store = Arc::new(Filling { inner: MemoryStore::new(), full: AtomicBool::new(false) });
+    let bench = bench_on(store.clone(), Profile::Full, 0);
+    bench.turn("billing", FIRST, "", &[call("call_1", ARGUMENTS)]);
+    store.full.store(true, Ordering::SeqCst);
+    let (mut log, input) = bench.log("billing", FIRST);
+    let forward =
+        Forward { body: Digest::of(b""), upstream: "simulator".to_owned(), model: "m".to_owned() };
+    let refused = log.admitted(input, Ruling::allow(), forward).wait();
+    assert!(matches!(refused, Err(RecordError::Append(_))), "{refused:?}");
+    assert!(bench.recorder.ready(), "there may be room again");
+    std::mem::forget(log);
+    store.full.store(false, Ordering::SeqCst);
+    bench.turn("billing", &second(ARGUMENTS, "sent", ""), "done", &[]);
+    bench.recorder.close().expect("closed");
+    let found = Evidence::of(&store.inner, &bench.state).check(&bench.state);
+    assert_eq!(found.decisions.len(), 2);
+}
+
+#[test]
+fn concurrent_requests_keep_chain_and_graph_whole() {
+    let store = Arc::new(Filling { inner: MemoryStore::new(), full: AtomicBool::new(false) });
+    let bench = bench_on(store.clone(), Profile::Full, 0);
+    let ids = Mutex::new(HashSet::new());
+    std::thread::scope(|scope| {
+        for owner in 0..8 {
+            let (bench, ids) = (&bench, &ids);
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let owner = format!("a{owner}");
+                    let calls = [call("call_1", ARGUMENTS)];
+                    let (one, _) = bench.turn(&owner, FIRST, "", &calls);
+                    let (two, _) = bench.turn(&owner, &second(ARGUMENTS, "sent", ""), "done", &[]);
+                    lock(ids).extend([one, two]);
+                }
+            });
+        }
+    });
+    bench.recorder.close().expect("closed");
+    let found = Evidence::of(&store.inner, &bench.state).check(&bench.state);
+    assert_eq!(lock(&ids).len(), 160);
+    assert_eq!(found.decisions.len(), 160);
+    assert!(found.audits.is_sorted_by_key(|audit| audit.ts_ns));
+}
+
+#[tokio::test]
+async fn a_future_resolves_from_the_writing_thread() {
+    let store = Arc::new(Filling { inner: MemoryStore::new(), full: AtomicBool::new(false) });
+    let bench = bench_on(store.clone(), Profile::Full, 0);
+    let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
+    let committed = log.served(200, Digest::of(b"")).await.expect("durable");
+    let decision = read_signed(committed.receipt().expect("one")).expect("strict").decision;
+    assert_eq!(decision.audit_entry_id, committed.entry_id());
+    // Not awaited, and yet written.
+    drop(bench.recorder.begin("peer", "GET", "/v1/models").served(200, Digest::of(b"")));
+    bench.recorder.close().expect("closed");
+    let mut late = bench.recorder.begin("peer", "GET", "/v1/models");
+    assert!(late.served(200, Digest::of(b"")).await.is_err());
+    let found = Evidence::of(&store.inner, &bench.state).check(&bench.state);
+    assert_eq!(found.outcomes(), [("pipeline.complete", "served"); 2]);
+}
