@@ -56,7 +56,11 @@ pub fn cases() -> Vec<Case> {
     case("signature padded", format!("{input}.{signature}=="), ReceiptEncoding);
     case("header padded", root.jws.replacen('.', "=.", 1), ReceiptEncoding);
     case("standard alphabet", format!("{input}.+{}", &signature[1..]), ReceiptEncoding);
-    case("junk inside", format!("{input}.{}!!!!{}", &signature[..8], &signature[8..]), ReceiptEncoding);
+    case(
+        "junk inside",
+        format!("{input}.{}!!!!{}", &signature[..8], &signature[8..]),
+        ReceiptEncoding,
+    );
     case("two segments", input.to_string(), ReceiptEncoding);
     case("four segments", format!("{}.{signature}", root.jws), ReceiptEncoding);
     case("five segments", format!("{}.a.b", root.jws), ReceiptEncoding);
@@ -108,7 +112,11 @@ pub fn cases() -> Vec<Case> {
     for bad in ["agent:Test", "test", "agent:test.", "agent:a..b", "agent:test\n"] {
         case("agent_id form", set("agent_id", bad.into()), ReceiptAgentId);
     }
-    case("agent_id long", set("agent_id", format!("agent:{}", "a".repeat(129)).into()), ReceiptAgentId);
+    case(
+        "agent_id long",
+        set("agent_id", format!("agent:{}", "a".repeat(129)).into()),
+        ReceiptAgentId,
+    );
     case("operation unknown", set("operation", "think".into()), ReceiptOperation);
     case("operation vendor", set("operation", "x-acme:foo".into()), ReceiptOperation);
     case("operation array", set("operation", Value::Array(vec![])), ReceiptMember);
@@ -150,7 +158,11 @@ pub fn cases() -> Vec<Case> {
     let one = Value::array([hash.as_str()]);
     case("merge of one", spoiled(&merge(), "parents", Some(one)), ReceiptParents);
     // 52
-    case("sanitisation silent", spoiled(&sanitisation(), "corpus", Some("x".into())), ReceiptRemoved);
+    case(
+        "sanitisation silent",
+        spoiled(&sanitisation(), "corpus", Some("x".into())),
+        ReceiptRemoved,
+    );
     cases
 }
 
@@ -187,9 +199,8 @@ pub fn merge() -> record::SignedReceipt {
 /// One receipt of each operation that needs a parent.
 pub fn with_parents() -> Vec<record::SignedReceipt> {
     let parent = parent();
-    let cite = |receipt: record::Receipt| {
-        signed(receipt.parents(&[(parent.hash, &parent.receipt.taint)]))
-    };
+    let cite =
+        |receipt: record::Receipt| signed(receipt.parents(&[(parent.hash, &parent.receipt.taint)]));
     let (a, b, id) = (digest("a"), digest("b"), key(1).key_id());
     let at = T0 + 5;
     vec![

@@ -53,12 +53,22 @@ fn envelopes() {
         ("hash", good.replace(&one.hash.to_string(), &other), vec![ChainHash], Tampered),
         ("hash form", good.replace("sha256:", "sha1:"), vec![ChainEnvelope], Malformed),
         ("hash missing", format!("{{\"jws\":\"{}\"}}\n", one.jws), vec![ChainEnvelope], Malformed),
-        ("jws missing", format!("{{\"receipt_hash\":\"{other}\"}}\n"), vec![ChainEnvelope], Malformed),
+        (
+            "jws missing",
+            format!("{{\"receipt_hash\":\"{other}\"}}\n"),
+            vec![ChainEnvelope],
+            Malformed,
+        ),
         ("extra", good.replace('}', ",\"a\":1}"), vec![ChainEnvelope], Malformed),
         ("duplicate", good.replace('}', ",\"jws\":\"\"}"), vec![ChainEnvelope], Malformed),
         ("rich", good.replace('}', ",\"operation\":\"user_input\"}"), vec![ChainLegacy], Malformed),
         ("null", "null\n".into(), vec![ChainEnvelope], Malformed),
-        ("jws number", format!("{{\"receipt_hash\":\"{other}\",\"jws\":1}}\n"), vec![ChainEnvelope], Malformed),
+        (
+            "jws number",
+            format!("{{\"receipt_hash\":\"{other}\",\"jws\":1}}\n"),
+            vec![ChainEnvelope],
+            Malformed,
+        ),
         ("array", "[]\n".into(), vec![ChainEnvelope], Malformed),
         ("string", "\"a\"\n".into(), vec![ChainEnvelope], Malformed),
         ("no json", "hello\n".into(), vec![ChainEnvelope], Malformed),
@@ -118,12 +128,17 @@ fn a_refused_parent_is_one_finding() {
     let call = signed(model_call(&root));
     let spoiled = spoiled(&root, "prompt", Some("hello".into()));
     // Refused as a receipt, as a line, or with another hash beside it: the child is not to blame.
-    let child = |parent: seal::Digest| {
-        signed(Receipt { parents: vec![parent], ..call.receipt.clone() })
-    };
+    let child =
+        |parent: seal::Digest| signed(Receipt { parents: vec![parent], ..call.receipt.clone() });
     let of_spoiled = child(seal::Digest::of(spoiled.as_bytes()));
     let chain = line_of(&spoiled) + &chain_of(&[&of_spoiled]);
-    check("receipt", &chain, ChainOptions::default(), &[Code::ReceiptUnknownMember], ExitClass::Malformed);
+    check(
+        "receipt",
+        &chain,
+        ChainOptions::default(),
+        &[Code::ReceiptUnknownMember],
+        ExitClass::Malformed,
+    );
     let chain = format!("null\n{}", chain_of(&[&call]));
     check("line", &chain, ChainOptions::default(), &[Code::ChainEnvelope], ExitClass::Malformed);
     let renamed = chain_of(&[&root]).replace(&root.hash.to_string(), &digest("o").to_string());
@@ -254,7 +269,9 @@ fn an_issuer_introduces_an_agent() {
     let chain = bytes_of(&story());
     let by_issuer = capability::issue(terms(), &key(9)).unwrap();
     let mut trust = Trust::empty();
-    trust.add_key(TrustKey::public("issuer", Purpose::Capabilities, key(9).public().clone())).unwrap();
+    trust
+        .add_key(TrustKey::public("issuer", Purpose::Capabilities, key(9).public().clone()))
+        .unwrap();
     let (report, summary) = judge(chain.as_bytes(), &trust, with(vec![by_issuer.clone()]));
     assert!(report.ok(), "{}", report.to_table());
     assert_eq!(summary.assurance, Assurance::Signed);
@@ -271,7 +288,8 @@ fn statement_files() {
     let good = capability::issue(terms(), &key(1)).unwrap();
     let file = good.to_json();
     assert_eq!(capability::read(file.as_bytes()).unwrap(), good);
-    let Value::Object(members) = seal::json::parse(file.as_bytes(), seal::json::Limits::LINE).unwrap()
+    let Value::Object(members) =
+        seal::json::parse(file.as_bytes(), seal::json::Limits::LINE).unwrap()
     else {
         panic!("a statement is an object")
     };
@@ -305,7 +323,8 @@ fn statement_files() {
 fn a_graph_is_walked_and_drawn() {
     let mut graph = record::dag::Graph::new();
     let merged = merge();
-    for receipt in [signed(user_input()), signed(model_call(&signed(user_input()))), merged.clone()] {
+    for receipt in [signed(user_input()), signed(model_call(&signed(user_input()))), merged.clone()]
+    {
         graph.insert(receipt);
     }
     let walk = graph.ancestors(&merged.hash);
@@ -313,7 +332,8 @@ fn a_graph_is_walked_and_drawn() {
     assert_eq!(names[0], "merge");
     assert_eq!(walk.len(), 3);
     assert!(graph.ancestors(&digest("nowhere")).is_empty());
-    let hostile = Receipt { model: Some("m\"]; evil\n\u{202e}".into()), ..model_call(&signed(user_input())) };
+    let hostile =
+        Receipt { model: Some("m\"]; evil\n\u{202e}".into()), ..model_call(&signed(user_input())) };
     let hostile = Receipt { parents: vec![digest("lost")], ..hostile };
     graph.insert(signed(hostile));
     let drawn = graph.to_dot();

@@ -144,7 +144,10 @@ pub fn shared(path: &str) -> Option<Vec<u8>> {
     match std::fs::read(&path) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
-            eprintln!("SKIPPED: {} is not at hand ({error}); set COUNTERSIGN_SHARED", path.display());
+            eprintln!(
+                "SKIPPED: {} is not at hand ({error}); set COUNTERSIGN_SHARED",
+                path.display()
+            );
             None
         }
     }

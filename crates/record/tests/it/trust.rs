@@ -1,1 +1,134 @@
-//! (next)
+//! The trust file.
+
+use record::trust::{Purpose, Quorum, Trust, TrustError, TrustKey};
+use seal::Signer;
+use seal::note::VerifierKey;
+use seal::time::parse_rfc3339;
+
+use crate::common::key;
+
+fn pem(n: u8, indent: &str) -> String {
+    key(n).public().to_pem().lines().map(|line| format!("{indent}{line}\n")).collect()
+}
+
+fn vkey(name: &str, n: u8) -> String {
+    VerifierKey::new(name, key(n).public().clone()).unwrap().to_string()
+}
+
+fn resolve(reference: &str) -> Result<String, String> {
+    match reference {
+        "file:key2.pem" => Ok(key(2).public().to_pem()),
+        "env:HMAC" => Ok(format!("{}\n", "ab".repeat(32))),
+        "env:SHORT" => Ok("abcd".into()),
+        other => Err(format!("no {other}")),
+    }
+}
+
+fn parse(yaml: &str) -> Result<Trust, TrustError> {
+    Trust::parse(yaml, &resolve)
+}
+
+fn full() -> String {
+    format!(
+        "# whose keys count\nversion: 1\nkeys:\n  - name: gateway\n    purpose: receipts\n    key: |\n{}    agent_id: agent:gateway\n    valid: {{from: 2026-11-20T00:00:00Z, until: 2027-11-20T00:00:00Z}}\n  - name: decisions\n    purpose: decisions\n    key: file:key2.pem\n  - {{name: k1, purpose: hmac, key: \"env:HMAC\"}}\nlogs:\n  - key: {}\n    quorum: none\n  - key: {}\n    quorum: file:policy\n",
+        pem(1, "      "),
+        vkey("log.example/one", 5),
+        vkey("log.example/two", 6)
+    )
+}
+
+#[test]
+fn a_full_file_is_read() {
+    let trust = parse(&full()).unwrap();
+    let gateway = trust.find(Purpose::Receipts, &key(1).key_id()).unwrap();
+    assert_eq!(gateway.name, "gateway");
+    assert_eq!(gateway.agent_id.as_ref().unwrap().as_str(), "agent:gateway");
+    assert_eq!(gateway.valid.from, parse_rfc3339("2026-11-20T00:00:00Z"));
+    assert!(trust.find(Purpose::Decisions, &key(1).key_id()).is_none());
+    assert!(trust.find(Purpose::Decisions, &key(2).key_id()).is_some());
+    assert_eq!(trust.keyring().get("k1"), Some(&[0xab; 32][..]));
+    assert_eq!(trust.log("log.example/one").unwrap().key, *key(5).public());
+    assert!(trust.log("log.example/three").is_none());
+    assert_eq!(trust.logs()[1].quorum, Quorum::Policy("file:policy".into()));
+    assert_eq!(trust.digest(), Some(seal::Digest::of(full().as_bytes())));
+    assert!(!format!("{trust:?}").contains("171"), "secrets are not shown");
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    let once = parse(&full()).unwrap();
+    let twice = parse(&once.to_yaml()).unwrap();
+    assert_eq!(format!("{:?}", once.keys()), format!("{:?}", twice.keys()));
+    assert_eq!(format!("{:?}", once.logs()), format!("{:?}", twice.logs()));
+    assert_eq!(once.to_yaml(), twice.to_yaml());
+    assert!(!once.to_yaml().contains("abab"), "secrets are never written");
+    assert!(parse(&Trust::empty().to_yaml()).unwrap().is_empty());
+    let mut odd = Trust::empty();
+    odd.add_key(TrustKey::public("\"a\": #é [", Purpose::Root, key(1).public().clone())).unwrap();
+    assert_eq!(parse(&odd.to_yaml()).unwrap().keys()[0].name, "\"a\": #é [");
+}
+
+#[test]
+fn what_is_wrong_is_refused() {
+    let one = |fields: &str| format!("version: 1\nkeys:\n  - {{{fields}}}\n");
+    let pem = |n: u8| format!("{:?}", key(n).public().to_pem());
+    let good = format!("name: a, purpose: receipts, key: {}", pem(1));
+    assert!(parse(&one(&good)).is_ok());
+    let two = |fields: &str| format!("{}  - {{{fields}}}\n", one(&good));
+    let cases: Vec<(String, &str)> = vec![
+        ("".into(), "Yaml"),
+        ("hello".into(), "Yaml"),
+        ("version: 1\nversion: 1\n".into(), "Yaml"),
+        ("version: 2\n".into(), "Version"),
+        ("keys: []\n".into(), "Yaml"),
+        ("version: 1\nmore: 1\n".into(), "Yaml"),
+        ("version: 1\n---\nversion: 1\n".into(), "Yaml"),
+        (one(&format!("{good}, more: 1")), "Yaml"),
+        (one("purpose: receipts, key: \"\""), "Yaml"),
+        (one(&good.replace("receipts", "everything")), "Purpose"),
+        (one(&good.replace("name: a", "name: \"\"")), "Name"),
+        (one(&good.replace("name: a", "name: \"a\\nb\"")), "Name"),
+        (one("name: a, purpose: receipts, key: hello"), "Key"),
+        (one("name: a, purpose: receipts, key: \"file:lost\""), "Reference"),
+        (
+            one("name: a, purpose: hmac, key: abababababababababababababababababababab"),
+            "SecretInline",
+        ),
+        (one("name: a, purpose: hmac, key: \"env:SHORT\""), "Secret"),
+        (one("name: a, purpose: hmac, key: \"file:key2.pem\""), "Secret"),
+        (one(&format!("{good}, agent_id: gateway")), "Agent"),
+        (one(&format!("{}, agent_id: \"agent:a\"", good.replace("receipts", "root"))), "Agent"),
+        (one(&format!("{good}, valid: {{from: yesterday}}")), "Validity"),
+        (
+            one(&format!(
+                "{good}, valid: {{from: 2027-01-01T00:00:00Z, until: 2026-01-01T00:00:00Z}}"
+            )),
+            "Validity",
+        ),
+        (one(&format!("{good}, valid: {{at: 2027-01-01T00:00:00Z}}")), "Yaml"),
+        (two(&good.replace("receipts", "decisions")), "Reused"),
+        (two(&good), "Reused"),
+        (format!("{}logs:\n  - key: {}\n", one(&good), vkey("log", 1)), "Reused"),
+        (
+            one(
+                "name: k, purpose: hmac, key: \"env:HMAC\"}\n  - {name: k, purpose: hmac, key: \"env:HMAC\"",
+            ),
+            "SameId",
+        ),
+        (
+            format!(
+                "version: 1\nlogs:\n  - key: {}\n  - key: {}\n",
+                vkey("log", 3),
+                vkey("log", 4)
+            ),
+            "SameLog",
+        ),
+        ("version: 1\nlogs:\n  - key: log+00000000+AAAA\n".into(), "Log"),
+        (format!("version: 1\nlogs:\n  - key: {}\n    quorum: all\n", vkey("log", 3)), "Log"),
+    ];
+    for (yaml, kind) in cases {
+        let error = parse(&yaml).expect_err(&yaml);
+        assert!(format!("{error:?}").starts_with(kind), "{yaml}: {error:?}, expected {kind}");
+        assert!(!error.to_string().is_empty());
+    }
+}
