@@ -91,7 +91,7 @@ impl FromStr for Purpose {
 #[derive(Clone)]
 pub enum KeyMaterial {
     /// An Ed25519 public key.
-    Public(PublicKey),
+    Public(Box<PublicKey>),
     /// A shared secret, for [`Purpose::Hmac`] only.
     Secret(Zeroizing<Vec<u8>>),
 }
@@ -149,7 +149,7 @@ impl TrustKey {
         TrustKey {
             name: name.into(),
             purpose,
-            key: KeyMaterial::Public(key),
+            key: KeyMaterial::Public(Box::new(key)),
             reference: None,
             agent_id: None,
             valid: Validity::default(),

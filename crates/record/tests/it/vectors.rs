@@ -15,20 +15,21 @@ use seal::key::{PublicKey, SecretKey};
 use crate::cases::cases;
 use crate::common::*;
 
+type Named = (&'static str, SignedReceipt);
+
 const FILE: &str = "vectors/receipts/v1.json";
 
 /// One receipt of each operation, with every kind of member.
-fn receipts(key: &SecretKey) -> Vec<(&'static str, SignedReceipt)> {
+fn receipts(key: &SecretKey) -> Vec<Named> {
     let agent: record::AgentId = "agent:harbour.pilot".parse().unwrap();
     let id = key.key_id();
     let mut at = 1_800_000_000;
-    let mut all: Vec<(&'static str, SignedReceipt)> = Vec::new();
-    let mut add =
-        |name: &'static str, make: &dyn Fn(i64, &[(&'static str, SignedReceipt)]) -> Receipt| {
-            at += 1;
-            let receipt = make(at, &all);
-            all.push((name, sign(&receipt, key).unwrap()));
-        };
+    let mut all: Vec<Named> = Vec::new();
+    let mut add = |name: &'static str, make: &dyn Fn(i64, &[Named]) -> Receipt| {
+        at += 1;
+        let receipt = make(at, &all);
+        all.push((name, sign(&receipt, key).unwrap()));
+    };
     let cite = |receipt: Receipt, all: &[(&str, SignedReceipt)], at: &[usize]| {
         let parents: Vec<_> =
             at.iter().map(|i| (all[*i].1.hash, &all[*i].1.receipt.taint)).collect();
