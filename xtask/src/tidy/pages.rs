@@ -54,7 +54,7 @@ pub fn finding_codes(tree: &Tree) -> Vec<String> {
 /// Each member that the configuration file may have is named on the operator's page.
 pub fn config_keys(tree: &Tree) -> Vec<String> {
     let keys: BTreeSet<String> = tree
-        .rust(&["crates/gateway/src/config"])
+        .rust(&["crates/gateway/src/config", "crates/guard/src/config"])
         .flat_map(|(_, text)| members_read_from_yaml(text))
         .collect();
     let Some(page) = tree.text(CONFIG_PAGE) else {
