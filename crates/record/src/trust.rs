@@ -89,9 +89,10 @@ impl FromStr for Purpose {
 
 /// A key as a trust file gives it.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "a trust file has a handful of keys")]
 pub enum KeyMaterial {
     /// An Ed25519 public key.
-    Public(Box<PublicKey>),
+    Public(PublicKey),
     /// A shared secret, for [`Purpose::Hmac`] only.
     Secret(Zeroizing<Vec<u8>>),
 }
@@ -149,7 +150,7 @@ impl TrustKey {
         TrustKey {
             name: name.into(),
             purpose,
-            key: KeyMaterial::Public(Box::new(key)),
+            key: KeyMaterial::Public(key),
             reference: None,
             agent_id: None,
             valid: Validity::default(),

@@ -92,9 +92,9 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
             Purpose::Hmac => {
                 KeyMaterial::Secret(secret(&text).ok_or_else(|| TrustError::Secret(name.clone()))?)
             }
-            _ => KeyMaterial::Public(Box::new(PublicKey::from_pem(&text).map_err(|error| {
+            _ => KeyMaterial::Public(PublicKey::from_pem(&text).map_err(|error| {
                 TrustError::Key { name: name.clone(), cause: error.to_string() }
-            })?)),
+            })?),
         };
     let agent_id = match key.agent_id {
         None => None,
