@@ -10,7 +10,7 @@ use super::RecordError;
 use super::ancestry::{Ancestry, Step};
 use super::receipts;
 use super::request::{RequestLog, heads, member, rules};
-use super::step::{Input, Ruling};
+use super::step::{Input, Ruling, Scanned};
 use super::write::Batch;
 use crate::lineage::{Known, Memory, Scope, Thread};
 
@@ -18,6 +18,7 @@ use crate::lineage::{Known, Memory, Scope, Thread};
 pub(super) struct Judged {
     pub batch: Batch,
     pub scan: Known,
+    pub scanned: Scanned,
     pub thread: Option<Thread>,
     pub facts: Digest,
     pub lineage: Vec<Value>,
@@ -104,7 +105,7 @@ impl RequestLog {
         };
         // What a restart remembers is bounded: the line has a longest length.
         lineage.drain(..lineage.len().saturating_sub(KEPT));
-        Ok(Judged { batch, scan, thread: ancestry.thread, facts, lineage })
+        Ok(Judged { batch, scan, scanned: input.scan, thread: ancestry.thread, facts, lineage })
     }
 }
 

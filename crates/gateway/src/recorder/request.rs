@@ -121,7 +121,11 @@ impl RequestLog {
                 let mut batch = Batch::default();
                 let mut heads = Vec::new();
                 if let Some(judged) = judged {
-                    audit.metadata.push(member("_facts", judged.facts));
+                    audit.metadata.extend([
+                        member("_facts", judged.facts),
+                        member("_verdict", judged.scanned.verdict.as_str()),
+                        member("_rules", rules(&judged.scanned)),
+                    ]);
                     remembered(&mut audit, judged.lineage);
                     heads.extend(judged.scan.receipt);
                     batch = judged.batch;
@@ -144,6 +148,8 @@ impl RequestLog {
             member("_forward", forward.body),
             member("_upstream", name(&forward.upstream)),
             member("_model", name(&forward.model)),
+            member("_verdict", judged.scanned.verdict.as_str()),
+            member("_rules", rules(&judged.scanned)),
         ]);
         heads(&mut audit, judged.scan.receipt);
         remembered(&mut audit, judged.lineage);

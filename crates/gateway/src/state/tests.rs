@@ -4,7 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use seal::json::Value;
 use seal::time::UnixMillis;
+
+use crate::recorder::{Profile, Recorder, Setup};
 
 use super::*;
 
@@ -138,4 +141,36 @@ fn keys_that_the_trust_file_does_not_name_are_refused() {
     refused(&scratch, "does not name the gateway key");
     fs::write(scratch.key("gateway.pem"), "nonsense").expect("written");
     refused(&scratch, "does not hold an Ed25519 private key");
+}
+
+#[test]
+fn evidence_survives_a_restart_in_a_directory() {
+    let scratch = Scratch::new();
+    let start = |state: &State| {
+        let setup = Setup {
+            config: Value::object([("a", Value::from(1i64))]),
+            ruleset: "{}".to_owned(),
+            profile: Profile::Full,
+            agent: AGENT.parse().expect("an agent id"),
+            refusals_per_minute: 10,
+        };
+        Recorder::start(state, setup).expect("started")
+    };
+    let state = scratch.open().expect("made");
+    let recorder = start(&state);
+    assert_eq!(recorder.ledger().size(), 2, "configuration and ruleset");
+    // Dropped unfinished: the disconnect is written by the recorder's thread.
+    drop(recorder.begin("peer", "GET", "/v1/models"));
+    recorder.close().expect("closed");
+    assert_eq!(recorder.ledger().size(), 4);
+    drop((recorder, state));
+
+    let state = scratch.open().expect("opened");
+    let again = start(&state);
+    assert_eq!(again.ledger().size(), 4, "nothing twice, nothing lost");
+    again.close().expect("closed");
+    let vkey = state.keys.vkey(state.origin()).expect("a vkey");
+    let reader = ledger::Reader::open_dir(&state.ledger_dir(), Some(&[vkey])).expect("readable");
+    let summary = reader.check().expect("checked");
+    assert!(reader.damage().is_empty() && reader.unlisted().is_empty(), "{summary:?}");
 }
