@@ -25,6 +25,7 @@ pub use write::{Committed, Pending};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ledger::lock::Lock;
 use ledger::{Kind, Ledger};
 use record::agent::AgentId;
 use record::entry::{AuditChain, AuditDecision, AuditEntry, Owner};
@@ -145,6 +146,7 @@ struct Core {
     last_ms: AtomicU64,
     seed: [u8; 32],
     ids: AtomicU64,
+    _lock: Option<Arc<Lock>>,
 }
 
 impl Recorder {
@@ -199,6 +201,7 @@ impl Recorder {
                 last_ms: AtomicU64::new(replay.last_ms),
                 seed,
                 ids: AtomicU64::new(0),
+                _lock: state.lock(),
             }),
         };
         let mut batch = Batch::default();

@@ -30,7 +30,7 @@ pub struct Init {
     pub clock: Arc<dyn ledger::Clock>,
 }
 
-/// An opened state directory; holds `run/lock` until dropped.
+/// An opened state directory; holds `run/lock` until it and its recorder are dropped.
 pub struct State {
     dir: PathBuf,
     keys: Keys,
@@ -39,7 +39,7 @@ pub struct State {
     created: bool,
     store: Arc<dyn Store>,
     clock: Arc<dyn ledger::Clock>,
-    _lock: Option<Lock>,
+    lock: Option<Arc<Lock>>,
 }
 
 /// Why the state directory cannot be used.
@@ -152,7 +152,7 @@ impl State {
             created: made || !had_trust,
             store,
             clock: init.clock,
-            _lock: Some(lock),
+            lock: Some(Arc::new(lock)),
         })
     }
 
@@ -245,7 +245,7 @@ impl State {
             created: false,
             store,
             clock,
-            _lock: None,
+            lock: None,
         }
     }
 
@@ -255,6 +255,11 @@ impl State {
         let text = trustfile::text(&self.keys, &self.origin).expect("our own keys");
         let secret = seal::hex::encode(&self.keys.hmac[..]);
         record::trust::Trust::parse(&text, &|_| Ok(secret.clone())).expect("our own text")
+    }
+
+    /// Kept by whoever writes, so that the directory stays locked while a ledger is open.
+    pub(crate) fn lock(&self) -> Option<Arc<Lock>> {
+        self.lock.clone()
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {

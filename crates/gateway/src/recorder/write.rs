@@ -147,7 +147,7 @@ impl Writer {
             // The last request may be dropped by the writing thread itself.
             && thread.thread().id() != thread::current().id()
         {
-            // Its panics are caught; there is nothing left to report.
+            // A panic has failed what was queued; there is nothing left to report.
             let _ = thread.join();
         }
     }
@@ -161,6 +161,7 @@ impl Drop for Writer {
 
 impl Shared {
     fn write_until_closed(&self) {
+        let _gone = Gone(self);
         loop {
             let mut queue = lock(&self.queue);
             while queue.jobs.is_empty() {
@@ -220,6 +221,18 @@ impl Shared {
                 }
             }
         }
+    }
+}
+
+/// When the writing thread ends, even by a panic, nobody may wait for it: what is queued fails.
+struct Gone<'a>(&'a Shared);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.stopped.fetch_or(thread::panicking(), Ordering::AcqRel);
+        let mut queue = lock(&self.0.queue);
+        queue.closed = true;
+        queue.jobs.clear();
     }
 }
 

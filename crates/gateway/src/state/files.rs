@@ -77,7 +77,11 @@ pub(super) fn directory(path: &Path, access: Access) -> Result<(), FileError> {
         Access::GroupMayRead => (0o700, 0o027),
         Access::Any => (0o755, 0),
     };
-    let made = DirBuilder::new().mode(mode).create(path);
+    let made = match access {
+        Access::Any if path.is_dir() => Ok(()),
+        Access::Any => DirBuilder::new().recursive(true).mode(mode).create(path),
+        Access::OwnerOnly | Access::GroupMayRead => DirBuilder::new().mode(mode).create(path),
+    };
     if let Err(error) = made {
         if error.kind() != io::ErrorKind::AlreadyExists {
             return Err(io("make the directory", path)(error));

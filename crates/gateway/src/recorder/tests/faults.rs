@@ -42,6 +42,15 @@ fn a_restart_continues_chain_and_lineage_and_closes_orphans() {
 struct Filling {
     inner: MemoryStore,
     full: AtomicBool,
+    broken: AtomicBool,
+}
+
+fn filling() -> Arc<Filling> {
+    Arc::new(Filling {
+        inner: MemoryStore::new(),
+        full: AtomicBool::new(false),
+        broken: AtomicBool::new(false),
+    })
 }
 
 impl Source for Filling {
@@ -61,6 +70,7 @@ impl Store for Filling {
         self.inner.create(name)
     }
     fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
+        assert!(!self.broken.load(Ordering::SeqCst), "a fault of the store itself");
         match self.full.load(Ordering::SeqCst) {
             true => Err(io::ErrorKind::StorageFull.into()),
             false => self.inner.append(name, at, bytes),
@@ -88,7 +98,7 @@ impl Store for Filling {
 
 #[test]
 fn a_full_disk_refuses_and_the_chain_goes_on_where_it_was() {
-    let store = Arc::new(Filling { inner: MemoryStore::new(), full: AtomicBool::new(false) });
+    let store = filling();
     let bench = bench_on(store.clone(), Profile::Full, 0);
     bench.turn("billing", FIRST, "", &[call("call_1", ARGUMENTS)]);
     store.full.store(true, Ordering::SeqCst);
@@ -108,7 +118,7 @@ fn a_full_disk_refuses_and_the_chain_goes_on_where_it_was() {
 
 #[test]
 fn concurrent_requests_keep_chain_and_graph_whole() {
-    let store = Arc::new(Filling { inner: MemoryStore::new(), full: AtomicBool::new(false) });
+    let store = filling();
     let bench = bench_on(store.clone(), Profile::Full, 0);
     let ids = Mutex::new(HashSet::new());
     std::thread::scope(|scope| {
@@ -134,7 +144,7 @@ fn concurrent_requests_keep_chain_and_graph_whole() {
 
 #[tokio::test]
 async fn a_future_resolves_from_the_writing_thread() {
-    let store = Arc::new(Filling { inner: MemoryStore::new(), full: AtomicBool::new(false) });
+    let store = filling();
     let bench = bench_on(store.clone(), Profile::Full, 0);
     let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
     let committed = log.served(200, Digest::of(b"")).await.expect("durable");
@@ -147,4 +157,16 @@ async fn a_future_resolves_from_the_writing_thread() {
     assert!(late.served(200, Digest::of(b"")).await.is_err());
     let found = Evidence::of(&store.inner, &bench.state).check(&bench.state);
     assert_eq!(found.outcomes(), [("pipeline.complete", "served"); 2]);
+}
+
+#[test]
+fn a_lost_writing_thread_leaves_nobody_waiting() {
+    let store = filling();
+    let bench = bench_on(store.clone(), Profile::Full, 0);
+    store.broken.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
+        assert!(log.served(200, Digest::of(b"")).wait().is_err());
+    }
+    assert!(!bench.recorder.ready());
 }
