@@ -1,0 +1,77 @@
+//! What no product on this machine can be better than.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use seal::{Digest, SecretKey, Signer};
+
+/// Each floor is measured for about so long.
+const SPAN: Duration = Duration::from_millis(700);
+
+/// Operations per second of `operation`, run on one core.
+pub fn rate(mut operation: impl FnMut()) -> f64 {
+    let begun = Instant::now();
+    let mut count = 0u64;
+    while begun.elapsed() < SPAN {
+        for _ in 0..64 {
+            operation();
+        }
+        count += 64;
+    }
+    count as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// Ed25519 signatures a second, one core.
+pub fn signatures() -> f64 {
+    let key = SecretKey::from_seed([7; 32]);
+    let message = [3u8; 600];
+    rate(|| {
+        black_box(key.sign(black_box(&message)));
+    })
+}
+
+/// Strict Ed25519 verifications a second on `threads` threads together.
+pub fn verifications(threads: usize) -> f64 {
+    let key = SecretKey::from_seed([7; 32]);
+    let message = [3u8; 600];
+    let signature = key.sign(&message);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    rate(|| {
+                        black_box(key.public().verify(black_box(&message), &signature));
+                    })
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or(0.0)).sum()
+    })
+}
+
+/// SHA-256 over messages of 1 KiB, MB a second, one core.
+pub fn sha256() -> f64 {
+    let message = [5u8; 1024];
+    rate(|| {
+        black_box(Digest::of(black_box(&message)));
+    }) * 1024.0
+        / 1e6
+}
+
+/// Appends of `bytes` bytes, each synced, a second.
+pub fn syncs(dir: &Path, bytes: usize) -> Result<f64> {
+    let mut file = File::create(dir.join("floor"))?;
+    let block = vec![b'x'; bytes];
+    let begun = Instant::now();
+    let mut count = 0u32;
+    while begun.elapsed() < SPAN {
+        file.write_all(&block)?;
+        file.sync_data()?;
+        count += 1;
+    }
+    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+}

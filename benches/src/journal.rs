@@ -1,0 +1,98 @@
+//! Appends to the ledger, on disk and in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use ledger::store::file::FileStore;
+use ledger::store::memory::MemoryStore;
+use ledger::{Entry, Kind, Ledger, Options, Store, SystemClock};
+use seal::SecretKey;
+
+use crate::figure::{Figure, Table};
+use crate::{floor, process};
+
+/// What a receipt weighs.
+const BODY: usize = 700;
+/// What a request of profile `full` appends.
+const BATCH: usize = 6;
+const SPAN: Duration = Duration::from_secs(2);
+const WRITERS: usize = 16;
+
+/// Times appends.
+pub fn run(table: &mut Table) -> Result<()> {
+    table.section(
+        "Ledger",
+        &format!(
+            "Calls of {BATCH} entries of {BODY} bytes; on disk each call returns when it is durable. Floor: a loop that appends as many bytes to a file and syncs them."
+        ),
+    );
+    let dir = tempfile::tempdir()?;
+    let bytes = BATCH * (BODY + 350);
+    let raw = floor::syncs(dir.path(), bytes)?;
+    for writers in [1, WRITERS] {
+        let path = dir.path().join(writers.to_string());
+        let (rate, cpu) = appends(open(disk(&path)?)?, writers)?;
+        let name = format!("calls/s on disk, {writers} writers");
+        table.add(Figure::new(name, rate, "/s").floor(raw, "write and sync, one writer").cpu(cpu));
+    }
+    let (rate, cpu) = appends(open(Arc::new(MemoryStore::new()))?, 1)?;
+    // body and leaf are digested, the leaf once more for the tree
+    let hashing = floor::sha256() * 1e6 / (BATCH * (BODY + 2 * 250)) as f64;
+    table.add(
+        Figure::new("calls/s in memory, 1 writer", rate, "/s")
+            .floor(hashing, "SHA-256 of it")
+            .cpu(cpu),
+    );
+    Ok(())
+}
+
+fn disk(path: &Path) -> Result<Arc<dyn Store>> {
+    std::fs::create_dir_all(path)?;
+    Ok(Arc::new(FileStore::open(path)?))
+}
+
+fn open(store: Arc<dyn Store>) -> Result<Ledger> {
+    let signer = Arc::new(SecretKey::from_seed([9; 32]));
+    let options = Options::new("countersign.local/bench", signer, "bench", Arc::new(SystemClock));
+    Ok(Ledger::open(store, options, &mut |_, _, _| {})?)
+}
+
+/// Calls a second and CPU microseconds a call.
+fn appends(ledger: Ledger, writers: usize) -> Result<(f64, f64)> {
+    let before = process::own()?;
+    let begun = Instant::now();
+    let ledger = &ledger;
+    let total = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..writers)
+            .map(|writer| {
+                scope.spawn(move || -> Result<u64> {
+                    let mut count = 0u64;
+                    while begun.elapsed() < SPAN {
+                        ledger.append(batch(writer, count))?;
+                        count += 1;
+                    }
+                    Ok(count)
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().map_err(|_| anyhow!("a writer panicked"))?)
+            .sum::<Result<u64>>()
+    })?;
+    let wall = begun.elapsed().as_secs_f64();
+    let cpu = (process::own()? - before).as_secs_f64();
+    Ok((total as f64 / wall, cpu * 1e6 / total as f64))
+}
+
+fn batch(writer: usize, count: u64) -> Vec<Entry> {
+    (0..BATCH)
+        .map(|part| Entry {
+            kind: Kind::Receipt,
+            id: format!("sha256:{writer:016x}{count:032x}{part:016x}"),
+            body: vec![b'a' + (count % 23) as u8; BODY],
+        })
+        .collect()
+}
