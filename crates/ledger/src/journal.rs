@@ -13,7 +13,7 @@ use crate::frame;
 use crate::leaf::{Fields, MAX_INT};
 use crate::options::Options;
 use crate::store::Store;
-use crate::walk::Walk;
+use crate::walk::{End, Good, Walk};
 
 /// The writing end of the journal. Whoever holds it is the only writer.
 pub(crate) struct Journal {
@@ -48,7 +48,11 @@ pub(crate) enum CommitError {
 impl Journal {
     /// The writing end behind a journal that was read to its end, or to a torn batch.
     pub fn continuing(store: Arc<dyn Store>, options: &Options, walk: &Walk<'_>) -> Journal {
-        let (end, good) = (walk.end(), walk.good());
+        Journal::behind(store, options, walk.end(), walk.good())
+    }
+
+    /// The writing end at a place.
+    pub fn behind(store: Arc<dyn Store>, options: &Options, end: &End, good: Good) -> Journal {
         Journal {
             store,
             clock: options.clock.clone(),

@@ -6,7 +6,7 @@
 //! nothing it reads; [`read::Reader`] lets anybody else look.
 
 mod append;
-mod clock;
+pub mod clock;
 mod damage;
 mod entry;
 mod frame;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use seal::note::{NoteSigner, VerifierKey};
 
 use crate::append::Failure;
-use crate::damage::Damage;
+use crate::damage::{Cause, Damage};
 use crate::entry::MAX_WRITER;
 use crate::frame;
 use crate::head::Head;
@@ -16,7 +16,7 @@ use crate::lock::Lock;
 use crate::options::Options;
 use crate::publish::{PublishError, Publisher};
 use crate::setaside::{self, Cut};
-use crate::store::Store;
+use crate::store::{HEAD, Store};
 use crate::survey::{Statements, Survey};
 use crate::tail::{self, Judgement};
 use crate::walk::{Fault, Found, Walk};
@@ -72,8 +72,8 @@ pub(crate) fn open(
     if let Some(head) = &statements.head
         && head.origin != options.origin
     {
-        let cause = crate::damage::Cause::Origin { found: head.origin.clone() };
-        found.push(Damage::of_file(crate::store::HEAD, cause));
+        let cause = Cause::Origin { found: head.origin.clone() };
+        found.push(Damage::of_file(HEAD, cause));
     }
     refuse(&mut found)?;
 
@@ -88,11 +88,19 @@ pub(crate) fn open(
         let (index, leaf, body) = setaside::perform(&mut journal, &cut)?;
         visit(index, &leaf, &body);
     } else if let Some(segment) = journal.segment {
-        // A killed process may have left its last batch in the page cache only: it must be on the
-        // disk before anything is signed over it.
-        store.sync(&frame::segment_name(segment))?;
+        let name = frame::segment_name(segment);
+        if journal.index > statements.head.as_ref().map_or(0, |head| head.size) {
+            rewrite(&*store, &name)?;
+        } else {
+            // The last start may have made the segment and stopped before its name was durable.
+            store.sync_dir(&name)?;
+        }
     }
-    let mut publisher = Publisher {
+    if statements.head.is_some() {
+        // The same holds for the head, and a checkpoint must never outlive its head.
+        store.sync_dir(HEAD)?;
+    }
+    let publisher = Publisher {
         published: statements.checkpoint.as_ref().map(|cp| cp.size)
             == statements.head.as_ref().map(|head| head.size)
             && statements.head.is_some(),
@@ -101,12 +109,54 @@ pub(crate) fn open(
         signer: options.signer,
         origin: options.origin,
     };
-    match publisher.publish(journal.index, journal.frontier.root()) {
-        Ok(()) => {}
-        Err(PublishError::Unwritten(error)) => return Err(OpenError::Io(error)),
-        Err(PublishError::Broken(failure)) => return Err(OpenError::Publish(failure)),
+    let mut opened = Opened { journal, publisher, vkey };
+    opened.publish()?;
+    Ok((opened, options.lock))
+}
+
+/// Writes a segment anew before anything is signed over it.
+///
+/// After a stop without a checkpoint the last batch may be in the page cache only: the process was
+/// killed before its sync, or the sync failed. In the second case a further sync would report
+/// success and do nothing, because the kernel counts those pages as clean. New pages are the only
+/// bytes whose sync can be believed.
+fn rewrite(store: &dyn Store, segment: &str) -> io::Result<()> {
+    let length = usize::try_from(store.len(segment)?).unwrap_or(usize::MAX);
+    let bytes = store.read(segment, length)?;
+    store.replace(segment, &bytes)
+}
+
+impl Opened {
+    /// Records and signs the state of the journal.
+    pub fn publish(&mut self) -> Result<(), OpenError> {
+        let (size, root) = (self.journal.index, self.journal.frontier.root());
+        refuse_publish(self.publisher.publish(size, root))
     }
-    Ok((Opened { journal, publisher, vkey }, options.lock))
+}
+
+/// Signs a head that lies in the store once more, where its checkpoint was lost.
+pub(crate) fn sign_again(
+    store: &Arc<dyn Store>,
+    options: &Options,
+    bytes: Vec<u8>,
+    head: Head,
+) -> Result<(), OpenError> {
+    let (size, root) = (head.size, head.root);
+    let mut publisher = Publisher {
+        store: store.clone(),
+        signer: options.signer.clone(),
+        origin: options.origin.clone(),
+        head: Some((bytes, head)),
+        published: false,
+    };
+    refuse_publish(publisher.publish(size, root))
+}
+
+fn refuse_publish(published: Result<(), PublishError>) -> Result<(), OpenError> {
+    published.map_err(|error| match error {
+        PublishError::Unwritten(error) => OpenError::Io(error),
+        PublishError::Broken(failure) => OpenError::Publish(failure),
+    })
 }
 
 /// Walks the journal. Returns the writing end, and the cut that a torn last batch asks for.

@@ -105,7 +105,8 @@ impl Statements {
         }
         if let (Some(head), Some(checkpoint)) = (&statements.head, &statements.checkpoint) {
             if head.origin != checkpoint.origin {
-                report(CHECKPOINT, Cause::Origin { found: checkpoint.origin.clone() });
+                // Of the two only the checkpoint is signed, so the head is the one to doubt.
+                report(HEAD, Cause::Origin { found: head.origin.clone() });
             } else if checkpoint.size > head.size {
                 let cause = Cause::AheadOfHead { checkpoint: checkpoint.size, head: head.size };
                 report(HEAD, cause);
@@ -148,8 +149,13 @@ pub(crate) fn read_checkpoint(
     let split = text.rfind("\n\n").ok_or(Cause::Form)?;
     let (body, signatures) = (&text[..=split], &text[split + 2..]);
     let checkpoint = Checkpoint::parse(body).map_err(|_| Cause::Form)?;
-    // Until there are witnesses, a second line is a line nobody asked for.
-    if !signatures.ends_with('\n') || signatures.matches('\n').count() != 1 {
+    // Until there are witnesses, a second line is a line nobody asked for. The log's key is named
+    // for the log, which tells a changed name even without the key.
+    let signer = signatures.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' '));
+    if !signatures.ends_with('\n')
+        || signatures.matches('\n').count() != 1
+        || signer.is_none_or(|(name, _)| name != checkpoint.origin)
+    {
         return Err(Cause::Signature);
     }
     if let Some(keys) = keys {

@@ -1,1 +1,17 @@
-//! (under construction)
+//! What tests stand on: a clock that is told the time, keys from seeds, a disk that fails.
+//!
+//! Development only: nothing here is part of the product, and everything is deterministic.
+
+pub mod clock;
+pub mod fault_store;
+pub mod rng;
+pub mod upstream;
+
+use std::sync::Arc;
+
+use seal::key::SecretKey;
+
+/// The key of a seed byte: the same in every run.
+pub fn key(seed: u8) -> Arc<SecretKey> {
+    Arc::new(SecretKey::from_seed([seed; 32]))
+}

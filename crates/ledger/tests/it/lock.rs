@@ -1,0 +1,20 @@
+//! One sequencer at a time.
+
+use ledger::lock::{Lock, LockError};
+
+#[test]
+fn the_second_opener_is_told_who_holds_it() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("lock");
+    let lock = Lock::take(&path).unwrap();
+    match Lock::take(&path) {
+        Err(error @ LockError::Held { .. }) => {
+            assert!(error.to_string().contains(&format!("process {}", std::process::id())));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(lock.path(), path);
+    drop(lock);
+    Lock::take(&path).unwrap();
+    assert!(matches!(Lock::take(home.path().join("a/b")), Err(LockError::Io { .. })));
+}

@@ -1,0 +1,17 @@
+//! The ledger against every store, crash, fault and flipped byte.
+
+// The house calls the crate `ledger`; Cargo knows it by its package name here.
+extern crate countersign_ledger as ledger;
+
+mod concurrent;
+mod crash;
+mod faults;
+mod flips;
+mod format;
+mod fuzz;
+mod lock;
+mod reader;
+mod recovery;
+mod repair;
+mod suite;
+mod support;
