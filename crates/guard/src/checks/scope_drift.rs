@@ -286,15 +286,15 @@ const OPEN: &str = r#"(?:\n ?(?:[-#>•]{1,6} ?|[0-9]{1,2}[.)] ?)?|[.!?:;)"\]] )
 const MARKERS: [(Level, &str); 12] = [
     (
         Level::TsSci,
-        r"(?i)\b(?:TOP ?SECRET|TS)//(?:SCI|COMINT|HCS|TALENT|KLONDIKE|(?:SI|TK)[^A-Za-z0-9])",
+        r"(?i)(?:TOP ?SECRET|\bTS)//(?:SCI|COMINT|HCS|TALENT|KLONDIKE|(?:SI|TK)[^A-Za-z0-9])",
     ),
     (Level::TsSci, r"\bTS/SCI[^A-Za-z0-9]"),
-    (Level::Ts, r"(?i)\bTOP ?SECRET//"),
+    (Level::Ts, r"(?i)TOP ?SECRET//"),
     (Level::Ts, r"\bTOP SECRET"),
     (Level::Ts, r"(?i)\bTS//CONTROL"),
     (Level::Ts, r"\(TS//[A-Z0-9 ,/-]{1,40}\)"),
     (Level::Ts, r"OPEN\(TS\)[ \n]"),
-    (Level::Secret, r"(?i)\b(?:SECRET|CONFIDENTIAL)//CONTROL"),
+    (Level::Secret, r"(?i)(?:SECRET|CONFIDENTIAL)//CONTROL"),
     (Level::Secret, r"\([SC]//[A-Z0-9 ,/-]{1,40}\)"),
     (Level::Secret, r"OPEN\(S\)[ \n]"),
     (Level::Cui, r"\bCUI//[A-Z]"),

@@ -1,0 +1,5 @@
+//! The wire formats, as data.
+
+mod requests;
+mod streams;
+mod unary;

@@ -1,0 +1,243 @@
+use countersign_chat::Channel;
+use countersign_chat::openai::{AnswerError, Assembler, Chunk, Step, StreamItem, item};
+use countersign_chat::sse::{Event, Parser};
+use proptest::prelude::*;
+use seal::json::Limits;
+
+const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64 };
+
+/// Reads a stream cut into pieces of `size` bytes; returns the steps and the assembler.
+fn assemble(stream: &str, size: usize) -> (Vec<(Event, Chunk, Step)>, Assembler) {
+    let mut parser = Parser::new();
+    let mut assembler = Assembler::new();
+    let mut steps = Vec::new();
+    for bytes in stream.as_bytes().chunks(size) {
+        for event in parser.push(bytes).expect("valid stream") {
+            if let StreamItem::Chunk(chunk) = item(&event, LIMITS).expect("valid event") {
+                let step = assembler.push(&chunk).expect("small");
+                steps.push((event, *chunk, step));
+            }
+        }
+    }
+    (steps, assembler)
+}
+
+fn delta(choice: u32, delta: &str) -> String {
+    format!(
+        "data: {{\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{{\"index\":{choice},\"delta\":{delta},\"finish_reason\":null}}]}}\n\n"
+    )
+}
+
+fn finish(choice: u32, reason: &str) -> String {
+    format!(
+        "data: {{\"id\":\"x\",\"model\":\"m\",\"choices\":[{{\"index\":{choice},\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]}}\n\n"
+    )
+}
+
+#[test]
+fn interleaved_choices_and_repeated_fields_do_not_split_text() {
+    let stream = [
+        delta(0, r#"{"role":"assistant","content":"SEC"}"#),
+        delta(1, r#"{"role":"assistant","content":"other "}"#),
+        ": ping SIDE\n\n".to_owned(),
+        delta(0, r#"{"content":"RET\u002f"}"#),
+        delta(1, r#"{"content":"choice\u2028"}"#),
+        delta(0, r#"{"content":"/NOFORN","zzz":"A"}"#),
+        delta(0, r#"{"zzz":"B"}"#),
+        finish(0, "stop"),
+        finish(1, "weird"),
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n".to_owned(),
+        "data: [DONE]\n\n".to_owned(),
+    ]
+    .concat();
+    for size in [1, 7, 4096] {
+        let (steps, assembler) = assemble(&stream, size);
+        assert_eq!(assembler.text(0, &Channel::Content), "SECRET//NOFORN");
+        assert_eq!(assembler.text(1, &Channel::Content), "other choice\u{2028}");
+        assert_eq!(assembler.text(0, &Channel::Other("/choices/*/delta/zzz".to_owned())), "AB");
+        assert_eq!(assembler.text(0, &Channel::Other("sse".to_owned())), "ping SIDE\n");
+        assert_eq!(assembler.text(0, &Channel::Other("/id".to_owned())), "x", "repeated whole");
+        assert_eq!(assembler.usage().map(|usage| usage.total), Some(3));
+        assert_eq!(steps[3].2.texts[0].from, 3);
+        assert_eq!(
+            assembler.normal_form(),
+            concat!(
+                r#"{"choices":[{"content":"SECRET//NOFORN","finish_reason":"stop","index":0},"#,
+                "{\"content\":\"other choice\u{2028}\",\"finish_reason\":\"weird\",\"index\":1}],\"v\":1}"
+            )
+        );
+    }
+}
+
+#[test]
+fn tool_calls_come_whole() {
+    let stream = [
+        delta(0, r#"{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"rm","arguments":""}}]}"#),
+        delta(0, r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"pa"}}]}"#),
+        delta(0, r#"{"tool_calls":[{"index":0,"function":{"arguments":"th\":1}"}}]}"#),
+        delta(0, r#"{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"ls","arguments":"{}"}}]}"#),
+        finish(0, "tool_calls"),
+    ]
+    .concat();
+    let (steps, mut assembler) = assemble(&stream, 50);
+    let complete: Vec<Vec<&str>> = steps
+        .iter()
+        .map(|(_, _, step)| step.calls.iter().map(|call| call.name.as_str()).collect())
+        .collect();
+    assert_eq!(complete, [vec![], vec![], vec![], vec!["rm"], vec!["ls"]]);
+    assert_eq!(steps[3].2.calls[0].arguments, r#"{"path":1}"#);
+    assert!(steps.iter().take(4).all(|(_, _, step)| step.holds) && !steps[4].2.holds);
+    assert_eq!(assembler.end(), []);
+    assert_eq!(
+        assembler.normal_form(),
+        r#"{"choices":[{"finish_reason":"tool_calls","index":0,"tool_calls":[{"arguments":"{\"path\":1}","id":"c1","kind":"function","name":"rm"},{"arguments":"{}","id":"c2","kind":"function","name":"ls"}]}],"v":1}"#
+    );
+    // A span over both pieces of the arguments: the first keeps the mark, the second loses its part.
+    let edited: Vec<String> = steps
+        .iter()
+        .take(4)
+        .map(|(event, chunk, step)| {
+            let edits = step.edits(0, Err(0), [(2..6, "secret")]).expect("editable");
+            String::from_utf8(chunk.edited(event, &edits).expect("fits")).expect("utf-8")
+        })
+        .collect();
+    assert!(edited[1].contains(r#""arguments":"{\"secret""#), "{}", edited[1]);
+    assert!(edited[2].contains(r#""arguments":"\":1}""#), "{}", edited[2]);
+    assert!(edited.iter().all(|event| event.starts_with("data: {") && event.ends_with("}\n\n")));
+}
+
+#[test]
+fn providers_with_their_own_ideas_of_tool_calls() {
+    // Every call has index 0 and its own id.
+    let (_, assembler) = assemble(
+        &[
+            delta(
+                0,
+                r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}"#,
+            ),
+            delta(
+                0,
+                r#"{"tool_calls":[{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}]}"#,
+            ),
+        ]
+        .concat(),
+        4096,
+    );
+    let names: Vec<(u32, &str)> =
+        assembler.all_calls().map(|call| (call.index, call.name.as_str())).collect();
+    assert_eq!(names, [(0, "f"), (1, "g")]);
+
+    // Both calls are announced first; a finished one goes on; one is legacy; the stream just ends.
+    let (steps, mut assembler) = assemble(
+        &[
+            delta(0, r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}},{"index":1,"id":"b","function":{"name":"g"}}]}"#),
+            delta(0, r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#),
+            delta(0, r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"[]"}}]}"#),
+            delta(1, r#"{"function_call":{"name":"ol","arguments":"{"}}"#),
+            delta(1, r#"{"function_call":{"name":"d","arguments":"}"}}"#),
+        ]
+        .concat(),
+        4096,
+    );
+    assert!(steps.iter().all(|(_, _, step)| step.calls.is_empty()) && assembler.has_open_calls());
+    let ended: Vec<(String, String)> =
+        assembler.end().into_iter().map(|call| (call.name, call.arguments)).collect();
+    let expect =
+        [("f", "{}"), ("g", "[]"), ("old", "{}")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(ended, expect);
+
+    // A call that goes on after another began is judged again, whole.
+    let (steps, _) = assemble(
+        &[
+            delta(0, r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":"}}]}"#),
+            delta(0, r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}"#),
+            delta(0, r#"{"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]}"#),
+            finish(0, "tool_calls"),
+        ]
+        .concat(),
+        4096,
+    );
+    let last: Vec<&str> = steps[3].2.calls.iter().map(|call| call.arguments.as_str()).collect();
+    assert_eq!(last, [r#"{"x":1}"#, "{}"]);
+}
+
+#[test]
+fn events_that_cannot_be_read_are_refused() {
+    let read = |stream: &str| {
+        let events = Parser::new().push(stream.as_bytes()).expect("a stream");
+        item(&events[0], LIMITS)
+    };
+    for bad in [
+        "data: {\n\n",
+        "data: 7\n\n",
+        "data: []\n\n",
+        "data: {\"choices\":[7]}\n\n",
+        "data: {\"choices\":7}\n\n",
+        "data: {\"choices\":[{\"index\":-1}]}\n\n",
+        "data: {\"choices\":[{\"index\":4096}]}\n\n",
+        "data: {\"choices\":[{\"delta\":[]}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\",\"content\":\"b\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":\"0\"}]}}]}\n\n",
+        "data: [DONE] and more\n\n",
+    ] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+    let deep = format!("data: {}{}\n\n", "[".repeat(200), "]".repeat(200));
+    assert!(read(&deep).is_err());
+    assert_eq!(read("data: [DONE]\nid: smuggled\n\n"), Err(AnswerError::TerminalText));
+    assert_eq!(read("data: [DONE]\n\n"), Ok(StreamItem::Done));
+}
+
+#[test]
+fn an_edited_event_keeps_its_framing_and_the_rest() {
+    let stream = "event: e\nid: 9\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"my AKIA key\"},\"logprobs\":{\"content\":[{\"token\":\"AKIA\"}]}}],\"f\":1.5}\n\n";
+    let (steps, _) = assemble(stream, 4096);
+    let (event, chunk, step) = &steps[0];
+    let edits = step.edits(0, Ok(&Channel::Content), [(3..7, "[CUT]")]).expect("editable");
+    assert_eq!(
+        String::from_utf8(chunk.edited(event, &edits).expect("fits")).expect("utf-8"),
+        "event: e\nid: 9\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"my [CUT] key\"},\"logprobs\":null}],\"f\":1.5}\n\n"
+    );
+    assert_eq!(event.raw, stream.as_bytes());
+}
+
+#[test]
+fn text_without_end_is_refused() {
+    let mut assembler = Assembler::with_cap(10);
+    let chunk =
+        Chunk::parse(r#"{"choices":[{"delta":{"content":"123456"}}]}"#, LIMITS).expect("a chunk");
+    assert!(assembler.push(&chunk).is_ok());
+    assert!(assembler.push(&chunk).is_err());
+}
+
+proptest! {
+    #[test]
+    fn the_normal_form_does_not_depend_on_the_cut(text in "[a-zA-Zé😀\"\\\\\n]{0,40}", cuts in proptest::collection::vec(1usize..5, 1..20), arguments in "[a-z{}\":]{1,20}") {
+        let quote = |text: &str| seal::json::write_plain(&text.into());
+        let mut stream = String::new();
+        let chars: Vec<char> = text.chars().collect();
+        let mut at = 0;
+        for cut in cuts.iter().cycle().take(60) {
+            let piece: String = chars.iter().skip(at).take(*cut).collect();
+            at += cut;
+            stream.push_str(&delta(0, &format!(r#"{{"content":{}}}"#, quote(&piece))));
+        }
+        for (index, piece) in arguments.chars().enumerate() {
+            let id = if index == 0 { "\"c\"" } else { "null" };
+            let name = if index == 0 { "\"f\"" } else { "null" };
+            stream.push_str(&delta(0, &format!(r#"{{"tool_calls":[{{"index":0,"id":{id},"function":{{"name":{name},"arguments":{}}}}}]}}"#, quote(&piece.to_string()))));
+        }
+        let whole = [
+            delta(0, &format!(r#"{{"content":{}}}"#, quote(&text))),
+            delta(0, &format!(r#"{{"tool_calls":[{{"index":0,"id":"c","function":{{"name":"f","arguments":{}}}}}]}}"#, quote(&arguments))),
+        ].concat();
+        prop_assert_eq!(assemble(&stream, 13).1.normal_form(), assemble(&whole, 4096).1.normal_form());
+    }
+
+    #[test]
+    fn no_event_makes_it_panic(data in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(text) = std::str::from_utf8(&data) {
+            let _ = Chunk::parse(text, LIMITS);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+use chat::edit::apply_text;
+use chat::{Channel, ToolCall};
+use countersign_guard::{Completion, Outcome, Run, TextEvent};
+use proptest::prelude::*;
+use scan::{Target, Verdict};
+
+use crate::{admitted, alice, code, exchange, facts, pipeline};
+
+const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+/// Streams the pieces; the code of the first refusal, or what the caller saw.
+fn stream(run: &mut Run, channel: &Channel, pieces: &[&str]) -> Result<String, String> {
+    let facts = alice();
+    let mut text = String::new();
+    let mut seen = String::new();
+    for piece in pieces {
+        let from = text.len();
+        text.push_str(piece);
+        let event = TextEvent { choice: 0, channel, text: &text, from, last: false };
+        let outcome = run.text(event, &facts);
+        if outcome.ruling.stops() {
+            return Err(code(&outcome).to_owned());
+        }
+        let spans =
+            outcome.ruling.spans().map(|(span, by)| (span.start - from..span.end - from, by));
+        seen.push_str(&apply_text(piece, spans).expect("spans lie in the new part"));
+    }
+    let outcome = run.completion(Completion::default(), &facts);
+    if outcome.ruling.stops() { Err(code(&outcome).to_owned()) } else { Ok(seen) }
+}
+
+fn answer(text: &str) -> Result<String, String> {
+    stream(&mut admitted("{}", &alice()), &Channel::Content, &[text])
+}
+
+fn call(name: &str, arguments: &str) -> ToolCall {
+    ToolCall { name: name.to_owned(), arguments: arguments.to_owned(), ..ToolCall::default() }
+}
+
+fn judge_call(config: &str, name: &str, arguments: &str) -> Outcome {
+    admitted(config, &alice()).tool_call(&call(name, arguments), &alice())
+}
+
+#[test]
+fn markings_above_the_request_stop_the_answer() {
+    for marked in [
+        "SECRET//NOFORN",
+        "the file is secret//noforn.",
+        "TOP SECRET//SI//NF",
+        "TOP SECRET",
+        "CUI//SP-PRVCY",
+        "(S) The convoy leaves.",
+        "(U) Fine. (TS) Not fine.",
+        "- (CUI) item",
+        "x\n(S//NF) y",
+        "1. (S) z",
+        "(TS)",
+        "S\u{200b}E\u{feff}CRET//NO\u{ad}FORN",
+        "ＳＥＣＲＥＴ／／ＮＯＦＯＲＮ",
+        "SECRET // NOFORN",
+        "SECRET**//**NOFORN",
+        "SЕCRЕT//NOFORN",
+        "SECRET∕∕NOFORN",
+        "SE\u{301}CRET//NOFORN",
+        "TS//SI",
+        "TS/SCI.",
+        "CONFIDENTIAL//REL TO USA",
+        "(U) decoy (U) decoy SECRET//ORCON",
+    ] {
+        assert_eq!(answer(marked), Err("classification_drift".to_owned()), "{marked}");
+    }
+    let padded = format!("{}SECRET/{}/NOFORN", "x".repeat(2 << 20), "\u{200b}".repeat(5000));
+    assert!(answer(&padded).is_err(), "padding hides nothing");
+}
+
+#[test]
+fn ordinary_answers_pass() {
+    for plain in [
+        "The secret is patience.",
+        "a top secret recipe",
+        "Top Secret Recipe",
+        "file(s) and STUDENT(S) must",
+        "(S)-ibuprofen and (S)-enantiomers",
+        "We use TypeScript (TS) here.",
+        "Controlled Unclassified Information (CUI) is",
+        "https://secret//path",
+        "let secret; // comment",
+        "src/ts/sites/x.ts",
+        "(C) 2026 Example",
+        "Section (S)",
+        "secret//silicon",
+        "The node (S) connects",
+        "TOPS SECRETS",
+        "a/b//c",
+        "https://example.org/top/secret/",
+        "CUI/GUI",
+    ] {
+        assert_eq!(answer(plain), Ok(plain.to_owned()), "{plain}");
+    }
+}
+
+#[test]
+fn a_marking_within_the_request_s_level_passes() {
+    let secret = facts(&[
+        ("x-commit-owner", "human:a"),
+        ("x-classification", "SECRET"),
+        ("x-caller-clearance", "SECRET"),
+    ]);
+    let run = |text| stream(&mut admitted("{}", &secret), &Channel::Content, &[text]);
+    assert_eq!(run("SECRET//NOFORN"), Ok("SECRET//NOFORN".to_owned()));
+    assert_eq!(run("SECRET//NOFORN TS//NF "), Err("classification_drift".to_owned()));
+    assert_eq!(
+        stream(
+            &mut admitted(r#"{"scope_drift":{"markers":false}}"#, &alice()),
+            &Channel::Content,
+            &["SECRET//NOFORN"]
+        ),
+        Ok("SECRET//NOFORN".to_owned())
+    );
+}
+
+#[test]
+fn every_channel_is_inspected() {
+    for channel in [
+        Channel::Reasoning,
+        Channel::Refusal,
+        Channel::Transcript,
+        Channel::Other("/x#key".to_owned()),
+    ] {
+        let run = |pieces: &[&str]| stream(&mut admitted("{}", &alice()), &channel, pieces);
+        assert_eq!(run(&["SECRET//", "NOFORN"]), Err("classification_drift".to_owned()));
+        assert_eq!(run(&[KEY]), Ok("[REDACTED:aws-access-key]".to_owned()));
+    }
+}
+
+#[test]
+fn channels_do_not_complete_one_another() {
+    let mut run = admitted("{}", &alice());
+    for (choice, text) in [(0, "SECRET//"), (1, "NOFORN")] {
+        let event = TextEvent { choice, channel: &Channel::Content, text, from: 0, last: false };
+        assert_eq!(run.text(event, &alice()).ruling.name(), "allow");
+    }
+}
+
+#[test]
+fn length_is_counted_in_content_and_generously() {
+    let run = |limit: u64, channel: Channel, chars: usize| {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":{limit},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        let mut run = pipeline("{}").start();
+        assert_eq!(run.request(&exchange(&body), &alice()).ruling.name(), "allow");
+        let piece = "abcd efg ".repeat(chars / 9);
+        stream(&mut run, &channel, &[&piece, &piece]).map(|_| ())
+    };
+    assert_eq!(run(10, Channel::Content, 300), Ok(()));
+    assert_eq!(run(1000, Channel::Content, 4000), Ok(()));
+    assert_eq!(run(1000, Channel::Content, 9000), Err("length_drift".to_owned()));
+    assert_eq!(run(10, Channel::Other("/id".to_owned()), 9000), Ok(()));
+}
+
+#[test]
+fn secrets_are_cut_out_of_answers() {
+    assert_eq!(answer(&format!("é {KEY}, ok")), Ok("é [REDACTED:aws-access-key], ok".to_owned()));
+    // What was released before the secret was whole cannot be taken back; the rest never goes.
+    let mut run = admitted("{}", &alice());
+    let seen = stream(&mut run, &Channel::Content, &["key AKIAIOSF", "ODNN7EXAMPLE", " done"]);
+    assert_eq!(seen, Ok("key AKIAIOSF[REDACTED:aws-access-key] done".to_owned()));
+    let mut run = admitted("{}", &alice());
+    let pieces = ["use sk-proj-abcdefghij0123456789", "ABCDEFGHIJ", "KLMNOP", " and go"];
+    let seen = stream(&mut run, &Channel::Content, &pieces);
+    assert_eq!(
+        seen,
+        Ok("use [REDACTED:model-api-key] and go".to_owned()),
+        "one mark for a growing span"
+    );
+    let output = run.output().expect("scanned");
+    assert_eq!((output.target, output.verdict), (Target::Output, Verdict::Clean));
+    assert_eq!(output.rules.iter().map(|rule| &**rule).collect::<Vec<_>>(), ["CS-SEC-003"]);
+}
+
+#[test]
+fn a_drift_is_named_in_what_the_receipt_says() {
+    let mut run = admitted("{}", &alice());
+    assert!(stream(&mut run, &Channel::Content, &["SECRET//NOFORN"]).is_err());
+    let output = run.output().expect("scanned");
+    assert_eq!((output.verdict, &*output.rules[0]), (Verdict::Malicious, "scope_drift"));
+}
+
+#[test]
+fn tool_calls_are_judged_by_name_and_arguments() {
+    let lists = r#"{"tools":{"allowed":["send_email","pay"],"denied":["pay"]}}"#;
+    assert_eq!(code(&judge_call(lists, "send_email", "{}")), "allow");
+    assert_eq!(code(&judge_call(lists, "pay", "{}")), "tool_denied");
+    assert_eq!(code(&judge_call(lists, "Send_Email", "{}")), "tool_not_allowed");
+    assert_eq!(code(&judge_call("{}", "anything", "{}")), "allow");
+    assert_eq!(
+        code(&judge_call(r#"{"tools":{"allowed":[]}}"#, "anything", "{}")),
+        "tool_not_allowed"
+    );
+
+    assert_eq!(
+        code(&judge_call("{}", "f", r#"{"body":"SECRET\u002f\/NOFORN"}"#)),
+        "classification_drift"
+    );
+    assert_eq!(
+        code(&judge_call("{}", "f", r#"{"body":"{\"x\":\"SECRET\\u002f/NOFORN\"}"}"#)),
+        "classification_drift"
+    );
+    let arguments = format!(r#"{{"key":"\u0041{}","q":1}}"#, &KEY[1..]);
+    let outcome = judge_call("{}", "f", &arguments);
+    assert_eq!(outcome.ruling.name(), "redact");
+    assert_eq!(
+        apply_text(&arguments, outcome.ruling.spans()).as_deref(),
+        Some(r#"{"key":"[REDACTED:aws-access-key]","q":1}"#)
+    );
+    assert_eq!(outcome.scanned[0].target, Target::ToolCall);
+    assert_eq!(
+        code(&judge_call("{}", &format!("f {KEY}"), "{}")),
+        "content",
+        "a name cannot be edited"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// The verdict on markings is the same for every way to cut the text.
+    #[test]
+    fn markings_are_found_in_any_chunking(
+        text in r"(\(U\) |SECRET//NOFORN|secret//silicon|\(S\)-x |\. \(S\) |TOP |SECRET|TS//SI|TS//SIX |CUI//|[a-z ]{0,6}|é|\u{200b}|\n){0,8}",
+        size in 1usize..9,
+    ) {
+        let chars: Vec<char> = text.chars().collect();
+        let pieces: Vec<String> = chars.chunks(size).map(|piece| piece.iter().collect()).collect();
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        let config = r#"{"injection":{"enabled":false},"content":{"enabled":false}}"#;
+        let whole = stream(&mut admitted(config, &alice()), &Channel::Content, &[&text]);
+        let cut = stream(&mut admitted(config, &alice()), &Channel::Content, &pieces);
+        prop_assert_eq!(cut, whole);
+    }
+
+    /// However a secret is cut, its end is never released, and nothing else is lost.
+    #[test]
+    fn secrets_are_found_in_any_chunking(before in "[a-z .é]{0,12} ", after in " [a-z .]{0,12}", size in 1usize..30) {
+        let text = format!("{before}{KEY}{after}");
+        let chars: Vec<char> = text.chars().collect();
+        let pieces: Vec<String> = chars.chunks(size).map(|piece| piece.iter().collect()).collect();
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        let seen = stream(&mut admitted("{}", &alice()), &Channel::Content, &pieces).expect("redacted");
+        prop_assert!(!seen.contains(KEY), "{}", seen);
+        prop_assert!(seen.starts_with(&before) && seen.ends_with(&after), "{}", seen);
+    }
+}
