@@ -16,6 +16,7 @@ mod kind;
 mod leaf;
 mod ledger;
 pub mod lock;
+mod look;
 mod open;
 mod options;
 mod publish;

@@ -25,6 +25,13 @@ pub(crate) struct Survey {
 
 impl Survey {
     pub fn read(source: &dyn Source) -> io::Result<Survey> {
+        let survey = Survey::look(source)?;
+        // The very first start may have gone by between the first look and the last.
+        let incomplete = survey.checkpoint.is_none() || survey.head.is_none();
+        if incomplete && !survey.segments.is_empty() { Survey::look(source) } else { Ok(survey) }
+    }
+
+    fn look(source: &dyn Source) -> io::Result<Survey> {
         let checkpoint = read_statement(source, CHECKPOINT, MAX_CHECKPOINT)?;
         let head = read_statement(source, HEAD, MAX_HEAD)?;
         let mut survey = Survey {

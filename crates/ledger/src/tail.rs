@@ -10,8 +10,9 @@
 use std::io;
 
 use crate::damage::Damage;
+use crate::look::find_header;
 use crate::store::Source;
-use crate::walk::{Fault, find_header};
+use crate::walk::Fault;
 use crate::window::Window;
 
 /// The unit a disk loses.

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use seal::digest::Digest;
-use seal::merkle::{Frontier, leaf_hash};
+use seal::merkle::Frontier;
 
 use crate::damage::{Cause, Damage};
 use crate::frame::{self, HEADER, Header, LEAF_CHECK, SEGMENT_HEADER, TRAILER, What};
 use crate::kind::MAX_BODY;
 use crate::leaf::{Leaf, MAX_LEAF};
+use crate::look::{find_header, judge_frame};
 use crate::store::Source;
 use crate::window::Window;
 
@@ -411,7 +412,10 @@ impl<'s> Walk<'s> {
         if let Some(frontier) = &mut self.frontier {
             frontier.push(hash);
         }
-        self.expect.sequences.insert(leaf.writer.clone(), leaf.seq + 1);
+        match self.expect.sequences.get_mut(&leaf.writer) {
+            Some(next) => *next = leaf.seq + 1,
+            None => drop(self.expect.sequences.insert(leaf.writer.clone(), leaf.seq + 1)),
+        }
         self.expect.ts = self.expect.ts.max(leaf.ts);
         self.skip(&header, fault.is_some());
         if fault.is_none()
@@ -556,55 +560,4 @@ impl<'s> Walk<'s> {
 /// Where the write of a batch began: the first one of a segment brings the segment's header along.
 fn write_start(batch: u64) -> u64 {
     if batch == SEGMENT_HEADER as u64 { 0 } else { batch }
-}
-
-/// The next header that holds within a file, at or after an offset.
-pub(crate) fn find_header(
-    source: &dyn Source,
-    window: &mut Window,
-    mut from: u64,
-) -> io::Result<Option<(u64, Header)>> {
-    const LOOK: usize = 64 * 1024;
-    loop {
-        let bytes = window.load(source, from, LOOK)?;
-        let mut at = 0;
-        while let Some(found) = frame::find_magic(bytes, at) {
-            match bytes.get(found..found + HEADER) {
-                Some(candidate) => {
-                    if let Some(header) = Header::decode(candidate) {
-                        return Ok(Some((from + found as u64, header)));
-                    }
-                    at = found + 1;
-                }
-                // It may go on behind what is loaded: look again from there.
-                None => break,
-            }
-        }
-        if bytes.len() < LOOK {
-            return Ok(None);
-        }
-        // Overlap, so that a header across the border is seen.
-        from += (LOOK - HEADER) as u64;
-    }
-}
-
-/// Checks a whole frame by itself. A leaf that holds with a body that does not is both a leaf (for
-/// the tree) and a fault.
-fn judge_frame(frame: &[u8], leaf_len: usize) -> Result<(Leaf, Digest, Option<Cause>), Cause> {
-    let (head, rest) = frame.split_at(HEADER + leaf_len);
-    let (check, body) = rest.split_at(LEAF_CHECK);
-    if crc32c::crc32c(head).to_be_bytes() != check {
-        return Err(Cause::LeafChecksum);
-    }
-    let leaf_bytes = &head[HEADER..];
-    let leaf = Leaf::parse(leaf_bytes).map_err(Cause::Leaf)?;
-    let found = body.len() as u64;
-    let cause = if leaf.len != found || body.len() > leaf.kind.max_body() {
-        Some(Cause::BodyLength { leaf: leaf.len, found })
-    } else if Digest::of(body) != leaf.body {
-        Some(Cause::BodyDigest)
-    } else {
-        None
-    };
-    Ok((leaf, leaf_hash(leaf_bytes), cause))
 }
