@@ -1,1 +1,31 @@
-//! (under construction)
+//! The gateway: a fail-closed proxy in front of a model API that separates
+//! deciding from being allowed to, and leaves signed evidence of both.
+//!
+//! The request path is one page, [`flow`]. Everything durable goes through
+//! [`recorder`]; everything that knows an HTTP status is in [`problem`].
+
+pub mod admin;
+mod body;
+mod closing;
+pub mod config;
+mod facts;
+
+mod flow;
+mod gate;
+mod inspect;
+mod lineage;
+pub mod metrics;
+pub mod problem;
+mod receive;
+pub mod recorder;
+mod reply;
+pub mod server;
+pub mod signer;
+mod simulator;
+pub mod state;
+mod stream;
+mod unary;
+pub mod upstream;
+
+pub use config::{Config, ConfigError};
+pub use server::{Bound, ServeError, serve};

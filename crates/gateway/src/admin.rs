@@ -1,0 +1,115 @@
+//! The admin listener: is it alive, is it ready, what does it count. Liveness
+//! and readiness answer without a token, everything else needs it.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, Request, Response};
+use seal::json::Value;
+
+use crate::body::Body;
+use crate::problem::{Refusal, answer, not_ready, ok};
+use crate::server::App;
+
+/// Answers one request, or says why not; the server has checked `Host` and
+/// `Origin` and records refusals. Good answers are not recorded: a scrape every
+/// few seconds is no evidence.
+pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body>, Refusal> {
+    let path = request.uri().path();
+    let page = match path {
+        "/healthz" => Page::Alive,
+        "/readyz" => Page::Ready,
+        "/metrics" => Page::Metrics,
+        "/version" => Page::Version,
+        _ => Page::None,
+    };
+    let open = matches!(page, Page::Alive | Page::Ready);
+    if !open && !authorised(request.headers(), app.admin_token()) {
+        return Err(Refusal::Unauthorised);
+    }
+    if !matches!(page, Page::None) && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" });
+    }
+    let recorder = app.recorder();
+    let json = "application/json";
+    let (status, kind, text) = match page {
+        Page::None => return Err(Refusal::UnknownRoute),
+        Page::Alive => (ok(), json, r#"{"status":"ok"}"#.to_owned()),
+        // Ready means: evidence can be written. The upstream is not asked, since
+        // its outage must not take the gate out of service.
+        Page::Ready if recorder.ready() => (ok(), json, r#"{"status":"ready"}"#.to_owned()),
+        Page::Ready => {
+            let text = r#"{"status":"not_ready","reason":"evidence_unavailable"}"#;
+            (not_ready(), json, text.to_owned())
+        }
+        Page::Metrics => {
+            let (size, reserved) = (recorder.ledger().size(), app.counters.outstanding());
+            let text = app.metrics().render(size, reserved, recorder.ready());
+            (ok(), "text/plain; version=0.0.4", text)
+        }
+        Page::Version => {
+            let text = Value::object([
+                ("service", "countersign".into()),
+                ("version", env!("CARGO_PKG_VERSION").into()),
+                ("config", recorder.config_digest().into()),
+                ("ruleset", recorder.ruleset_digest().into()),
+                ("log", recorder.origin().into()),
+            ]);
+            (ok(), json, seal::json::write_plain(&text))
+        }
+    };
+    Ok(answer(status, kind, Body::from(text), &fresh_id(), None))
+}
+
+enum Page {
+    Alive,
+    Ready,
+    Metrics,
+    Version,
+    None,
+}
+
+/// A correlation id for an answer that leaves no entry. Without randomness it
+/// is empty: nothing depends on it.
+fn fresh_id() -> String {
+    let mut bytes = [0_u8; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        return String::new();
+    }
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = seal::hex::encode(&bytes);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// Exactly one `Authorization: Bearer <token>`, compared in constant time.
+fn authorised(headers: &HeaderMap, token: &str) -> bool {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let given = value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(b"");
+    !token.is_empty() && seal::mac::equal(given, token.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn only_the_one_right_token_opens() {
+        let check = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            authorised(&headers, "secret")
+        };
+        assert!(check(&["Bearer secret"]));
+        assert!(!check(&["Bearer secre"]));
+        assert!(!check(&["bearer secret"]));
+        assert!(!check(&["Basic secret"]));
+        assert!(!check(&["Bearer secret", "Bearer secret"]));
+        assert!(!check(&[]));
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer "));
+        assert!(!authorised(&headers, ""), "an empty token opens nothing");
+    }
+}

@@ -1,0 +1,397 @@
+//! The gateway's configuration: one strict YAML file. An unknown key, a value
+//! out of range or a check that cannot work is an error at start, never a
+//! surprise at run time. Its effective form is evidence: its digest stands in
+//! every entry.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use guard::GuardConfig;
+use seal::json::Value;
+use serde::Deserialize;
+
+use crate::recorder::Profile;
+use crate::upstream::{Upstream, UpstreamConfigError, UpstreamLimits};
+
+/// The configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where callers connect.
+    pub listen: SocketAddr,
+    /// Where operators connect.
+    pub admin: SocketAddr,
+    /// Host names, besides the loopback ones and the bound address, under which
+    /// the listeners may be addressed.
+    pub hosts: Vec<String>,
+    /// The model API. Without one, only a bare `up` serves (the simulator).
+    pub upstream: Option<UpstreamConfig>,
+    /// What is written, and when.
+    pub evidence: EvidenceConfig,
+    /// Seconds between two signed checkpoints.
+    pub checkpoint_interval_seconds: u64,
+    /// The checks.
+    pub guard: GuardConfig,
+    /// Sizes and deadlines.
+    pub limits: LimitsConfig,
+    /// The simulator may stand in for a missing upstream (bare `up` only; never
+    /// from a file).
+    #[serde(skip)]
+    pub simulator: bool,
+    /// Take the next free port when one is taken (`up` only; never from a file).
+    #[serde(skip)]
+    pub next_free_port: bool,
+}
+
+/// The model API behind the gateway.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamConfig {
+    /// Its base, for example `https://api.openai.com/v1`.
+    pub url: String,
+    /// Our key for it: `env:NAME` or `file:PATH`. Without it the caller's own
+    /// `Authorization` is forwarded.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// What evidence calls it; host and port if absent.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// What is written, and when.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvidenceConfig {
+    /// When the admission must be durable.
+    pub release: Release,
+    /// How much each request leaves behind.
+    pub profile: ProfileName,
+}
+
+/// When the admission must be durable (contracts.md 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Release {
+    /// Before the first upstream byte reaches the caller.
+    #[default]
+    BeforeRelease,
+    /// Before anything goes upstream.
+    BeforeForward,
+}
+
+/// The evidence profile's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileName {
+    /// Every step a receipt.
+    #[default]
+    Full,
+    /// Audit entries and decision receipts only.
+    Sealed,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Full => Self::Full,
+            ProfileName::Sealed => Self::Sealed,
+        }
+    }
+}
+
+/// Sizes and deadlines.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// The largest request body.
+    pub body_bytes: u64,
+    /// The largest unary answer of the upstream.
+    pub answer_bytes: u64,
+    /// Open connections on the data listener.
+    pub connections: u32,
+    /// For request line and headers.
+    pub header_read_seconds: u64,
+    /// For the request body.
+    pub body_read_seconds: u64,
+    /// For the connection to the upstream.
+    pub upstream_connect_seconds: u64,
+    /// From the forwarded request to the first header of the answer.
+    pub upstream_answer_seconds: u64,
+    /// Between two pieces of an answer.
+    pub upstream_read_seconds: u64,
+    /// So long may a caller not read before it counts as gone.
+    pub caller_stall_seconds: u64,
+    /// So long may requests under way finish at a stop.
+    pub stop_grace_seconds: u64,
+    /// Refusals before any content check that one peer gets recorded one by one.
+    pub refusals_per_minute: u32,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {cause}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// The YAML is not a configuration.
+    #[error("the configuration is not valid: {0}")]
+    Yaml(String),
+    /// A number is out of range.
+    #[error("{key} must be between {least} and {most}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// The least value.
+        least: u64,
+        /// The greatest value.
+        most: u64,
+    },
+    /// An address that anyone could reach, without anything that tells callers apart.
+    #[error(
+        "{key}: {address} is not a loopback address, and without an authenticator only loopback may be bound"
+    )]
+    Exposed {
+        /// The key.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A name that cannot stand in a `Host` header.
+    #[error("hosts: {0:?} is not a host name (no scheme, no port, no path)")]
+    Host(String),
+    /// No upstream.
+    #[error(
+        "upstream is missing: set upstream.url (the simulator serves only a bare `countersign up`)"
+    )]
+    NoUpstream,
+    /// The upstream cannot be used.
+    #[error("upstream: {0}")]
+    Upstream(#[from] UpstreamConfigError),
+    /// The key's source gave nothing.
+    #[error(
+        "upstream.key: {source_name} gives no key: set it, or remove upstream.key to forward the callers' own"
+    )]
+    Key {
+        /// `env:NAME` or `file:PATH`.
+        source_name: String,
+    },
+    /// A check that could not work as configured.
+    #[error("guard: {0}")]
+    Check(String),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            listen: loopback(8443),
+            admin: loopback(8444),
+            hosts: Vec::new(),
+            upstream: None,
+            evidence: EvidenceConfig::default(),
+            checkpoint_interval_seconds: 10,
+            guard: GuardConfig::default(),
+            limits: LimitsConfig::default(),
+            simulator: false,
+            next_free_port: false,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            body_bytes: 4 << 20,
+            answer_bytes: 16 << 20,
+            connections: 1024,
+            header_read_seconds: 10,
+            body_read_seconds: 30,
+            upstream_connect_seconds: 10,
+            upstream_answer_seconds: 120,
+            upstream_read_seconds: 60,
+            caller_stall_seconds: 60,
+            stop_grace_seconds: 10,
+            refusals_per_minute: 60,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+        Self::parse(&text)
+    }
+
+    /// Reads YAML text. An empty document is the defaults.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = if text.trim().is_empty() {
+            Self::default()
+        } else {
+            serde_saphyr::from_str(text).map_err(|error| ConfigError::Yaml(error.to_string()))?
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether everything configured can work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        // Nothing here tells one network caller from another yet, so the data
+        // listener is loopback without exception; the admin listener has its token.
+        if !self.listen.ip().to_canonical().is_loopback() {
+            return Err(ConfigError::Exposed { key: "listen", address: self.listen });
+        }
+        for host in &self.hosts {
+            let good = !host.is_empty()
+                && host.len() <= 253
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+            if !good {
+                return Err(ConfigError::Host(host.clone()));
+            }
+        }
+        let limits = &self.limits;
+        let ranges = [
+            ("checkpoint_interval_seconds", self.checkpoint_interval_seconds, 1, 86_400),
+            ("limits.body_bytes", limits.body_bytes, 1, 8 << 20),
+            ("limits.answer_bytes", limits.answer_bytes, 1, 256 << 20),
+            ("limits.connections", u64::from(limits.connections), 1, 100_000),
+            ("limits.header_read_seconds", limits.header_read_seconds, 1, 3_600),
+            ("limits.body_read_seconds", limits.body_read_seconds, 1, 3_600),
+            ("limits.upstream_connect_seconds", limits.upstream_connect_seconds, 1, 3_600),
+            ("limits.upstream_answer_seconds", limits.upstream_answer_seconds, 1, 3_600),
+            ("limits.upstream_read_seconds", limits.upstream_read_seconds, 1, 3_600),
+            ("limits.caller_stall_seconds", limits.caller_stall_seconds, 1, 3_600),
+            ("limits.stop_grace_seconds", limits.stop_grace_seconds, 0, 3_600),
+            ("limits.refusals_per_minute", u64::from(limits.refusals_per_minute), 1, 1_000_000),
+        ];
+        for (key, value, least, most) in ranges {
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError::Range { key, least, most });
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the upstream: reads its key from where the configuration says.
+    pub fn open_upstream(&self) -> Result<Upstream, ConfigError> {
+        let Some(upstream) = &self.upstream else {
+            return if self.simulator {
+                Ok(Upstream::simulator())
+            } else {
+                Err(ConfigError::NoUpstream)
+            };
+        };
+        let key = upstream.key.as_deref().map(secret).transpose()?;
+        let seconds = Duration::from_secs;
+        let limits = UpstreamLimits {
+            connect: seconds(self.limits.upstream_connect_seconds),
+            answer: seconds(self.limits.upstream_answer_seconds),
+            read: seconds(self.limits.upstream_read_seconds),
+            bytes: usize::try_from(self.limits.answer_bytes).unwrap_or(usize::MAX),
+        };
+        Ok(Upstream::http(&upstream.url, upstream.name.as_deref(), key.as_deref(), limits)?)
+    }
+
+    /// The effective configuration as evidence: everything that shapes a
+    /// decision, no secret, no address.
+    pub fn effective(&self) -> Value {
+        let upstream = match &self.upstream {
+            None => Value::object([("name", "simulator".into())]),
+            Some(upstream) => Value::object([
+                ("url", upstream.url.as_str().into()),
+                ("key", upstream.key.as_deref().map_or(Value::Null, Into::into)),
+                ("name", upstream.name.as_deref().map_or(Value::Null, Into::into)),
+            ]),
+        };
+        let release = match self.evidence.release {
+            Release::BeforeRelease => "before-release",
+            Release::BeforeForward => "before-forward",
+        };
+        let profile = match self.evidence.profile {
+            ProfileName::Full => "full",
+            ProfileName::Sealed => "sealed",
+        };
+        let number = |n: u64| -> Value { i64::try_from(n).unwrap_or(i64::MAX).into() };
+        let limits = Value::object([
+            ("body_bytes", number(self.limits.body_bytes)),
+            ("answer_bytes", number(self.limits.answer_bytes)),
+            ("upstream_answer_seconds", number(self.limits.upstream_answer_seconds)),
+            ("upstream_read_seconds", number(self.limits.upstream_read_seconds)),
+            ("refusals_per_minute", number(u64::from(self.limits.refusals_per_minute))),
+        ]);
+        Value::object([
+            ("version", 1_i64.into()),
+            ("upstream", upstream),
+            ("evidence", Value::object([("release", release.into()), ("profile", profile.into())])),
+            ("guard", self.guard.to_value()),
+            ("limits", limits),
+        ])
+    }
+}
+
+/// Reads a secret from where its source says; never from the configuration itself.
+fn secret(source: &str) -> Result<String, ConfigError> {
+    let missing = || ConfigError::Key { source_name: source.to_owned() };
+    let text = if let Some(name) = source.strip_prefix("env:") {
+        std::env::var(name).map_err(|_| missing())?
+    } else if let Some(path) = source.strip_prefix("file:") {
+        std::fs::read_to_string(path)
+            .map_err(|cause| ConfigError::Read { path: path.into(), cause })?
+    } else {
+        // The value itself may be a key that was pasted here: it is not repeated.
+        return Err(ConfigError::Key {
+            source_name: "a source other than env:NAME or file:PATH".to_owned(),
+        });
+    };
+    let text = text.trim();
+    if text.is_empty() { Err(missing()) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(yaml: &str, expect: Result<(), &str>) {
+        let got = Config::parse(yaml).and_then(|config| config.open_upstream().map(|_| ()));
+        match (got, expect) {
+            (Ok(()), Ok(())) => {}
+            (Err(error), Err(part)) => {
+                let text = error.to_string();
+                assert!(text.contains(part), "{text:?} does not say {part:?}");
+            }
+            (got, expect) => panic!("{yaml:?}: {got:?}, expected {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_an_error_at_start() {
+        check("upstream: {url: 'http://127.0.0.1:1/v1'}", Ok(()));
+        check("", Err("upstream is missing"));
+        check("listen: 0.0.0.0:8443", Err("not a loopback address"));
+        check("listen: '[::ffff:127.0.0.1]:8443'\nupstream: {url: 'http://a/v1'}", Ok(()));
+        check("unknown: 1", Err("not valid"));
+        check("upstream: {url: 'http://a/v1', key: sk-secret}", Err("env:NAME"));
+        check(
+            "upstream: {url: 'http://a/v1', key: 'env:COUNTERSIGN_TEST_UNSET'}",
+            Err("gives no key"),
+        );
+        check("limits: {body_bytes: 0}", Err("limits.body_bytes"));
+        check("hosts: ['http://x']", Err("not a host name"));
+        check("evidence: {release: later}", Err("not valid"));
+        check("listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", Err("not valid"));
+    }
+
+    #[test]
+    fn a_pasted_key_is_not_repeated_in_the_error() {
+        let config = Config::parse("upstream: {url: 'http://a/v1', key: sk-secret}").unwrap();
+        assert!(!config.open_upstream().unwrap_err().to_string().contains("sk-secret"));
+    }
+}

@@ -1,0 +1,122 @@
+//! The request path, as one page: parse, facts, admission, forward, inspect,
+//! commit, record. What a step earns (`Admitted`, `Released`, `Committed`) the
+//! next one asks for, so a skipped check does not compile.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+
+use crate::body::Body;
+use crate::closing::{self, Closing};
+use crate::config::Release;
+use crate::gate::Gate;
+use crate::inspect::Inspection;
+use crate::problem::Refusal;
+use crate::recorder::RequestLog;
+use crate::reply::Reply;
+use crate::server::{Alive, App};
+use crate::upstream::{AnswerKind, UpstreamError};
+use crate::{facts, receive, stream, unary};
+
+/// A request that came through the door.
+pub(crate) struct Call {
+    pub(crate) head: Parts,
+    pub(crate) body: Incoming,
+    pub(crate) log: RequestLog,
+    pub(crate) reply: oneshot::Sender<http::Response<Body>>,
+}
+
+/// Runs the flow of one request to its end, whatever becomes of the caller.
+pub(crate) async fn run(app: Arc<App>, call: Call, alive: Alive) {
+    flow(&app, call).await;
+    drop(alive);
+}
+
+async fn flow(app: &App, call: Call) {
+    let Call { head, body, mut log, reply } = call;
+    let mut reply = Reply::new(app, log.id(), reply);
+
+    // Parse: the body in bounds and in time, then strictly.
+    let exchange = match receive::exchange(app, &head.headers, body, &mut log).await {
+        Ok(exchange) => exchange,
+        Err(refusal) => return closing::preflight(app, log, reply, &refusal).await,
+    };
+
+    // Facts: who asks, how that is known, and when.
+    let facts = facts::gather(app, &head.headers);
+    let required = app.config.guard.owner.required;
+    log.caller(facts.caller(required));
+    if let Some(code) = facts.nobody(required) {
+        return closing::preflight(app, log, reply, &Refusal::NoOwner { code }).await;
+    }
+
+    // Admission: all checks over every string of the request.
+    let mut gate = Gate::new(app, facts);
+    let (admitted, input, ruling) = match gate.admit(exchange) {
+        Ok(admitted) => admitted,
+        Err(turned) => return closing::turned(app, log, reply, turned).await,
+    };
+
+    // Forward, while the admission is being written.
+    let mut admission = log.admitted(input, ruling, admitted.forward(app));
+    let forward = async {
+        let early = match app.config.evidence.release {
+            Release::BeforeForward => Some((&mut admission).await),
+            Release::BeforeRelease => None,
+        };
+        if let Some(Err(_)) = early {
+            return Err(Closing::NoEvidence);
+        }
+        let started = Instant::now();
+        let own = head.headers.get(AUTHORIZATION);
+        let answer = app.upstream.chat(admitted.body(), admitted.stream(), own);
+        let (durable, answer) = match early {
+            Some(durable) => (durable, answer.await),
+            // Nothing of the answer is looked at before both are there.
+            None => tokio::join!(&mut admission, answer),
+        };
+        let durable = durable.map_err(|_| Closing::NoEvidence)?;
+        app.metrics.upstream_answered(started.elapsed());
+        answer.map(|answer| (durable, answer)).map_err(Closing::Upstream)
+    };
+    let forwarded = tokio::select! {
+        biased;
+        () = reply.gone() => Err(Closing::Gone),
+        forwarded = forward => forwarded,
+    };
+    let (durable, answer) = match forwarded {
+        Ok(forwarded) => forwarded,
+        Err(closing) => return closing::unanswered(app, gate, log, reply, closing).await,
+    };
+
+    // Inspect and commit: every text and every whole tool call of the answer.
+    if answer.kind == AnswerKind::Events {
+        if !(answer.success && admitted.stream()) {
+            let closing = Closing::Upstream(UpstreamError::ContentType);
+            return closing::unanswered(app, gate, log, reply, closing).await;
+        }
+        let mut outlet = reply.stream(&durable);
+        let mut inspection = Inspection::new(&mut gate, admitted.model());
+        let ended = stream::relay(answer, &mut inspection, &mut outlet).await;
+        return closing::streamed(app, inspection, log, outlet, ended).await;
+    }
+    let (status, success) = (answer.status, answer.success);
+    let read = tokio::select! {
+        biased;
+        () = reply.gone() => Err(Closing::Gone),
+        read = answer.whole() => read.map_err(Closing::Upstream),
+    };
+    let bytes = match read {
+        Ok(bytes) => bytes,
+        Err(closing) => return closing::unanswered(app, gate, log, reply, closing).await,
+    };
+    let mut inspection = Inspection::new(&mut gate, admitted.model());
+    let judged = unary::judge(&mut inspection, bytes.clone(), success);
+
+    // Record: the outcome is durable before the first byte of the body.
+    closing::whole(app, inspection, log, reply, status, success, &bytes, judged).await;
+}

@@ -1,0 +1,335 @@
+//! The checks of one request, with their facts fetched and their effects
+//! executed. A [`Gate`] that is dropped gives back what it reserved.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use chat::event::{ToolCall, Usage};
+use chat::exchange::Exchange;
+use guard::{Completion, Effect, Ending, Outcome, Run, TextEvent};
+use record::entry::AuditDecision;
+use record::receipt::Verdict;
+use seal::digest::Digest;
+use seal::json::Value;
+
+use crate::facts::Gathered;
+use crate::problem::Refusal;
+use crate::recorder::{Conversation, Forward, Input, Ruling, Scanned};
+use crate::server::App;
+
+/// The checks of one request.
+pub(crate) struct Gate<'a> {
+    app: &'a App,
+    gathered: Gathered,
+    run: Run,
+    ended: bool,
+    settled: Vec<Value>,
+}
+
+/// A request that every check let pass. Made by [`Gate::admit`] alone.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    body: Bytes,
+    stream: bool,
+    model: String,
+}
+
+/// A request that a check turned away.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    pub(crate) input: Input,
+    pub(crate) denied: Denied,
+}
+
+/// What a check denied, for the evidence and for the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Denied {
+    pub(crate) ruling: Ruling,
+    pub(crate) refusal: Refusal,
+}
+
+/// What the checks say of a piece of an answer.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) scan: Scanned,
+    pub(crate) ruling: Ruling,
+    /// What to cut and what to put there, or why nothing may pass.
+    pub(crate) cuts: Result<Vec<(Range<usize>, String)>, Denied>,
+}
+
+impl<'a> Gate<'a> {
+    pub(crate) fn new(app: &'a App, gathered: Gathered) -> Self {
+        Self { app, gathered, run: app.pipeline.start(), ended: false, settled: Vec::new() }
+    }
+
+    /// Asks all checks about the request. Whoever is admitted comes with what
+    /// the evidence needs.
+    pub(crate) fn admit(
+        &mut self,
+        exchange: Exchange,
+    ) -> Result<(Admitted, Input, Ruling), Turned> {
+        let mut outcome = self.run.request(&exchange, &self.gathered.facts);
+        // Rounds are bounded by the pipeline: a fact that is still missing when
+        // it is asked for again is a refusal.
+        loop {
+            self.execute(&outcome.effects);
+            if outcome.wants.is_empty() {
+                break;
+            }
+            outcome = self.run.request(&exchange, &self.gathered.facts);
+        }
+        self.count("admission", &outcome);
+        self.app.metrics.decided("pipeline", "admission", outcome.ruling.name());
+        let input = self.input(&exchange, &outcome);
+        if let Err(denied) = passed(&outcome) {
+            self.end(Ending::NotForwarded);
+            return Err(Turned { input, denied });
+        }
+        let edits = outcome.ruling.edits();
+        let Exchange { stream, .. } = exchange;
+        let model = exchange.model.clone();
+        let body = if edits.is_empty() {
+            exchange.body
+        } else {
+            match exchange.edited(&edits) {
+                Ok(body) => body,
+                Err(_) => {
+                    self.end(Ending::NotForwarded);
+                    return Err(Turned { input, denied: Denied::not_editable() });
+                }
+            }
+        };
+        let admitted = Admitted { body: Bytes::from(body), stream, model };
+        Ok((admitted, input, ruling(&outcome)))
+    }
+
+    /// Asks about the part of a text that no event showed before.
+    pub(crate) fn text(&mut self, text: TextEvent<'_>) -> Judged {
+        let outcome = self.run.text(text, &self.gathered.facts);
+        self.judged("inspection", &outcome)
+    }
+
+    /// Asks about a whole tool call.
+    pub(crate) fn call(&mut self, call: &ToolCall) -> Judged {
+        let outcome = self.run.tool_call(call, &self.gathered.facts);
+        self.judged("commitment", &outcome)
+    }
+
+    /// The answer is complete: asks one last time, and settles.
+    pub(crate) fn complete(
+        &mut self,
+        usage: Option<Usage>,
+        finish: Option<&str>,
+    ) -> Result<(), Denied> {
+        let completion = Completion { usage, finish };
+        let outcome = self.run.completion(completion, &self.gathered.facts);
+        self.ended = true;
+        self.execute(&outcome.effects);
+        self.count("completion", &outcome);
+        passed(&outcome)
+    }
+
+    /// The answer is not completed: settles, once.
+    pub(crate) fn end(&mut self, ending: Ending) {
+        if !std::mem::replace(&mut self.ended, true) {
+            let outcome = self.run.disconnect(ending, &self.gathered.facts);
+            self.execute(&outcome.effects);
+        }
+    }
+
+    /// What was settled, as facts of the outcome.
+    pub(crate) fn settlement(&self) -> Option<Value> {
+        (!self.settled.is_empty())
+            .then(|| Value::object([("settled", Value::Array(self.settled.clone()))]))
+    }
+
+    /// What evidence calls the upstream.
+    pub(crate) fn upstream(&self) -> &str {
+        self.app.upstream.name()
+    }
+
+    fn judged(&mut self, stage: &'static str, outcome: &Outcome) -> Judged {
+        self.execute(&outcome.effects);
+        self.count(stage, outcome);
+        let mut scan = Scanned::clean();
+        for scanned in &outcome.scanned {
+            worse(&mut scan, &scan_of(scanned));
+        }
+        let cuts = passed(outcome)
+            .map(|()| outcome.ruling.spans().map(|(span, by)| (span, by.to_owned())).collect());
+        Judged { scan, ruling: ruling(outcome), cuts }
+    }
+
+    fn execute(&mut self, effects: &[Effect]) {
+        if effects.is_empty() {
+            return;
+        }
+        let grants = self.app.counters.execute(effects, self.gathered.now);
+        self.gathered.facts.grants.extend(grants);
+        for effect in effects {
+            if let Effect::Settle { key, reserved, used } = effect {
+                self.settled.push(Value::object([
+                    ("key", key.to_string().into()),
+                    ("reserved", reserved.to_string().into()),
+                    ("used", used.to_string().into()),
+                ]));
+            }
+        }
+    }
+
+    fn count(&self, stage: &'static str, outcome: &Outcome) {
+        for (check, ruling) in &outcome.rulings {
+            if !matches!(ruling, guard::Ruling::Allow) {
+                self.app.metrics.decided(check, stage, ruling.name());
+            }
+        }
+    }
+
+    fn input(&self, exchange: &Exchange, outcome: &Outcome) -> Input {
+        let mut conversation = Conversation::of(exchange);
+        let mut scan = Scanned::clean();
+        let results = outcome.scanned.iter().any(|scanned| scanned.message.is_some());
+        let places: Vec<usize> = if results {
+            let messages = exchange.messages();
+            messages
+                .iter()
+                .filter(|message| matches!(message.role, "tool" | "function"))
+                .map(|message| message.index)
+                .collect()
+        } else {
+            Vec::new()
+        };
+        for scanned in &outcome.scanned {
+            let one = scan_of(scanned);
+            worse(&mut scan, &one);
+            let at = places.iter().position(|place| Some(*place) == scanned.message);
+            if let Some(at) = at {
+                conversation.result_scanned(at, one);
+            }
+        }
+        Input { conversation, scan, facts: self.gathered.facts.to_value() }
+    }
+}
+
+impl Drop for Gate<'_> {
+    fn drop(&mut self) {
+        self.end(Ending::Aborted(None));
+    }
+}
+
+impl Admitted {
+    /// The bytes that go upstream: as received, or redacted.
+    pub(crate) fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    /// Whether the caller asked for a stream.
+    pub(crate) fn stream(&self) -> bool {
+        self.stream
+    }
+
+    /// The model asked for.
+    pub(crate) fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Where it goes, as evidence.
+    pub(crate) fn forward(&self, app: &App) -> Forward {
+        Forward {
+            body: Digest::of(&self.body),
+            upstream: app.upstream.name().to_owned(),
+            model: self.model.clone(),
+        }
+    }
+}
+
+impl Denied {
+    /// What must be cut stands where nothing can be cut: nothing passes.
+    pub(crate) fn not_editable() -> Self {
+        Self {
+            ruling: Ruling {
+                decision: AuditDecision::Block,
+                check: "content".to_owned(),
+                code: "redaction_not_possible".to_owned(),
+                reason: "what must be redacted is in a place that cannot be edited".to_owned(),
+            },
+            refusal: Refusal::Denied,
+        }
+    }
+}
+
+/// Whether the outcome lets pass.
+fn passed(outcome: &Outcome) -> Result<(), Denied> {
+    let Some(cause) = outcome.ruling.cause() else { return Ok(()) };
+    let refusal = match (&outcome.ruling, cause.retry_after) {
+        (guard::Ruling::Escalate(_), _) => Refusal::ApprovalRequired,
+        (_, Some(retry_after)) => Refusal::BudgetExhausted { retry_after },
+        (_, None) => Refusal::Denied,
+    };
+    Err(Denied { ruling: ruling(outcome), refusal })
+}
+
+/// The outcome in the words of the evidence.
+fn ruling(outcome: &Outcome) -> Ruling {
+    let decision = match &outcome.ruling {
+        guard::Ruling::Allow => return Ruling::allow(),
+        guard::Ruling::Redact(redactions) => {
+            let mut rules: Vec<&str> = redactions.iter().map(|one| &*one.rule).collect();
+            rules.sort_unstable();
+            rules.dedup();
+            let check = outcome.rulings.iter().find(|(_, ruling)| !ruling.redactions().is_empty());
+            return Ruling {
+                decision: AuditDecision::Redact,
+                check: check.map_or("", |(check, _)| check).to_owned(),
+                code: "redacted".to_owned(),
+                reason: format!("{} spans redacted by {}", redactions.len(), rules.join(", ")),
+            };
+        }
+        guard::Ruling::Escalate(_) => AuditDecision::Escalate,
+        guard::Ruling::Deny(_) => AuditDecision::Block,
+    };
+    let (check, code, reason) = outcome
+        .ruling
+        .cause()
+        .map_or(("", "refused", ""), |cause| (cause.check, cause.code, cause.reason.as_str()));
+    Ruling { decision, check: check.to_owned(), code: code.to_owned(), reason: reason.to_owned() }
+}
+
+fn scan_of(scanned: &guard::Scanned) -> Scanned {
+    let verdict = match scanned.verdict {
+        scan::Verdict::Clean => Verdict::Clean,
+        scan::Verdict::Suspicious => Verdict::Suspicious,
+        scan::Verdict::Malicious => Verdict::Malicious,
+    };
+    Scanned { verdict, rules: scanned.rules.iter().map(|rule| rule.to_string()).collect() }
+}
+
+/// Takes the worse verdict and the rules of both.
+pub(crate) fn worse(kept: &mut Scanned, other: &Scanned) {
+    let rank = |verdict: Verdict| match verdict {
+        Verdict::Clean => 0,
+        Verdict::Suspicious => 1,
+        Verdict::Malicious => 2,
+    };
+    if rank(other.verdict) > rank(kept.verdict) {
+        kept.verdict = other.verdict;
+    }
+    for rule in &other.rules {
+        if !kept.rules.contains(rule) {
+            kept.rules.push(rule.clone());
+        }
+    }
+}
+
+/// Keeps the stronger of two rulings, of equals the first.
+pub(crate) fn stronger(kept: &mut Ruling, other: &Ruling) {
+    let rank = |decision: AuditDecision| match decision {
+        AuditDecision::Allow => 0,
+        AuditDecision::Redact => 1,
+        AuditDecision::Escalate => 2,
+        AuditDecision::Block => 3,
+    };
+    if rank(other.decision) > rank(kept.decision) {
+        kept.clone_from(other);
+    }
+}

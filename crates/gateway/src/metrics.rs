@@ -1,0 +1,168 @@
+//! What the gateway counts. Every label value comes from a closed set of our
+//! own names, so nobody outside can grow the number of series.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+/// The routes of the data listener, as labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `POST /v1/chat/completions`.
+    ChatCompletions,
+    /// `GET /v1/models`.
+    Models,
+    /// Whatever did not come as far as a route.
+    None,
+}
+
+impl Route {
+    /// The label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat_completions",
+            Self::Models => "models",
+            Self::None => "none",
+        }
+    }
+}
+
+/// All series.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    decisions: IntCounterVec,
+    upstream_seconds: Histogram,
+    upstream_failures: IntCounterVec,
+    evidence_failures: IntCounter,
+    connections: IntGauge,
+    ledger_entries: IntGauge,
+    reserved_tokens: IntGauge,
+    ready: IntGauge,
+}
+
+impl Metrics {
+    /// Registers every series; `ruleset` and `config` are digests.
+    pub fn new(ruleset: &str, config: &str) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            registry: Registry::new(),
+            requests: IntCounterVec::new(
+                Opts::new("countersign_requests_total", "Answers by route and status class."),
+                &["route", "status"],
+            )?,
+            decisions: IntCounterVec::new(
+                Opts::new("countersign_decisions_total", "Rulings by check, stage and decision."),
+                &["check", "stage", "decision"],
+            )?,
+            upstream_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "countersign_upstream_seconds",
+                    "Time from the forwarded request to the upstream's first header.",
+                )
+                .buckets(vec![0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0]),
+            )?,
+            upstream_failures: IntCounterVec::new(
+                Opts::new("countersign_upstream_failures_total", "Unusable answers by cause."),
+                &["cause"],
+            )?,
+            evidence_failures: IntCounter::new(
+                "countersign_evidence_failures_total",
+                "Requests refused because evidence could not be written.",
+            )?,
+            connections: IntGauge::new(
+                "countersign_connections",
+                "Open connections of the data listener.",
+            )?,
+            ledger_entries: IntGauge::new("countersign_ledger_entries", "Entries in the ledger.")?,
+            reserved_tokens: IntGauge::new(
+                "countersign_budget_reserved_tokens",
+                "Tokens reserved by requests under way.",
+            )?,
+            ready: IntGauge::new("countersign_ready", "1 while evidence can be written.")?,
+        };
+        let info = IntGaugeVec::new(
+            Opts::new("countersign_info", "The version, ruleset and configuration in force."),
+            &["version", "ruleset", "config"],
+        )?;
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), ruleset, config]).set(1);
+        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+            Box::new(metrics.requests.clone()),
+            Box::new(metrics.decisions.clone()),
+            Box::new(metrics.upstream_seconds.clone()),
+            Box::new(metrics.upstream_failures.clone()),
+            Box::new(metrics.evidence_failures.clone()),
+            Box::new(metrics.connections.clone()),
+            Box::new(metrics.ledger_entries.clone()),
+            Box::new(metrics.reserved_tokens.clone()),
+            Box::new(metrics.ready.clone()),
+            Box::new(info),
+        ];
+        for collector in all {
+            metrics.registry.register(collector)?;
+        }
+        Ok(metrics)
+    }
+
+    /// An answer left.
+    pub fn answered(&self, route: Route, status: u16) {
+        let class = match status {
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.with_label_values(&[route.as_str(), class]).inc();
+    }
+
+    /// A check ruled. All three are names from our own tables.
+    pub fn decided(&self, check: &str, stage: &str, decision: &str) {
+        self.decisions.with_label_values(&[check, stage, decision]).inc();
+    }
+
+    /// The upstream's first header came.
+    pub fn upstream_answered(&self, after: Duration) {
+        self.upstream_seconds.observe(after.as_secs_f64());
+    }
+
+    /// The upstream gave nothing usable.
+    pub fn upstream_failed(&self, cause: &'static str) {
+        self.upstream_failures.with_label_values(&[cause]).inc();
+    }
+
+    /// A request was refused because its evidence could not be written.
+    pub fn evidence_failed(&self) {
+        self.evidence_failures.inc();
+    }
+
+    /// A connection was opened; closed when the guard is dropped.
+    pub fn connected(&self) -> Connected {
+        self.connections.inc();
+        Connected(self.connections.clone())
+    }
+
+    /// The exposition text.
+    pub fn render(&self, ledger_entries: u64, reserved_tokens: u64, ready: bool) -> String {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.ledger_entries.set(gauge(ledger_entries));
+        self.reserved_tokens.set(gauge(reserved_tokens));
+        self.ready.set(i64::from(ready));
+        let mut text = Vec::new();
+        // Writing into memory cannot fail; a family that cannot be written is left out.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Connected(IntGauge);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

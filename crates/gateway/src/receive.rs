@@ -1,0 +1,207 @@
+//! What is asked of a request before anyone looks at its content: the right
+//! host, no foreign page behind it, a path and method that exist, and a body of
+//! plain JSON that arrives in time and in bounds.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat::Exchange;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, Method};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use seal::json::Limits;
+use tokio::time::{Instant, timeout_at};
+
+use crate::metrics::Route;
+use crate::problem::Refusal;
+use crate::recorder::RequestLog;
+use crate::server::App;
+
+/// The names under which a listener may be addressed. Loopback is not a
+/// boundary: a page in the caller's browser reaches it through a name of its
+/// own that resolves to 127.0.0.1, and then this list is what stops it.
+#[derive(Debug, Clone)]
+pub(crate) struct Hosts(Vec<String>);
+
+impl Hosts {
+    pub(crate) fn new(bound: IpAddr, configured: &[String]) -> Self {
+        let mut names: Vec<String> =
+            ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec();
+        names.push(match bound {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        });
+        names.extend(configured.iter().map(|name| name.to_ascii_lowercase()));
+        Self(names)
+    }
+
+    /// Exactly one `Host` that is ours, and no `Origin` but the one made of it.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut hosts = headers.get_all(HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return Err(Refusal::HostNotAllowed);
+        };
+        let host = host.to_str().map_err(|_| Refusal::HostNotAllowed)?;
+        let name = without_port(host).ok_or(Refusal::HostNotAllowed)?;
+        if !self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+            return Err(Refusal::HostNotAllowed);
+        }
+        for origin in headers.get_all(ORIGIN) {
+            let origin = origin.to_str().map_err(|_| Refusal::ForeignOrigin)?;
+            let authority =
+                origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+            if !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
+                return Err(Refusal::ForeignOrigin);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The host of `host[:port]`; `None` where the port is not a number.
+fn without_port(host: &str) -> Option<&str> {
+    let end = match host.strip_prefix('[') {
+        Some(_) => host.find(']')? + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    let (name, rest) = host.split_at(end);
+    let port = match rest {
+        "" => return Some(name),
+        rest => rest.strip_prefix(':')?,
+    };
+    port.bytes().all(|b| b.is_ascii_digit()).then_some(name)
+}
+
+/// The route of a request, or why there is none.
+pub(crate) fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
+    let (route, allowed, allow) = match path {
+        "/v1/chat/completions" | "/v1/chat/completions/" => {
+            (Route::ChatCompletions, *method == Method::POST, "POST")
+        }
+        "/v1/models" | "/v1/models/" => (Route::Models, *method == Method::GET, "GET"),
+        _ => return Err(Refusal::UnknownRoute),
+    };
+    // OPTIONS is refused like any other method: cross-origin use is not offered.
+    if allowed { Ok(route) } else { Err(Refusal::MethodNotAllowed { allow }) }
+}
+
+/// The body must say that it is plain JSON, if it says anything, and must not
+/// announce more than the limit.
+pub(crate) fn announced(headers: &HeaderMap, limit: u64) -> Result<(), Refusal> {
+    for kind in headers.get_all(CONTENT_TYPE) {
+        let kind = kind.to_str().map_err(|_| Refusal::UnsupportedMediaType)?;
+        let mime = kind.split(';').next().unwrap_or("").trim();
+        if !mime.eq_ignore_ascii_case("application/json") {
+            return Err(Refusal::UnsupportedMediaType);
+        }
+    }
+    if headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(Refusal::UnsupportedMediaType);
+    }
+    let length =
+        headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    if length.is_some_and(|length: u64| length > limit) {
+        return Err(Refusal::BodyTooLarge);
+    }
+    Ok(())
+}
+
+/// The request of a chat completion: its body in bounds and in time, then read
+/// strictly.
+pub(crate) async fn exchange(
+    app: &App,
+    headers: &HeaderMap,
+    body: Incoming,
+    log: &mut RequestLog,
+) -> Result<Exchange, Refusal> {
+    let limits = &app.config.limits;
+    announced(headers, limits.body_bytes)?;
+    let deadline = Duration::from_secs(limits.body_read_seconds);
+    let bytes = whole(body, limits.body_bytes, deadline).await?;
+    log.body(&bytes);
+    let limits = Limits { bytes: bytes.len(), depth: Limits::REQUEST.depth };
+    Exchange::parse(bytes, limits).map_err(|error| Refusal::Malformed { kind: error.kind.code() })
+}
+
+/// Reads the whole body within the limit and the deadline.
+pub(crate) async fn whole<B>(mut body: B, limit: u64, deadline: Duration) -> Result<Bytes, Refusal>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let deadline = Instant::now() + deadline;
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    loop {
+        let frame = match timeout_at(deadline, body.frame()).await {
+            Err(_) => return Err(Refusal::BodyTimeout),
+            Ok(Some(Err(_))) => return Err(Refusal::BodyIncomplete),
+            Ok(None) => return Ok(if all.is_empty() { first } else { Bytes::from(all) }),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(all.len()) + data.len() > limit {
+            return Err(Refusal::BodyTooLarge);
+        }
+        // Nearly every body is one piece and is not copied.
+        if first.is_empty() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn hosts(pairs: &[(&'static str, &'static str)]) -> Result<(), Refusal> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        Hosts::new([127, 0, 0, 1].into(), &["gate.example".to_owned()]).check(&headers)
+    }
+
+    #[test]
+    fn only_our_names_and_no_foreign_page() {
+        for good in ["localhost:8443", "127.0.0.1", "[::1]:80", "LOCALHOST", "gate.example:1"] {
+            assert_eq!(hosts(&[("host", good)]), Ok(()), "{good}");
+        }
+        for bad in ["evil.example", "127.0.0.1.evil", "localhost:x", "[::1", "", "user@localhost"] {
+            assert_eq!(hosts(&[("host", bad)]), Err(Refusal::HostNotAllowed), "{bad}");
+        }
+        assert_eq!(hosts(&[]), Err(Refusal::HostNotAllowed));
+        let twice = [("host", "localhost"), ("host", "localhost")];
+        assert_eq!(hosts(&twice), Err(Refusal::HostNotAllowed));
+        let own = [("host", "localhost:1"), ("origin", "http://localhost:1")];
+        assert_eq!(hosts(&own), Ok(()));
+        for origin in ["http://localhost:2", "null", "https://evil.example"] {
+            let page = [("host", "localhost:1"), ("origin", origin)];
+            assert_eq!(hosts(&page), Err(Refusal::ForeignOrigin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn routes_know_their_methods() {
+        assert_eq!(route(&Method::POST, "/v1/chat/completions"), Ok(Route::ChatCompletions));
+        assert_eq!(route(&Method::GET, "/v1/models"), Ok(Route::Models));
+        assert_eq!(
+            route(&Method::OPTIONS, "/v1/chat/completions"),
+            Err(Refusal::MethodNotAllowed { allow: "POST" })
+        );
+        assert_eq!(route(&Method::GET, "/v1/nothing"), Err(Refusal::UnknownRoute));
+        assert_eq!(route(&Method::GET, "/V1/models"), Err(Refusal::UnknownRoute));
+    }
+}

@@ -1,0 +1,388 @@
+//! The two listeners: accept, guard the door, hand each request to its flow,
+//! and stop without losing what is under way.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use seal::time::UnixMillis;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::body::Body;
+use crate::config::{Config, ConfigError};
+use crate::facts::Counters;
+use crate::flow::{self, Call};
+use crate::metrics::{Metrics, Route};
+use crate::problem::Refusal;
+use crate::receive::{Hosts, route};
+use crate::recorder::{RecordError, Recorder, RequestLog, Setup, StartError};
+use crate::state::State;
+use crate::upstream::Upstream;
+use crate::{admin, closing, unary};
+
+/// Where the gateway really listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound {
+    /// The data listener.
+    pub data: SocketAddr,
+    /// The admin listener.
+    pub admin: SocketAddr,
+}
+
+/// Why the gateway does not serve, or did not stop cleanly.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The evidence cannot be opened.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An address cannot be bound.
+    #[error("{address} cannot be bound: {cause}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        cause: io::Error,
+    },
+    /// No runtime.
+    #[error("the runtime cannot be started: {0}")]
+    Runtime(io::Error),
+    /// The metrics could not be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The last checkpoint could not be written.
+    #[error("the ledger did not close cleanly: {0}")]
+    Close(RecordError),
+}
+
+/// What every request needs; made once.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) recorder: Recorder,
+    pub(crate) pipeline: guard::Pipeline,
+    pub(crate) upstream: Upstream,
+    pub(crate) counters: Counters,
+    pub(crate) metrics: Metrics,
+    state: State,
+}
+
+impl App {
+    pub(crate) fn admin_token(&self) -> &str {
+        self.state.admin_token()
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The time of the ledger's clock.
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.state.clock().now()
+    }
+
+    fn new(config: Config, state: State) -> Result<Self, ServeError> {
+        config.check()?;
+        let upstream = config.open_upstream()?;
+        let engine = Arc::new(scan::Engine::builtin());
+        let ruleset = engine.ruleset_body();
+        let pipeline = guard::Pipeline::new(config.guard.clone(), engine);
+        let setup = Setup {
+            config: config.effective(),
+            ruleset,
+            profile: config.evidence.profile.into(),
+            agent: crate::state::AGENT.parse().expect("the constant is an agent id"),
+            refusals_per_minute: config.limits.refusals_per_minute,
+        };
+        let recorder = Recorder::start(&state, setup)?;
+        let metrics = Metrics::new(
+            &recorder.ruleset_digest().to_string(),
+            &recorder.config_digest().to_string(),
+        )?;
+        Ok(Self {
+            recorder,
+            pipeline,
+            upstream,
+            counters: Counters::default(),
+            metrics,
+            config,
+            state,
+        })
+    }
+}
+
+/// Serves until `shutdown` resolves. Blocking: builds the runtime, with as many
+/// workers as `COUNTERSIGN_WORKERS` says (default: the machine's).
+pub fn serve(
+    config: Config,
+    state: State,
+    ready: impl FnOnce(Bound),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let workers = std::env::var("COUNTERSIGN_WORKERS").ok().and_then(|n| n.parse().ok());
+    let mut builder = match workers {
+        Some(1) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if let Some(workers @ 2..=1024) = workers {
+        builder.worker_threads(workers);
+    }
+    let runtime = builder.enable_all().build().map_err(ServeError::Runtime)?;
+    runtime.block_on(run(config, state, ready, shutdown))
+}
+
+/// The same inside a runtime.
+pub async fn run(
+    config: Config,
+    state: State,
+    ready: impl FnOnce(Bound),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    // Before anything is opened: a port that is taken must not cost a ledger entry.
+    config.check()?;
+    let data = bind(config.listen, config.next_free_port).await?;
+    let admin = bind(config.admin, config.next_free_port).await?;
+    let bound = Bound { data: address(&data)?, admin: address(&admin)? };
+    let app = Arc::new(App::new(config, state)?);
+    tracing::info!(data = %bound.data, admin = %bound.admin, log = app.recorder.origin(), "the gateway listens");
+
+    let (stop, stopping) = watch::channel(false);
+    let (alive, mut all_done) = mpsc::channel::<Infallible>(1);
+    let limit = app.config.limits.connections as usize;
+    let tasks = [
+        tokio::spawn(accept(app.clone(), data, Door::Data, limit, stopping.clone(), alive.clone())),
+        tokio::spawn(accept(app.clone(), admin, Door::Admin, 64, stopping.clone(), alive.clone())),
+        tokio::spawn(keep(app.clone(), stopping.clone())),
+    ];
+    ready(bound);
+    shutdown.await;
+    tracing::info!("the gateway stops");
+    // The receivers are alive as long as their tasks; a send that fails means
+    // that there is nobody left to tell.
+    let _ = stop.send(true);
+    drop(alive);
+    for task in tasks {
+        let _ = task.await;
+    }
+    // Every connection and flow holds a sender; the channel ends with the last one.
+    let grace = Duration::from_secs(app.config.limits.stop_grace_seconds);
+    if timeout(grace, all_done.recv()).await.is_err() {
+        tracing::warn!("requests were still under way at the end of the grace period");
+    }
+    let recorder = app.recorder.clone();
+    match tokio::task::spawn_blocking(move || recorder.close()).await {
+        Ok(closed) => closed.map_err(ServeError::Close),
+        Err(_) => Err(ServeError::Close(RecordError::Unavailable)),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Door {
+    Data,
+    Admin,
+}
+
+/// Held by everything that must end before the ledger is closed.
+pub(crate) type Alive = mpsc::Sender<Infallible>;
+
+async fn bind(wanted: SocketAddr, next_free: bool) -> Result<TcpListener, ServeError> {
+    let mut address = wanted;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(cause)
+                if next_free
+                    && cause.kind() == io::ErrorKind::AddrInUse
+                    && address.port().abs_diff(wanted.port()) < 100
+                    && address.port() < u16::MAX =>
+            {
+                address.set_port(address.port() + 1);
+            }
+            Err(cause) => return Err(ServeError::Bind { address, cause }),
+        }
+    }
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, ServeError> {
+    listener.local_addr().map_err(ServeError::Runtime)
+}
+
+/// The housekeeping: aggregated refusals and checkpoints.
+async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+    let mut tick = interval(Duration::from_secs(5));
+    let mut checkpoint = interval(Duration::from_secs(app.config.checkpoint_interval_seconds));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    checkpoint.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut signed = None;
+    loop {
+        tokio::select! {
+            _ = stopping.changed() => return,
+            _ = tick.tick() => app.recorder.tick(),
+            _ = checkpoint.tick() => {
+                let ledger = app.recorder.ledger().clone();
+                let size = ledger.size();
+                if signed == Some(size) {
+                    continue;
+                }
+                // The signature and its sync may take milliseconds: not on a worker.
+                match tokio::task::spawn_blocking(move || ledger.checkpoint().map(|_| ())).await {
+                    Ok(Ok(())) => signed = Some(size),
+                    Ok(Err(error)) => tracing::error!(%error, "a checkpoint could not be written"),
+                    Err(_) => tracing::error!("the checkpoint task failed"),
+                }
+            }
+        }
+    }
+}
+
+async fn accept(
+    app: Arc<App>,
+    listener: TcpListener,
+    door: Door,
+    limit: usize,
+    mut stopping: watch::Receiver<bool>,
+    alive: Alive,
+) {
+    let Ok(bound) = listener.local_addr() else { return };
+    let hosts = Arc::new(Hosts::new(bound.ip(), &app.config.hosts));
+    let slots = Arc::new(Semaphore::new(limit));
+    loop {
+        // At the cap nothing is accepted: the kernel's queue holds the callers back.
+        let slot = tokio::select! {
+            _ = stopping.changed() => return,
+            slot = slots.clone().acquire_owned() => slot,
+        };
+        let Ok(slot) = slot else { return };
+        let accepted = tokio::select! {
+            _ = stopping.changed() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors and the like: breathe instead of spinning.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (app, hosts, stopping, alive) =
+            (app.clone(), hosts.clone(), stopping.clone(), alive.clone());
+        tokio::spawn(async move {
+            connection(app, hosts, door, stream, peer, stopping, alive).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn connection(
+    app: Arc<App>,
+    hosts: Arc<Hosts>,
+    door: Door,
+    stream: TcpStream,
+    peer: SocketAddr,
+    mut stopping: watch::Receiver<bool>,
+    alive: Alive,
+) {
+    let _counted = matches!(door, Door::Data).then(|| app.metrics.connected());
+    // Without it small events would wait for the peer's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let header_read = Duration::from_secs(app.config.limits.header_read_seconds);
+    let peer: Arc<str> = Arc::from(peer.ip().to_canonical().to_string());
+    let service = {
+        let (app, peer) = (app.clone(), peer.clone());
+        service_fn(move |request| {
+            let (app, hosts, peer, alive) =
+                (app.clone(), hosts.clone(), peer.clone(), alive.clone());
+            async move {
+                Ok::<_, Infallible>(match door {
+                    Door::Data => data(app, &hosts, &peer, request, alive).await,
+                    Door::Admin => operate(&app, &hosts, &peer, &request).await,
+                })
+            }
+        })
+    };
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_read)
+        .max_buf_size(64 << 10)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        _ = stopping.changed() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    // What is not even HTTP has been answered by the HTTP layer itself, without
+    // an id; that it came is evidence nevertheless.
+    if let Err(error) = ended
+        && error.is_parse()
+    {
+        let log = app.recorder.begin(&peer, "", "");
+        let _ = closing::refuse(&app, Route::None, log, &Refusal::MalformedHttp).await;
+    }
+}
+
+/// One request on the data listener.
+async fn data(
+    app: Arc<App>,
+    hosts: &Hosts,
+    peer: &str,
+    request: Request<Incoming>,
+    alive: Alive,
+) -> Response<Body> {
+    let log = app.recorder.begin(peer, request.method().as_str(), request.uri().path());
+    let routed =
+        hosts.check(request.headers()).and_then(|()| route(request.method(), request.uri().path()));
+    match routed {
+        Err(refusal) => closing::refuse(&app, Route::None, log, &refusal).await,
+        Ok(Route::Models) => unary::models(&app, log, request.headers()).await,
+        Ok(Route::ChatCompletions | Route::None) => {
+            let id = log.id().to_owned();
+            let (head, body) = request.into_parts();
+            let (reply, answer) = oneshot::channel();
+            // A task of its own: when the caller goes away this future is dropped,
+            // and the flow still has to cancel, settle and record.
+            tokio::spawn(flow::run(app, Call { head, body, log, reply }, alive));
+            match answer.await {
+                Ok(response) => response,
+                Err(_) => Refusal::Internal.response(&id, None),
+            }
+        }
+    }
+}
+
+/// One request on the admin listener.
+async fn operate(
+    app: &App,
+    hosts: &Hosts,
+    peer: &str,
+    request: &Request<Incoming>,
+) -> Response<Body> {
+    match hosts.check(request.headers()).and_then(|()| admin::handle(app, request)) {
+        Ok(response) => response,
+        Err(refusal) => {
+            let log: RequestLog =
+                app.recorder.begin(peer, request.method().as_str(), request.uri().path());
+            closing::refuse(app, Route::None, log, &refusal).await
+        }
+    }
+}
