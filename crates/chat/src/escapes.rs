@@ -77,11 +77,10 @@ fn escape(bytes: &[u8]) -> Option<(char, usize)> {
         b't' => '\t',
         b'u' => {
             let first = unit(bytes)?;
-            if (0xd800..0xdc00).contains(&first) {
-                if let Some(second) = bytes.get(6..).and_then(unit).filter(|u| u >> 10 == 0x37) {
-                    let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                    return Some((char::from_u32(code).unwrap_or('\u{fffd}'), 12));
-                }
+            let low = bytes.get(6..).and_then(unit).filter(|unit| unit >> 10 == 0x37);
+            if let (0xd800..0xdc00, Some(second)) = (first, low) {
+                let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+                return Some((char::from_u32(code).unwrap_or('\u{fffd}'), 12));
             }
             return Some((char::from_u32(first).unwrap_or('\u{fffd}'), 6));
         }

@@ -270,7 +270,7 @@ fn check_messages(value: &Value) -> Result<(), RequestError> {
         _ => return Err(wrong("/messages".to_owned())),
     };
     for (index, item) in items.iter().enumerate() {
-        if !item.get("role").and_then(Value::as_str).is_some_and(|role| !role.is_empty()) {
+        if item.get("role").and_then(Value::as_str).is_none_or(str::is_empty) {
             return Err(wrong(format!("/messages/{index}/role")));
         }
         match item.get("content") {

@@ -6,6 +6,7 @@
 
 mod assembler;
 mod document;
+mod words;
 
 pub use assembler::{AssembleError, Assembler, NewText, Segment, Step};
 pub use document::{Answer, AnswerError, ApiError, CallDelta, Chunk, StreamItem, Text, item};

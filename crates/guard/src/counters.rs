@@ -134,7 +134,7 @@ impl Counters {
         let cell = self.cells.get(key).copied().unwrap_or_default();
         let total = cell.used.checked_add(cell.reserved).and_then(|sum| sum.checked_add(amount));
         let granted =
-            total.is_some_and(|total| total <= cap) && !(full && !self.cells.contains_key(key));
+            total.is_some_and(|total| total <= cap) && (!full || self.cells.contains_key(key));
         if granted {
             self.cells.entry(key.clone()).or_default().reserved += amount;
         }

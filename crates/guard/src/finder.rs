@@ -16,6 +16,7 @@ use scan::{Action, Category, Engine, Hit, Severity, Target, Verdict};
 use seal::json::Value;
 
 use crate::verdict::Place;
+use crate::words::api_word;
 
 /// A hit of the engine, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +98,7 @@ pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<
         ordinal += 1;
     });
     let mut scanned = vec![Scanned::clean(Target::Input, None)];
-    let mut raw: Vec<(Found, Vec<(usize, Range<usize>)>)> = Vec::new();
+    let mut raw: Vec<Raw> = Vec::new();
     for group in &groups {
         let (target, message) = match group.of {
             Of::Tool(message) => (Target::ToolResult, Some(message)),
@@ -206,6 +207,9 @@ struct Group<'v> {
     pieces: Vec<(usize, &'v str)>,
 }
 
+/// A hit, and its spans by the number of the string.
+type Raw = (Found, Vec<(usize, Range<usize>)>);
+
 /// What a string of a request belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of<'v> {
@@ -308,7 +312,7 @@ fn rest<'v>(
 
 /// Names the strings that raw spots lie in, by walking the document a second time. Most requests
 /// have no hit, and pay for no pointer.
-fn placed(value: &Value, raw: Vec<(Found, Vec<(usize, Range<usize>)>)>) -> Vec<Found> {
+fn placed(value: &Value, raw: Vec<Raw>) -> Vec<Found> {
     let mut wanted: Vec<usize> =
         raw.iter().flat_map(|(_, spots)| spots.iter().map(|(ordinal, _)| *ordinal)).collect();
     if wanted.is_empty() {
@@ -419,79 +423,3 @@ const LAYERS: usize = 3;
 const VISIBLE: usize = 1024;
 /// How many bytes of old text are read again at most.
 const FARTHEST: usize = 1 << 16;
-
-/// Words that requests are made of. Exactly these strings can neither carry nor complete anything,
-/// so keys and values that are one of them are not scanned; in message text they are.
-fn api_word(text: &str) -> bool {
-    matches!(
-        text,
-        "model"
-            | "messages"
-            | "role"
-            | "content"
-            | "name"
-            | "type"
-            | "text"
-            | "stream"
-            | "stream_options"
-            | "include_usage"
-            | "temperature"
-            | "top_p"
-            | "n"
-            | "stop"
-            | "max_tokens"
-            | "max_completion_tokens"
-            | "presence_penalty"
-            | "frequency_penalty"
-            | "logit_bias"
-            | "logprobs"
-            | "top_logprobs"
-            | "user"
-            | "seed"
-            | "tools"
-            | "tool_choice"
-            | "tool_calls"
-            | "tool_call_id"
-            | "parallel_tool_calls"
-            | "function"
-            | "functions"
-            | "function_call"
-            | "arguments"
-            | "id"
-            | "parameters"
-            | "properties"
-            | "required"
-            | "description"
-            | "strict"
-            | "enum"
-            | "items"
-            | "additionalProperties"
-            | "response_format"
-            | "json_object"
-            | "json_schema"
-            | "schema"
-            | "metadata"
-            | "store"
-            | "reasoning_effort"
-            | "image_url"
-            | "input_audio"
-            | "url"
-            | "detail"
-            | "auto"
-            | "none"
-            | "low"
-            | "medium"
-            | "high"
-            | "object"
-            | "string"
-            | "number"
-            | "integer"
-            | "boolean"
-            | "array"
-            | "null"
-            | "system"
-            | "developer"
-            | "assistant"
-            | "tool"
-    )
-}

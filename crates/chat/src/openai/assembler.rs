@@ -372,10 +372,11 @@ impl Assembler {
     }
 
     fn about(&mut self, model: Option<&str>, usage: Option<Usage>) {
-        if let Some(model) = model.filter(|model| !model.is_empty()) {
-            if self.model.as_deref() != Some(model) {
+        match model {
+            Some(model) if !model.is_empty() && self.model.as_deref() != Some(model) => {
                 self.model = Some(model.to_owned());
             }
+            _ => {}
         }
         if usage.is_some() {
             self.usage = usage;

@@ -8,6 +8,8 @@ use crate::exchange::{MAX_CHOICES, calls, text_of};
 use crate::leaves::{Path, walk};
 use crate::sse::Event;
 
+use super::words::{FINISH, OBJECTS, ROLES, known_key};
+
 /// One string of an answer and where it belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
@@ -463,74 +465,6 @@ impl Surface {
 /// The most tool calls a choice may have.
 const MAX_CALLS: u32 = 1024;
 
-// Strings that are the API's own words where the API puts them, and so cannot carry anything.
-const OBJECTS: [&str; 2] = ["chat.completion", "chat.completion.chunk"];
-const ROLES: [&str; 6] = ["assistant", "system", "user", "tool", "function", "developer"];
-const FINISH: [&str; 5] = ["stop", "length", "tool_calls", "content_filter", "function_call"];
-
-/// Keys that the API documents for answers. Any other key is text that reaches the client.
-fn known_key(key: &str) -> bool {
-    matches!(
-        key,
-        "id" | "object"
-            | "created"
-            | "model"
-            | "choices"
-            | "usage"
-            | "system_fingerprint"
-            | "service_tier"
-            | "error"
-            | "message"
-            | "type"
-            | "param"
-            | "code"
-            | "index"
-            | "logprobs"
-            | "finish_reason"
-            | "delta"
-            | "role"
-            | "content"
-            | "refusal"
-            | "reasoning"
-            | "reasoning_content"
-            | "audio"
-            | "data"
-            | "expires_at"
-            | "transcript"
-            | "annotations"
-            | "url_citation"
-            | "start_index"
-            | "end_index"
-            | "title"
-            | "url"
-            | "tool_calls"
-            | "function_call"
-            | "function"
-            | "custom"
-            | "name"
-            | "arguments"
-            | "input"
-            | "text"
-            | "token"
-            | "bytes"
-            | "logprob"
-            | "top_logprobs"
-            | "prompt_tokens"
-            | "completion_tokens"
-            | "total_tokens"
-            | "prompt_tokens_details"
-            | "completion_tokens_details"
-            | "cached_tokens"
-            | "audio_tokens"
-            | "text_tokens"
-            | "image_tokens"
-            | "reasoning_tokens"
-            | "accepted_prediction_tokens"
-            | "rejected_prediction_tokens"
-            | "obfuscation"
-    )
-}
-
 fn shape(path: &Path<'_>, value: &Value) -> AnswerError {
     AnswerError::Shape { pointer: path.pointer(), found: value.kind() }
 }
@@ -569,13 +503,12 @@ fn edited(value: &Value, edits: &[Edit]) -> Result<String, EditError> {
     let mut value = value.clone();
     edit::apply(&mut value, edits)?;
     for edit in edits {
-        let choice = edit.pointer.strip_prefix("/choices/").and_then(|rest| rest.split('/').next());
-        if let Some(index) = choice.and_then(|index| index.parse::<usize>().ok()) {
-            if let Some(Value::Array(choices)) = value.get_mut("choices") {
-                if let Some(logprobs) = choices.get_mut(index).and_then(|c| c.get_mut("logprobs")) {
-                    *logprobs = Value::Null;
-                }
-            }
+        let place = edit.pointer.strip_prefix("/choices/").and_then(|rest| rest.split('/').next());
+        let index = place.and_then(|index| index.parse::<usize>().ok());
+        if let (Some(index), Some(Value::Array(choices))) = (index, value.get_mut("choices"))
+            && let Some(logprobs) = choices.get_mut(index).and_then(|c| c.get_mut("logprobs"))
+        {
+            *logprobs = Value::Null;
         }
     }
     Ok(write_plain(&value))
