@@ -1,4 +1,667 @@
-//! Walking.
-/// T
-#[derive(Debug)]
-pub struct Tracer;
+//! Walking from a receipt or a request back to its roots, verifying every step.
+
+mod explain;
+mod gather;
+mod show;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use record::decision;
+use record::entry::ReadEntry;
+use record::receipt::{Operation, Receipt, SignedReceipt};
+use record::report::{Assurance, Code, ExitClass, Finding, Report, Severity};
+use record::taint::TaintSet;
+use record::trust::Trust;
+use seal::Digest;
+
+use crate::trustfile::TrustFile;
+use crate::verify::Verifier;
+
+/// Shortest beginning of a hash that may stand for it.
+pub const SHORTEST_PREFIX: usize = 12;
+
+/// Walks receipts. Like a verifier it writes nothing and takes no lock.
+#[derive(Clone, Debug)]
+pub struct Tracer {
+    source: Source,
+    verifier: Verifier,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Chain(PathBuf),
+    Ledger(PathBuf),
+}
+
+/// Why nothing could be traced. What is merely not there is a finding of the trace.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The text can be no id.
+    #[error(
+        "{what:?} is no id: give a receipt hash (or {SHORTEST_PREFIX} or more of its digits), a correlation id, an audit entry id or a decision receipt"
+    )]
+    NotAnId {
+        /// What was given.
+        what: String,
+    },
+    /// Several receipts begin like this.
+    #[error("{what} is the beginning of {matches} receipts; give more digits")]
+    Ambiguous {
+        /// What was given.
+        what: String,
+        /// How many match.
+        matches: usize,
+    },
+    /// Reading failed.
+    #[error("{path}: {error}")]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A whole receipt hash, which may also be that of a decision receipt.
+    Hash(Digest),
+    /// The beginning of one, hex digits.
+    Prefix(String),
+    /// A correlation id or audit entry id.
+    Id(String),
+    /// A decision receipt in full: its request, and that the ledger has it.
+    Decision { hash: Digest, request: String },
+}
+
+impl Target {
+    fn of(what: &str) -> Result<Target, TraceError> {
+        let what = what.trim();
+        let hex = |text: &str| {
+            text.len() <= 64
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        };
+        let digits = what.strip_prefix("sha256:").unwrap_or(what);
+        if let Some(digest) = Digest::from_hex(digits) {
+            Ok(Target::Hash(digest))
+        } else if hex(digits) && digits.len() >= SHORTEST_PREFIX {
+            Ok(Target::Prefix(digits.to_owned()))
+        } else if let Ok(signed) = decision::read_signed(what) {
+            Ok(Target::Decision {
+                hash: signed.hash,
+                request: signed.decision.request_id,
+            })
+        } else if seal::jws::split(what, record::receipt::JWS_LIMIT).is_ok() {
+            Ok(Target::Hash(Digest::of(what.as_bytes())))
+        } else if what.is_empty()
+            || what.len() > 256
+            || what != digits
+            || what.chars().any(|c| c.is_control() || c.is_whitespace())
+        {
+            Err(TraceError::NotAnId {
+                what: what.to_owned(),
+            })
+        } else {
+            Ok(Target::Id(what.to_owned()))
+        }
+    }
+}
+
+/// One thing that was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// How it came out; `None` when it could not be judged.
+    pub holds: Option<bool>,
+    /// In a few words.
+    pub says: String,
+}
+
+impl Check {
+    fn new(holds: impl Into<Option<bool>>, says: impl Into<String>) -> Check {
+        Check {
+            holds: holds.into(),
+            says: says.into(),
+        }
+    }
+}
+
+/// Where an entry stands in the tree, with the proof that was computed and checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inclusion {
+    /// Position in the log.
+    pub index: u64,
+    /// Size of the tree under the checkpoint.
+    pub size: u64,
+    /// The hashes from the leaf to the root.
+    pub proof: Vec<Digest>,
+}
+
+/// One step of the walk.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The receipt's hash.
+    pub hash: Digest,
+    /// The receipt as signed.
+    pub jws: String,
+    /// What it claims.
+    pub receipt: Receipt,
+    /// Position in the ledger, or line in the chain file.
+    pub place: String,
+    /// Whose signature it carries.
+    pub signature: Check,
+    /// Whether the bytes have the hash they are cited by.
+    pub content: Check,
+    /// Whether its parents are there.
+    pub parents: Check,
+    /// Whether taint was kept.
+    pub taint: Check,
+    /// Whether the checkpoint covers it.
+    pub inclusion: Check,
+    /// The proof of that.
+    pub proof: Option<Inclusion>,
+}
+
+impl Row {
+    /// What the step is called in a path: a tool by its name, everything else by its operation.
+    pub fn step(&self) -> &str {
+        match (self.receipt.operation, &self.receipt.tool) {
+            (Operation::ToolCall, Some(tool)) => tool,
+            _ => self.receipt.operation.as_str(),
+        }
+    }
+
+    fn checks(&self) -> [(&'static str, &Check); 5] {
+        [
+            ("signature", &self.signature),
+            ("content", &self.content),
+            ("parents", &self.parents),
+            ("taint", &self.taint),
+            ("inclusion", &self.inclusion),
+        ]
+    }
+}
+
+/// What the ledger knows of one request.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Its correlation id.
+    pub id: String,
+    /// Audit entries, in order.
+    pub audits: Vec<ReadEntry>,
+    /// Decision receipts.
+    pub decisions: Vec<record::decision::SignedDecision>,
+}
+
+/// A ruleset of the ledger.
+#[derive(Clone, Debug)]
+pub struct Ruleset {
+    /// Its digest.
+    pub digest: Digest,
+    /// How many rules it has, when its body is readable.
+    pub rules: Option<usize>,
+}
+
+/// A walk from what was asked for to its roots.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// What was asked for.
+    pub what: String,
+    /// The steps, newest first.
+    pub rows: Vec<Row>,
+    /// The requests the steps belong to; the one asked for comes first.
+    pub requests: Vec<Request>,
+    /// The rulesets that scans and decisions name.
+    pub rulesets: Vec<Ruleset>,
+    /// The log and the size of its checkpoint, for a ledger.
+    pub log: Option<(String, u64)>,
+    /// Findings, level, trust file.
+    pub report: Report,
+}
+
+impl Tracer {
+    /// Over a chain file.
+    pub fn over_chain(path: &Path) -> Tracer {
+        Tracer::over(Source::Chain(path.to_path_buf()))
+    }
+
+    /// Over a ledger's directory, or one that holds a ledger.
+    pub fn over_ledger(dir: &Path) -> Tracer {
+        let dir = crate::verify::find_ledger(dir).unwrap_or_else(|| dir.to_path_buf());
+        Tracer::over(Source::Ledger(dir))
+    }
+
+    fn over(source: Source) -> Tracer {
+        Tracer {
+            source,
+            verifier: Verifier::new(),
+        }
+    }
+
+    /// Believes the keys of a trust file.
+    pub fn trust_file(mut self, file: Option<TrustFile>) -> Self {
+        self.verifier = self.verifier.trust_file(file);
+        self
+    }
+
+    /// Believes these keys.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.verifier = self.verifier.trust(trust);
+        self
+    }
+
+    /// Sentences that the report shall carry.
+    pub fn remarks(mut self, remarks: impl IntoIterator<Item = String>) -> Self {
+        self.verifier = self.verifier.remarks(remarks);
+        self
+    }
+
+    /// Walks from `what`: a receipt's hash (or at least 12 of its digits), a correlation id, an
+    /// audit entry id, or a decision receipt.
+    pub fn trace(&self, what: &str) -> Result<Trace, TraceError> {
+        let target = Target::of(what)?;
+        let path = match &self.source {
+            Source::Chain(path) | Source::Ledger(path) => path,
+        };
+        let failed = |error| TraceError::Read {
+            path: path.clone(),
+            error,
+        };
+        let mut report = self.verifier.begin(path);
+        let survey = match &self.source {
+            Source::Chain(path) => gather::survey_chain(path, &target, &mut report),
+            Source::Ledger(dir) => {
+                gather::survey_ledger(dir, &self.verifier, &target, &mut report)
+            }
+        }
+        .map_err(failed)?;
+        let starts = survey.starts(&target, what)?;
+        let walk = survey.walk(&starts);
+        let mut requests: Vec<String> = survey.requests.iter().cloned().collect();
+        for hash in &walk {
+            let request = survey.nodes.get(hash).and_then(|node| node.request.clone());
+            if let Some(request) = request.filter(|request| !requests.contains(request)) {
+                requests.push(request);
+            }
+        }
+        let wanted = gather::Wanted {
+            receipts: walk.iter().copied().collect(),
+            requests: requests.iter().cloned().collect(),
+        };
+        let pieces = match &self.source {
+            Source::Chain(path) => gather::collect_chain(path, &self.verifier, &wanted, &mut report),
+            Source::Ledger(dir) => {
+                gather::collect_ledger(dir, &self.verifier, &wanted, &mut report)
+            }
+        }
+        .map_err(failed)?;
+        let mut trace = Trace {
+            what: what.trim().to_owned(),
+            rows: Vec::new(),
+            requests: Vec::new(),
+            rulesets: Vec::new(),
+            log: survey.checkpoint.as_ref().map(|checkpoint| {
+                (checkpoint.origin.clone(), checkpoint.size)
+            }),
+            report,
+        };
+        trace.fill(&walk, &survey, pieces, &requests);
+        if let Target::Decision { hash, .. } = &target
+            && !survey.decisions.contains(hash)
+        {
+            trace.find(
+                Code::EvidenceNotFound,
+                "decision receipt",
+                "the ledger does not have this decision receipt",
+            );
+        }
+        if trace.rows.is_empty() && trace.requests.is_empty() {
+            let what = trace.what.clone();
+            trace.find(Code::EvidenceNotFound, &what, "");
+        }
+        trace.conclude(&self.verifier);
+        Ok(trace)
+    }
+}
+
+impl Trace {
+    /// The steps by name, newest first: `send_email > model_call > guardrail_scan > user_input`.
+    pub fn path(&self) -> String {
+        let steps: Vec<&str> = self.rows.iter().map(Row::step).collect();
+        steps.join(" > ")
+    }
+
+    fn find(&mut self, code: Code, place: &str, detail: &str) {
+        self.report.push(Finding::new(code, place, detail));
+    }
+
+    /// Judges what was gathered, in the order of the walk.
+    fn fill(
+        &mut self,
+        walk: &[Digest],
+        survey: &gather::Survey,
+        mut pieces: gather::Pieces,
+        requests: &[String],
+    ) {
+        for hash in walk {
+            let Some(piece) = pieces.receipts.remove(hash) else {
+                continue;
+            };
+            let row = self.row(survey, piece);
+            self.rows.push(row);
+        }
+        let mut named: BTreeSet<Digest> = BTreeSet::new();
+        for row in &self.rows {
+            let ruleset = row.receipt.ruleset_hash.as_deref();
+            named.extend(ruleset.and_then(|text| {
+                text.parse()
+                    .ok()
+                    .or_else(|| Digest::from_hex(text))
+            }));
+        }
+        for id in requests {
+            let request = pieces.requests.remove(id).unwrap_or_default();
+            if request.audits.is_empty() && request.decisions.is_empty() {
+                continue;
+            }
+            for signed in &request.decisions {
+                named.insert(signed.decision.ruleset_digest);
+                self.bindings(survey, &request, &signed.decision);
+            }
+            self.requests.push(request);
+        }
+        self.rulesets = named
+            .into_iter()
+            .map(|digest| Ruleset {
+                digest,
+                rules: pieces.rulesets.get(&digest).copied().flatten(),
+            })
+            .collect();
+    }
+
+    fn row(&mut self, survey: &gather::Survey, piece: gather::Piece) -> Row {
+        let gather::Piece {
+            signed,
+            place,
+            index,
+            faults,
+            trusted,
+            signer,
+            stated,
+        } = piece;
+        let SignedReceipt {
+            hash, jws, receipt, ..
+        } = signed;
+        let signature = match (trusted, faults.first()) {
+            (true, _) => Check::new(true, format!("signed by {signer}")),
+            (false, Some(fault)) if fault.code == Code::ReceiptSignature => {
+                Check::new(false, "the signature does not verify")
+            }
+            (false, Some(fault)) => Check::new(None, fault.code.title()),
+            (false, None) => Check::new(None, "not signed by anyone trusted"),
+        };
+        for fault in faults {
+            self.report.push(fault);
+        }
+        let content = if stated == hash {
+            Check::new(true, "its bytes have its hash")
+        } else {
+            let detail = format!("{stated} is written, {hash} it is");
+            self.find(Code::ChainHash, &place, &detail);
+            Check::new(false, detail)
+        };
+        let missing: Vec<&Digest> = receipt
+            .parents
+            .iter()
+            .filter(|parent| !survey.nodes.contains_key(parent))
+            .collect();
+        for parent in &missing {
+            self.find(Code::ChainParent, &place, &format!("parent {parent}"));
+        }
+        let parents = match (receipt.parents.len(), missing.len()) {
+            (0, _) => Check::new(true, "a root"),
+            (1, 0) => Check::new(true, "its parent is here"),
+            (all, 0) => Check::new(true, format!("all {all} parents are here")),
+            (all, gone) => Check::new(false, format!("{gone} of {all} parents are missing")),
+        };
+        let taint = self.taint(survey, &receipt, &place, missing.is_empty());
+        let (inclusion, proof) = self.inclusion(survey, index, &place);
+        Row {
+            hash,
+            jws,
+            receipt,
+            place,
+            signature,
+            content,
+            parents,
+            taint,
+            inclusion,
+            proof,
+        }
+    }
+
+    fn taint(
+        &mut self,
+        survey: &gather::Survey,
+        receipt: &Receipt,
+        place: &str,
+        complete: bool,
+    ) -> Check {
+        let mut inherited = TaintSet::new();
+        for parent in &receipt.parents {
+            if let Some(node) = survey.nodes.get(parent) {
+                inherited.merge(&node.taint);
+            }
+        }
+        if let Some(removed) = receipt.removed() {
+            if !complete {
+                return Check::new(None, "a parent is missing");
+            }
+            let due = inherited.minus(&removed);
+            if receipt.taint == due {
+                return Check::new(true, format!("cleared {removed}"));
+            }
+            let detail = format!("carries {}, due is {due}", receipt.taint);
+            self.find(Code::ChainSanitised, place, &detail);
+            return Check::new(false, detail);
+        }
+        let lost = inherited.minus(&receipt.taint);
+        if lost.is_empty() {
+            Check::new(complete.then_some(true), "taint is kept")
+        } else {
+            self.find(Code::ChainTaint, place, &format!("lost {lost}"));
+            Check::new(false, format!("lost {lost}"))
+        }
+    }
+
+    /// Proves the entry against the checkpoint, anew for every step.
+    fn inclusion(
+        &mut self,
+        survey: &gather::Survey,
+        index: Option<u64>,
+        place: &str,
+    ) -> (Check, Option<Inclusion>) {
+        let Some(index) = index else {
+            return (Check::new(None, "a chain file has no tree"), None);
+        };
+        let Some(checkpoint) = &survey.checkpoint else {
+            return (Check::new(None, "there is no readable checkpoint"), None);
+        };
+        if index >= checkpoint.size {
+            return (
+                Check::new(None, "beyond the checkpoint: consistent only"),
+                None,
+            );
+        }
+        let Some((leaf, proof)) = survey.tree.proof(index, checkpoint.size) else {
+            return (Check::new(None, "a leaf is lost, no proof"), None);
+        };
+        let holds =
+            seal::merkle::verify_inclusion(index, checkpoint.size, &leaf, &proof, &checkpoint.root);
+        let inclusion = Inclusion {
+            index,
+            size: checkpoint.size,
+            proof,
+        };
+        if !holds {
+            let detail = format!("entry {index} of {}", checkpoint.size);
+            self.find(Code::LedgerCheckpointRoot, place, &detail);
+            return (
+                Check::new(false, "not under the checkpoint's root"),
+                Some(inclusion),
+            );
+        }
+        let check = if survey.log_trusted {
+            Check::new(true, format!("entry {index} of {}", checkpoint.size))
+        } else {
+            Check::new(
+                None,
+                format!("entry {index} of {}, under an untrusted checkpoint", checkpoint.size),
+            )
+        };
+        (check, Some(inclusion))
+    }
+
+    /// Whether what a decision receipt binds is in the ledger.
+    fn bindings(
+        &mut self,
+        survey: &gather::Survey,
+        request: &Request,
+        decision: &record::decision::Decision,
+    ) {
+        let place = format!("decision receipt of request {}", decision.request_id);
+        if let Some(checkpoint) = &survey.checkpoint
+            && decision.log_origin != checkpoint.origin
+        {
+            let detail = format!("it names {}", decision.log_origin);
+            self.find(Code::DecisionLog, &place, &detail);
+        }
+        let audit = request
+            .audits
+            .iter()
+            .find(|audit| audit.entry.entry_id == decision.audit_entry_id);
+        if audit.is_none() {
+            self.find(Code::DecisionAudit, &place, &decision.audit_entry_id);
+        }
+        for head in &decision.heads {
+            if !survey.nodes.contains_key(head) {
+                self.find(Code::DecisionHeads, &place, &head.to_string());
+            }
+        }
+        for (name, digest) in [
+            ("configuration", decision.config_digest),
+            ("ruleset", decision.ruleset_digest),
+        ] {
+            if !survey.documents.contains(&digest) {
+                self.find(Code::DecisionDigest, &place, &format!("{name} {digest}"));
+            }
+        }
+    }
+
+    fn conclude(&mut self, verifier: &Verifier) {
+        let steps = self.rows.len() as u64;
+        self.report.count("steps", steps);
+        if verifier.believed().is_empty() {
+            self.find(Code::TrustNone, "", "");
+        }
+        let worst = |class: ExitClass| {
+            self.report.findings.iter().any(|finding| {
+                finding.code.severity() == Severity::Error && finding.code.exit() == class
+            })
+        };
+        let broken = [
+            ExitClass::Tampered,
+            ExitClass::Malformed,
+            ExitClass::Violated,
+            ExitClass::Missing,
+        ]
+        .into_iter()
+        .any(worst);
+        let unsure = worst(ExitClass::Untrusted)
+            || self.rows.iter().any(|row| {
+                row.signature.holds != Some(true)
+                    || (self.log.is_some() && row.inclusion.holds != Some(true))
+            });
+        let level = if broken {
+            Assurance::None
+        } else if unsure {
+            Assurance::Consistent
+        } else {
+            Assurance::Signed
+        };
+        self.report.assure(level);
+    }
+}
+
+impl gather::Survey {
+    /// The receipts to start from.
+    fn starts(&self, target: &Target, what: &str) -> Result<Vec<Digest>, TraceError> {
+        match target {
+            Target::Hash(hash) if self.nodes.contains_key(hash) => Ok(vec![*hash]),
+            Target::Prefix(prefix) => {
+                let found: Vec<Digest> = self
+                    .nodes
+                    .keys()
+                    .filter(|hash| hash.hex().starts_with(prefix))
+                    .copied()
+                    .collect();
+                if found.len() > 1 {
+                    return Err(TraceError::Ambiguous {
+                        what: what.to_owned(),
+                        matches: found.len(),
+                    });
+                }
+                Ok(found)
+            }
+            Target::Hash(_) | Target::Id(_) | Target::Decision { .. } => {
+                // The request's last receipts: those that no other receipt of it builds on.
+                let own: BTreeMap<u64, Digest> = self
+                    .nodes
+                    .iter()
+                    .filter(|(_, node)| {
+                        node.request
+                            .as_ref()
+                            .is_some_and(|request| self.requests.contains(request))
+                    })
+                    .map(|(hash, node)| (node.index, *hash))
+                    .collect();
+                let cited: BTreeSet<Digest> = own
+                    .values()
+                    .filter_map(|hash| self.nodes.get(hash))
+                    .flat_map(|node| node.parents.iter().copied())
+                    .collect();
+                Ok(own
+                    .into_values()
+                    .filter(|hash| !cited.contains(hash))
+                    .rev()
+                    .collect())
+            }
+        }
+    }
+
+    /// Breadth first from the starts to the roots.
+    fn walk(&self, starts: &[Digest]) -> Vec<Digest> {
+        let mut seen: BTreeSet<Digest> = starts.iter().copied().collect();
+        let mut queue: VecDeque<Digest> = starts.iter().copied().collect();
+        let mut walk = Vec::new();
+        while let Some(hash) = queue.pop_front() {
+            walk.push(hash);
+            let parents = self.nodes.get(&hash).map(|node| node.parents.as_slice());
+            for parent in parents.unwrap_or_default() {
+                if self.nodes.contains_key(parent) && seen.insert(*parent) {
+                    queue.push_back(*parent);
+                }
+            }
+        }
+        walk
+    }
+}
+
+/// Pieces by what they are filed under.
+type ByHash<T> = HashMap<Digest, T>;

@@ -3,7 +3,7 @@
 //! A verifier writes nothing and takes no lock. It goes to the end, whatever it meets on the way.
 
 mod audit;
-mod chain;
+pub(crate) mod chain;
 pub(crate) mod entry;
 pub(crate) mod ledger;
 mod single;
@@ -185,7 +185,7 @@ impl Verifier {
         report
     }
 
-    fn begin(&self, path: &Path) -> Report {
+    pub(crate) fn begin(&self, path: &Path) -> Report {
         let mut report = Report::new(path.display().to_string());
         if let Some(file) = &self.file {
             report.trust_file = Some(file.path.display().to_string());

@@ -43,7 +43,7 @@ struct ChainFile<'p> {
 
 impl ChainSource for ChainFile<'_> {
     fn for_each(&mut self, f: &mut dyn FnMut(&str, Option<&str>, &str)) {
-        match pass(self.path, f) {
+        match lines(self.path, f) {
             Ok(refused) => self.refused = refused,
             Err(error) => self.failed = Some(error),
         }
@@ -54,7 +54,8 @@ impl ChainSource for ChainFile<'_> {
     }
 }
 
-fn pass(path: &Path, f: &mut dyn FnMut(&str, Option<&str>, &str)) -> io::Result<Vec<Finding>> {
+/// The receipts of a chain file, one line in memory at a time; what is refused comes back.
+pub(crate) fn lines(path: &Path, f: &mut dyn FnMut(&str, Option<&str>, &str)) -> io::Result<Vec<Finding>> {
     let mut reader = BufReader::with_capacity(256 << 10, File::open(path)?);
     let mut framing = Framing::new();
     let mut line = Vec::new();

@@ -1,0 +1,450 @@
+//! Two passes over the evidence: the first learns the shape of the graph, the second takes out the
+//! few pieces the walk needs. So memory grows with the number of receipts, not with their bytes.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use ledger::Kind;
+use ledger::read::Item;
+use record::receipt::{self, SignedReceipt};
+use record::report::{Code, Finding, Report};
+use record::taint::TaintSet;
+use record::trust::{Purpose, Trust};
+use record::verify::Judge;
+use record::{decision, entry as audit};
+use seal::json::{self, Limits, Value};
+use seal::note::Checkpoint;
+use seal::{Digest, KeyId};
+
+use super::tree::Tree;
+use super::{ByHash, Request, Target};
+use crate::parallel;
+use crate::verify::Verifier;
+use crate::verify::chain::lines;
+use crate::verify::entry::{self, Content, Judges, Raw};
+use crate::verify::ledger as journal;
+
+/// The shape of the graph.
+#[derive(Default)]
+pub(super) struct Survey {
+    pub nodes: ByHash<Node>,
+    /// The requests asked for.
+    pub requests: BTreeSet<String>,
+    /// Decision receipts that were asked for and are there.
+    pub decisions: HashSet<Digest>,
+    /// Rulesets and configurations.
+    pub documents: HashSet<Digest>,
+    pub tree: Tree,
+    pub checkpoint: Option<Checkpoint>,
+    pub log_trusted: bool,
+}
+
+/// What the graph knows of a receipt.
+pub(super) struct Node {
+    pub index: u64,
+    pub parents: Vec<Digest>,
+    pub taint: Arc<TaintSet>,
+    pub request: Option<String>,
+}
+
+/// What the second pass shall take out.
+pub(super) struct Wanted {
+    pub receipts: HashSet<Digest>,
+    pub requests: HashSet<String>,
+}
+
+/// What it took out.
+#[derive(Default)]
+pub(super) struct Pieces {
+    pub receipts: ByHash<Piece>,
+    pub requests: std::collections::HashMap<String, Request>,
+    /// Number of rules, where the body is readable.
+    pub rulesets: ByHash<Option<usize>>,
+}
+
+/// A receipt of the walk, judged by itself.
+pub(super) struct Piece {
+    pub signed: SignedReceipt,
+    pub place: String,
+    /// Position in the ledger.
+    pub index: Option<u64>,
+    pub faults: Vec<Finding>,
+    pub trusted: bool,
+    pub signer: String,
+    /// The hash it is filed under.
+    pub stated: Digest,
+}
+
+/// First pass over a ledger. What is damaged is reported; the walk goes on with the rest.
+pub(super) fn survey_ledger(
+    dir: &Path,
+    verifier: &Verifier,
+    target: &Target,
+    report: &mut Report,
+) -> io::Result<Survey> {
+    report.kind = "trace of a ledger".to_owned();
+    let mut survey = Survey::new(target);
+    let Some(reader) = journal::open(dir, verifier, report)? else {
+        return Ok(survey);
+    };
+    survey.checkpoint = reader.checkpoint().cloned();
+    survey.log_trusted = verifier.is_log_trusted(&reader);
+    let mut entries = reader.entries();
+    let mut leaves = 0u64;
+    parallel::ordered(
+        |(leaf, raw): (Digest, Raw)| (leaf, raw.index, Seen::of(raw, target)),
+        |(leaf, index, seen)| {
+            if index == leaves {
+                survey.tree.push(leaf);
+            } else {
+                survey.tree.lose();
+            }
+            leaves += 1;
+            survey.take(index, seen);
+        },
+        |sink| -> io::Result<()> {
+            while let Some(item) = entries.next()? {
+                if let Item::Entry(entry) = item {
+                    sink((
+                        seal::merkle::leaf_hash(entry.leaf_bytes),
+                        Raw {
+                            index: entry.index,
+                            kind: entry.leaf.kind,
+                            id: entry.leaf.id.clone(),
+                            body: entry.body.to_vec(),
+                        },
+                    ));
+                }
+            }
+            Ok(())
+        },
+    )?;
+    let summary = entries.finish();
+    for damage in &summary.damage {
+        report.push(journal::finding(damage));
+    }
+    if let Some(torn) = &summary.torn {
+        let place = format!("{} at byte {}", torn.file, torn.offset);
+        report.push(Finding::new(Code::LedgerTorn, place, ""));
+    }
+    Ok(survey)
+}
+
+/// First pass over a chain file.
+pub(super) fn survey_chain(
+    path: &Path,
+    target: &Target,
+    report: &mut Report,
+) -> io::Result<Survey> {
+    report.kind = "trace of a receipt chain".to_owned();
+    let mut survey = Survey::new(target);
+    let mut index = 0;
+    let refused = lines(path, &mut |_, _, jws| {
+        if let Ok(signed) = receipt::read(jws) {
+            survey.take(index, Seen::Receipt(Box::new(signed)));
+        }
+        index += 1;
+    })?;
+    for finding in refused {
+        report.push(finding);
+    }
+    Ok(survey)
+}
+
+impl Survey {
+    fn new(target: &Target) -> Survey {
+        let mut survey = Survey::default();
+        if let Target::Decision { request, .. } = target {
+            survey.requests.insert(request.clone());
+        }
+        if let Target::Id(id) = target {
+            // Receipts name their request; whether there are any, the passes tell.
+            survey.requests.insert(id.clone());
+        }
+        survey
+    }
+
+    fn take(&mut self, index: u64, seen: Seen) {
+        match seen {
+            Seen::Nothing => {}
+            Seen::Document(digest) => {
+                self.documents.insert(digest);
+            }
+            Seen::Decision { hash, request } => {
+                self.decisions.insert(hash);
+                self.requests.insert(request);
+            }
+            Seen::AuditOf(request) => {
+                self.requests.insert(request);
+            }
+            Seen::Receipt(signed) => {
+                let SignedReceipt { hash, receipt, .. } = *signed;
+                let request = receipt
+                    .extension_value("x_countersign_request")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
+                // Few different taints: shared with a parent's where equal.
+                let shared = receipt
+                    .parents
+                    .iter()
+                    .filter_map(|parent| self.nodes.get(parent))
+                    .find(|node| *node.taint == receipt.taint)
+                    .map(|node| node.taint.clone());
+                let node = Node {
+                    index,
+                    parents: receipt.parents,
+                    taint: shared.unwrap_or_else(|| Arc::new(receipt.taint)),
+                    request,
+                };
+                self.nodes.insert(hash, node);
+            }
+        }
+    }
+}
+
+/// What the first pass makes of an entry.
+enum Seen {
+    Nothing,
+    Receipt(Box<SignedReceipt>),
+    Document(Digest),
+    /// The decision receipt that was asked for.
+    Decision { hash: Digest, request: String },
+    /// The audit entry that was asked for belongs to this request.
+    AuditOf(String),
+}
+
+impl Seen {
+    fn of(raw: Raw, target: &Target) -> Seen {
+        let Raw { kind, id, body, .. } = raw;
+        let Ok(text) = std::str::from_utf8(&body) else {
+            return Seen::Nothing;
+        };
+        match kind {
+            Kind::Receipt => receipt::read(text).map_or(Seen::Nothing, |signed| {
+                Seen::Receipt(Box::new(signed))
+            }),
+            Kind::Ruleset | Kind::Config => Seen::Document(Digest::of(&body)),
+            Kind::Decision => {
+                let asked = match target {
+                    Target::Hash(hash) | Target::Decision { hash, .. } => id == hash.to_string(),
+                    Target::Prefix(prefix) => id
+                        .strip_prefix("sha256:")
+                        .is_some_and(|hex| hex.starts_with(prefix.as_str())),
+                    Target::Id(_) => false,
+                };
+                match decision::read_signed(text) {
+                    Ok(signed) if asked => Seen::Decision {
+                        hash: signed.hash,
+                        request: signed.decision.request_id,
+                    },
+                    Ok(_) | Err(_) => Seen::Nothing,
+                }
+            }
+            Kind::Audit if matches!(target, Target::Id(asked) if *asked == id) => {
+                request_of(text).map_or(Seen::Nothing, |request| {
+                    Seen::AuditOf(request.to_owned())
+                })
+            }
+            _ => Seen::Nothing,
+        }
+    }
+}
+
+/// The request an audit line belongs to. Lines are canonical, so the member is found without
+/// parsing; a line that only looks like it is judged when it is taken out.
+fn request_of(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("\"_request\":\"")?;
+    rest.split('"').next()
+}
+
+/// Second pass over a ledger.
+pub(super) fn collect_ledger(
+    dir: &Path,
+    verifier: &Verifier,
+    wanted: &Wanted,
+    report: &mut Report,
+) -> io::Result<Pieces> {
+    let mut pieces = Pieces::default();
+    // What there is to say about the files was said by the first pass.
+    let Some(reader) = journal::open(dir, verifier, &mut Report::default())? else {
+        return Ok(pieces);
+    };
+    let ring = verifier.keyring();
+    let trust = verifier.believed();
+    let judges = Judges {
+        receipts: Judge::new(trust, &[]).0,
+        trust,
+        ring: &ring,
+    };
+    let mut entries = reader.entries();
+    parallel::ordered(
+        |raw: Raw| match wanted.wants(&raw) {
+            Want::Not => Taken::Nothing,
+            Want::Ruleset => Taken::Ruleset(Digest::of(&raw.body), rules_of(&raw.body)),
+            Want::Judged => Taken::Judged(Box::new(entry::judge(raw, &judges))),
+        },
+        |taken| pieces.take(taken, trust, report),
+        |sink| -> io::Result<()> {
+            while let Some(item) = entries.next()? {
+                if let Item::Entry(entry) = item {
+                    sink(Raw {
+                        index: entry.index,
+                        kind: entry.leaf.kind,
+                        id: entry.leaf.id.clone(),
+                        body: entry.body.to_vec(),
+                    });
+                }
+            }
+            Ok(())
+        },
+    )?;
+    Ok(pieces)
+}
+
+/// Second pass over a chain file.
+pub(super) fn collect_chain(
+    path: &Path,
+    verifier: &Verifier,
+    wanted: &Wanted,
+    _report: &mut Report,
+) -> io::Result<Pieces> {
+    let mut pieces = Pieces::default();
+    let trust = verifier.believed();
+    let judge = Judge::new(trust, &[]).0;
+    lines(path, &mut |place, stated, jws| {
+        let Ok(signed) = receipt::read(jws) else {
+            return;
+        };
+        if !wanted.receipts.contains(&signed.hash) {
+            return;
+        }
+        let mut faults = Vec::new();
+        let mut trusted = false;
+        if let Ok(token) = seal::jws::split(jws, receipt::JWS_LIMIT) {
+            let level = judge.receipt(&signed, &token.signature, &mut faults);
+            trusted = level == record::report::Assurance::Signed;
+        }
+        let stated = stated
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(signed.hash);
+        let piece = Piece {
+            place: place.to_owned(),
+            index: None,
+            faults: faults.into_iter().map(|fault| fault.at(place)).collect(),
+            trusted,
+            signer: signer(trust, &signed.receipt.key_id),
+            stated,
+            signed,
+        };
+        pieces.receipts.insert(piece.signed.hash, piece);
+    })?;
+    Ok(pieces)
+}
+
+enum Want {
+    Not,
+    Ruleset,
+    Judged,
+}
+
+impl Wanted {
+    fn wants(&self, raw: &Raw) -> Want {
+        let text = || std::str::from_utf8(&raw.body).unwrap_or_default();
+        let wanted = match raw.kind {
+            Kind::Receipt => raw
+                .id
+                .parse()
+                .is_ok_and(|hash: Digest| self.receipts.contains(&hash)),
+            Kind::Audit => {
+                request_of(text()).is_some_and(|request| self.requests.contains(request))
+            }
+            Kind::Decision => decision::read_signed(text())
+                .is_ok_and(|signed| self.requests.contains(&signed.decision.request_id)),
+            Kind::Ruleset => return Want::Ruleset,
+            _ => false,
+        };
+        if wanted { Want::Judged } else { Want::Not }
+    }
+}
+
+enum Taken {
+    Nothing,
+    Judged(Box<entry::Judged>),
+    Ruleset(Digest, Option<usize>),
+}
+
+impl Pieces {
+    fn take(&mut self, taken: Taken, trust: &Trust, report: &mut Report) {
+        let judged = match taken {
+            Taken::Nothing => return,
+            Taken::Ruleset(digest, rules) => {
+                self.rulesets.insert(digest, rules);
+                return;
+            }
+            Taken::Judged(judged) => *judged,
+        };
+        match judged.content {
+            Content::Receipt(signed) => {
+                let piece = Piece {
+                    place: entry::place(judged.index, judged.kind),
+                    index: Some(judged.index),
+                    faults: judged.findings,
+                    trusted: judged.signed,
+                    signer: signer(trust, &signed.receipt.key_id),
+                    stated: judged.id.parse().unwrap_or(signed.hash),
+                    signed: *signed,
+                };
+                self.receipts.insert(piece.signed.hash, piece);
+            }
+            Content::Audit(line) => {
+                push_all(report, judged.findings);
+                let id = request_text(&line);
+                self.request(id).audits.push(*line);
+            }
+            Content::Decision(signed) => {
+                push_all(report, judged.findings);
+                let id = signed.decision.request_id.clone();
+                self.request(id).decisions.push(*signed);
+            }
+            Content::Document(_) | Content::Repair(_) | Content::Other | Content::Unread => {
+                push_all(report, judged.findings);
+            }
+        }
+    }
+
+    fn request(&mut self, id: String) -> &mut Request {
+        self.requests.entry(id.clone()).or_insert_with(|| Request {
+            id,
+            ..Request::default()
+        })
+    }
+}
+
+fn push_all(report: &mut Report, findings: Vec<Finding>) {
+    for finding in findings {
+        report.push(finding);
+    }
+}
+
+fn request_text(line: &audit::ReadEntry) -> String {
+    line.entry
+        .meta_text("_request")
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The key's name in the trust file, with its id.
+fn signer(trust: &Trust, id: &KeyId) -> String {
+    match trust.find(Purpose::Receipts, id) {
+        Some(key) => format!("{} (key {id})", key.name),
+        None => format!("key {id}"),
+    }
+}
+
+/// How many rules a ruleset has.
+fn rules_of(body: &[u8]) -> Option<usize> {
+    let value = json::parse(body, Limits::DOCUMENT).ok()?;
+    Some(value.get("rules")?.as_array()?.len())
+}
