@@ -70,7 +70,7 @@ pub(super) fn header(kid: &KeyId) -> String {
 
 /// The canonical payload. The order below is the UTF-16 order of the names; extensions all begin
 /// with `x_` and so come last.
-fn payload(receipt: &Receipt) -> Result<String, WriteError> {
+pub(super) fn payload(receipt: &Receipt) -> Result<String, WriteError> {
     let mut out = String::with_capacity(768 + receipt.parents.len() * 74);
     out.push('{');
     plain_member(&mut out, "agent_id", receipt.agent_id.as_str());

@@ -7,7 +7,7 @@ use seal::json::{
 use seal::jws::JwsError;
 use seal::key::KeyId;
 
-use super::emit::header;
+use super::emit::{self, header};
 use super::{JWS_LIMIT, Operation, Receipt, SignedReceipt, TYP, Verdict, rules};
 use crate::agent::AgentId;
 use crate::codes::Code;
@@ -26,12 +26,21 @@ pub fn read(jws: &str) -> Result<SignedReceipt, Vec<Finding>> {
 pub(crate) fn read_with_signature(jws: &str) -> Result<(SignedReceipt, [u8; 64]), Vec<Finding>> {
     let token = seal::jws::split(jws, JWS_LIMIT).map_err(|error| vec![refused(jws, &error)])?;
     let mut found = Vec::new();
-    let payload = canonical(&token.payload, Limits::RECEIPT, "payload", &mut found);
-    // Nothing of a payload that two parsers could read differently is looked at further.
-    let receipt = match &payload {
-        Some(value) => claims(value, &mut found),
-        None => None,
-    };
+    let payload = parsed(&token.payload, Limits::RECEIPT, "payload", &mut found);
+    let mut faults = Vec::new();
+    let receipt = payload.as_ref().and_then(|value| claims(value, &mut faults));
+    // Writing the claims again is the quickest proof of canonical bytes. Only when that fails the
+    // value itself is written, to tell other bytes from other faults.
+    let rewritten = receipt.as_ref().and_then(|receipt| emit::payload(receipt).ok());
+    if rewritten.is_some_and(|text| text.as_bytes() == token.payload) {
+        found.append(&mut faults);
+    } else if let Some(value) = &payload {
+        // Of a payload that two parsers could read differently nothing else is said.
+        match is_canonical(value, &token.payload, "payload", &mut found) {
+            true => found.append(&mut faults),
+            false => faults.clear(),
+        }
+    }
     let named = payload.as_ref().and_then(|value| value.get("agent_key_id"));
     check_header(&token.header, named.and_then(Value::as_str), &mut found);
     match receipt {
@@ -61,10 +70,9 @@ fn is_cut(jws: &str) -> bool {
     signature.len() < 86 && signature.bytes().all(in_alphabet)
 }
 
-/// Parses strictly and demands that the bytes are their own canonical form.
-fn canonical(bytes: &[u8], limits: Limits, part: &str, found: &mut Vec<Finding>) -> Option<Value> {
-    let value = match parse(bytes, limits) {
-        Ok(value) => value,
+fn parsed(bytes: &[u8], limits: Limits, part: &str, found: &mut Vec<Finding>) -> Option<Value> {
+    match parse(bytes, limits) {
+        Ok(value) => Some(value),
         Err(error) => {
             let code = match error.kind {
                 JsonErrorKind::TooLong | JsonErrorKind::TooDeep => Code::ReceiptLimit,
@@ -72,21 +80,20 @@ fn canonical(bytes: &[u8], limits: Limits, part: &str, found: &mut Vec<Finding>)
                 _ => Code::ReceiptJson,
             };
             found.push(Finding::here(code, format!("{part}: {error}")));
-            return None;
-        }
-    };
-    match write_receipt(&value) {
-        Ok(text) if text.as_bytes() == bytes => Some(value),
-        Ok(_) => {
-            let detail = format!("{part}: the bytes are not their canonical form");
-            found.push(Finding::here(Code::ReceiptCanonical, detail));
-            None
-        }
-        Err(error) => {
-            found.push(Finding::here(Code::ReceiptCanonical, format!("{part}: {error}")));
             None
         }
     }
+}
+
+/// Whether the bytes are the value's own canonical form.
+fn is_canonical(value: &Value, bytes: &[u8], part: &str, found: &mut Vec<Finding>) -> bool {
+    let detail = match write_receipt(value) {
+        Ok(text) if text.as_bytes() == bytes => return true,
+        Ok(_) => format!("{part}: the bytes are not their canonical form"),
+        Err(error) => format!("{part}: {error}"),
+    };
+    found.push(Finding::here(Code::ReceiptCanonical, detail));
+    false
 }
 
 /// The header is a constant but for the key id, so the usual case is one comparison.
@@ -95,7 +102,10 @@ fn check_header(bytes: &[u8], named: Option<&str>, found: &mut Vec<Finding>) {
     if kid.is_some_and(|kid| bytes == header(&kid).as_bytes()) {
         return;
     }
-    let Some(value) = canonical(bytes, HEADER_LIMITS, "header", found) else { return };
+    let Some(value) = parsed(bytes, HEADER_LIMITS, "header", found) else { return };
+    if !is_canonical(&value, bytes, "header", found) {
+        return;
+    }
     let mut say = |code, detail: String| found.push(Finding::here(code, detail));
     let Some(members) = value.as_object() else {
         return say(Code::ReceiptHeader, format!("header is {}", value.kind()));

@@ -58,8 +58,10 @@ pub(super) fn parse(yaml: &str, resolve: Resolve<'_>) -> Result<Trust, TrustErro
     if yaml.len() > LIMIT {
         return Err(TrustError::TooLong(LIMIT));
     }
-    let file: File =
-        serde_saphyr::from_str(yaml).map_err(|error| TrustError::Yaml(error.to_string()))?;
+    // No snippet of the file in the message: a key may stand beside the fault.
+    let options = serde_saphyr::options! { with_snippet: false };
+    let file: File = serde_saphyr::from_str_with_options(yaml, options)
+        .map_err(|error| TrustError::Yaml(error.to_string()))?;
     if file.version != 1 {
         return Err(TrustError::Version(file.version));
     }

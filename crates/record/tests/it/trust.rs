@@ -132,3 +132,10 @@ fn what_is_wrong_is_refused() {
         assert!(!error.to_string().is_empty());
     }
 }
+
+#[test]
+fn messages_show_nothing_of_the_file() {
+    let yaml = "version: 1\nkeys:\n  - {name: a, purpose: hmac, key: deadbeefdeadbeef, oops: 1}\n";
+    let message = parse(yaml).unwrap_err().to_string();
+    assert!(message.contains("oops") && !message.contains("deadbeef"), "{message}");
+}
