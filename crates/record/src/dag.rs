@@ -8,7 +8,7 @@ use seal::digest::Digest;
 use seal::time::UnixMillis;
 
 use crate::capability::Statement;
-use crate::codes::Code;
+use crate::codes::{Code, ExitClass};
 use crate::receipt;
 use crate::report::{Assurance, Finding, Report};
 use crate::taint::TaintSet;
@@ -129,24 +129,28 @@ pub(crate) struct Step {
 
 fn check(item: Item, judge: &Judge<'_>) -> Checked {
     let Item { place, hash: stated, jws } = item;
+    let read = receipt::read_with_signature(&jws);
+    let actual = match &read {
+        Ok((signed, _)) => signed.hash,
+        Err(_) => Digest::of(jws.as_bytes()),
+    };
     let mut findings = Vec::new();
-    let actual = Digest::of(jws.as_bytes());
     let mut known_as = vec![actual];
     if let Some(stated) = stated
         && stated != actual.to_string()
     {
-        findings
-            .push(Finding::here(Code::ChainHash, format!("{stated} is written, {actual} it is")));
+        let detail = format!("{stated} is written, {actual} it is");
+        findings.push(Finding::here(Code::ChainHash, detail));
         known_as.extend(stated.parse::<Digest>().ok());
     }
-    match receipt::read_with_signature(&jws) {
+    match read {
         Err(faults) => {
             findings.extend(faults);
             Checked { place, known_as, findings, level: Assurance::None, step: None }
         }
         Ok((signed, signature)) => {
             let mut level = judge.receipt(&signed, &signature, &mut findings);
-            if known_as.len() > 1 {
+            if findings.iter().any(|finding| finding.code == Code::ChainHash) {
                 level = Assurance::None;
             }
             let receipt = signed.receipt;
@@ -200,7 +204,17 @@ impl Chain<'_> {
             self.report.push(Finding::new(Code::ChainFuture, place.as_str(), detail));
         }
         self.links.explain(known_as.into_iter().filter(|hash| *hash != step.hash));
-        for finding in self.links.add(&place, step) {
+        let found = self.links.add(&place, step);
+        self.broken(found);
+    }
+
+    /// Faults between receipts: a chain that does not hold together is not even consistent,
+    /// however well its parts are signed. A broken rule (13) leaves the evidence sound.
+    fn broken(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            if matches!(finding.code.exit(), ExitClass::Malformed | ExitClass::Tampered) {
+                self.lowest = Assurance::None;
+            }
             self.report.push(finding);
         }
     }
@@ -214,34 +228,38 @@ impl Chain<'_> {
             self.lowest = Assurance::None;
         }
         self.summary.refused += lost as u64;
-        for finding in self.links.finish(lost) {
-            self.report.push(finding);
-        }
-        self.expectations();
+        let found = self.links.finish(lost);
+        self.broken(found);
+        let found = self.expectations();
+        self.broken(found);
         let summary = &mut self.summary;
         summary.assurance = if summary.receipts == 0 { Assurance::None } else { self.lowest };
         self.report.assure(summary.assurance);
         self.summary
     }
 
-    fn expectations(&mut self) {
+    fn expectations(&self) -> Vec<Finding> {
         let lines = self.summary.receipts + self.summary.refused;
+        let mut found = Vec::new();
+        let mut say = |code, detail: String| found.push(Finding::here(code, detail));
         if let Some(head) = &self.options.expect_head
             && !self.links.has(head)
         {
-            let detail = format!("head {head} is not in the chain");
-            self.report.push(Finding::here(Code::ChainTruncated, detail));
+            say(Code::ChainTruncated, format!("head {head} is not in the chain"));
         }
         match self.options.expect_count {
             Some(count) if count != lines => {
-                let detail = format!("{count} receipts are expected, {lines} are there");
-                self.report.push(Finding::here(Code::ChainTruncated, detail));
+                say(
+                    Code::ChainTruncated,
+                    format!("{count} receipts are expected, {lines} are there"),
+                );
             }
             Some(_) => {}
             None if lines == 0 && self.options.expect_head.is_none() => {
-                self.report.push(Finding::here(Code::ChainEmpty, ""));
+                say(Code::ChainEmpty, String::new());
             }
             None => {}
         }
+        found
     }
 }

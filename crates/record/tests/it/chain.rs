@@ -28,6 +28,13 @@ fn check(name: &str, chain: &str, options: ChainOptions, codes: &[Code], exit: E
     let (report, _) = judge(chain.as_bytes(), &trust(), options);
     assert_eq!(errors(&report), codes, "{name}: {}", report.to_table());
     assert_eq!(report.exit_class(), exit, "{name}");
+    // What does not hold together is not called signed; what breaks a rule still is.
+    let sound = matches!(exit, ExitClass::Ok | ExitClass::Violated);
+    assert_eq!(
+        report.assurance == Assurance::Signed,
+        sound || exit == ExitClass::Untrusted,
+        "{name}"
+    );
 }
 
 #[test]
