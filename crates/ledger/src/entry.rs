@@ -4,7 +4,7 @@ use seal::digest::Digest;
 
 use crate::append::AppendError;
 use crate::kind::Kind;
-use crate::leaf::check_name;
+use crate::leaf::{MAX_ID, check_name};
 
 /// A piece of evidence to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +16,6 @@ pub struct Entry {
     /// The evidence: UTF-8 text without NUL, within the kind's limit.
     pub body: Vec<u8>,
 }
-
-/// The longest id, in bytes. Escaped to twice its length it still fits a leaf.
-pub(crate) const MAX_ID: usize = 256;
-/// The longest writer id, in bytes.
-pub(crate) const MAX_WRITER: usize = 64;
 
 /// An entry that was checked and digested, outside of any lock.
 pub(crate) struct Prepared {

@@ -12,6 +12,11 @@ use crate::kind::Kind;
 /// The longest leaf, in bytes.
 pub const MAX_LEAF: usize = 1024;
 
+/// The longest id, in bytes. Escaped to twice its length it still fits a leaf.
+pub(crate) const MAX_ID: usize = 256;
+/// The longest writer id, in bytes.
+pub(crate) const MAX_WRITER: usize = 64;
+
 /// The largest number a canonical document may hold (2^53 - 1).
 pub(crate) const MAX_INT: u64 = (1 << 53) - 1;
 
@@ -111,7 +116,7 @@ impl Fields<'_> {
         out.extend_from_slice(b"{\"body\":\"sha256:");
         out.extend_from_slice(self.body.hex().as_bytes());
         out.extend_from_slice(b"\",\"id\":");
-        write_string(out, self.id).map_err(|()| LeafError::Member("id"))?;
+        write_string(out, self.id, MAX_ID).map_err(|()| LeafError::Member("id"))?;
         out.extend_from_slice(b",\"kind\":\"");
         out.extend_from_slice(self.kind.as_str().as_bytes());
         out.extend_from_slice(b"\",\"len\":");
@@ -121,7 +126,7 @@ impl Fields<'_> {
         out.extend_from_slice(b",\"ts\":");
         write_number(out, self.ts);
         out.extend_from_slice(b",\"v\":1,\"writer\":");
-        write_string(out, self.writer).map_err(|()| LeafError::Member("writer"))?;
+        write_string(out, self.writer, MAX_WRITER).map_err(|()| LeafError::Member("writer"))?;
         out.push(b'}');
         if out.len() - start > MAX_LEAF {
             return Err(LeafError::TooLong);
@@ -139,8 +144,8 @@ fn plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\'
 }
 
-fn write_string(out: &mut Vec<u8>, text: &str) -> Result<(), ()> {
-    if text.is_empty() {
+fn write_string(out: &mut Vec<u8>, text: &str, longest: usize) -> Result<(), ()> {
+    if text.is_empty() || text.len() > longest {
         return Err(());
     }
     if text.bytes().all(plain) {
@@ -190,7 +195,7 @@ fn parse_plain(bytes: &[u8]) -> Option<Leaf> {
     let ts = take_number(&mut rest)?;
     take_literal(&mut rest, b",\"v\":1,\"writer\":\"")?;
     let writer = take_plain(&mut rest)?;
-    if rest != b"}" {
+    if rest != b"}" || id.len() > MAX_ID || writer.len() > MAX_WRITER {
         return None;
     }
     Some(Leaf { body, id: id.to_owned(), kind, len, seq, ts, writer: writer.to_owned() })

@@ -7,11 +7,10 @@ use seal::note::{NoteSigner, VerifierKey};
 
 use crate::append::Failure;
 use crate::damage::{Cause, Damage};
-use crate::entry::MAX_WRITER;
 use crate::frame;
 use crate::head::Head;
 use crate::journal::Journal;
-use crate::leaf::{Leaf, check_name};
+use crate::leaf::{Leaf, MAX_WRITER, check_name};
 use crate::lock::Lock;
 use crate::options::Options;
 use crate::publish::{PublishError, Publisher};

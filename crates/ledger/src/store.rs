@@ -95,7 +95,7 @@ pub trait Store: Source {
     }
 
     /// Puts new content in place of a file so that a crash leaves the old or the new, durable on
-    /// return. A crash may leave the temporary file behind ([`is_leftover`]).
+    /// return. A crash may leave the temporary file `<name>.new` behind.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let fresh = format!("{name}{LEFTOVER}");
         match self.remove(&fresh) {
@@ -103,9 +103,13 @@ pub trait Store: Source {
             _ => {}
         }
         self.create(&fresh)?;
-        self.append(&fresh, 0, bytes)?;
         // The content first: a name that points at unsynced content is a torn file after a crash.
-        self.sync(&fresh)?;
+        let written = self.append(&fresh, 0, bytes).and_then(|()| self.sync(&fresh));
+        if let Err(error) = written {
+            // A full disk must not stay full of attempts; if this fails too, the next start does it.
+            let _ = self.remove(&fresh);
+            return Err(error);
+        }
         self.rename(&fresh, name)?;
         self.sync_dir(name)
     }

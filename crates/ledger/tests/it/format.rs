@@ -84,6 +84,7 @@ fn a_leaf_has_one_encoding() {
     assert_eq!(refuse("\"len\":1", "\"len\":1.0"), LeafError::Member("len"));
     assert_eq!(refuse("}", "}x"), LeafError::Json);
     assert_eq!(refuse("\"w\"", "\"\""), LeafError::NotCanonical);
+    assert_eq!(refuse("\"w\"", &format!("\"{}\"", "w".repeat(65))), LeafError::NotCanonical);
     assert_eq!(
         parse(text.replace("\"w\"", &format!("\"{}\"", "w".repeat(900)))),
         Err(LeafError::TooLong)
