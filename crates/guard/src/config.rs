@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use scan::{Category, Engine};
 use seal::json::Value;
 use serde::Deserialize;
 
@@ -228,7 +229,61 @@ impl TokenBudgetConfig {
     }
 }
 
+/// Why a configuration cannot do what it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A treatment for a rule that `content` never sees.
+    #[error("content.rules names {id}, which is no rule for secrets or personal data; remove it")]
+    NoContentRule {
+        /// The id.
+        id: String,
+    },
+    /// A limit that every answer exceeds.
+    #[error("scope_drift.chars_per_token is 0; use 8, or switch scope_drift.length off")]
+    NoCharsPerToken,
+    /// A cap under which nothing fits.
+    #[error("token_budget.{window} is 0; remove it, or name a cap")]
+    EmptyBudget {
+        /// The member.
+        window: &'static str,
+    },
+    /// Treatments for a check that is off.
+    #[error("content.rules has entries but content is not enabled")]
+    RulesUnused,
+}
+
 impl GuardConfig {
+    /// Whether the checks can do what the configuration says, with the rules of `engine`.
+    ///
+    /// # Errors
+    /// The first thing that could not work.
+    pub fn validate(&self, engine: &Engine) -> Result<(), ConfigError> {
+        let content = |id: &str| {
+            engine.rules().any(|rule| {
+                rule.id == id && matches!(rule.category, Category::Secret | Category::Pii)
+            })
+        };
+        if let Some(id) = self.content.rules.keys().find(|id| !content(id)) {
+            return Err(ConfigError::NoContentRule { id: id.clone() });
+        }
+        if !self.content.rules.is_empty() && !self.content.enabled {
+            return Err(ConfigError::RulesUnused);
+        }
+        if self.scope_drift.length && self.scope_drift.chars_per_token == 0 {
+            return Err(ConfigError::NoCharsPerToken);
+        }
+        for (window, cap) in [
+            ("per_minute", self.token_budget.per_minute),
+            ("per_hour", self.token_budget.per_hour),
+            ("per_day", self.token_budget.per_day),
+        ] {
+            if cap == Some(0) {
+                return Err(ConfigError::EmptyBudget { window });
+            }
+        }
+        Ok(())
+    }
+
     /// The effective configuration, defaults included, to be digested and stored.
     pub fn to_value(&self) -> Value {
         let strings = |list: &[String]| Value::array(list.iter().map(String::as_str));
@@ -319,6 +374,23 @@ mod tests {
                 r#""tools":{"allowed":null,"denied":[]}}"#,
             )
         );
+    }
+
+    #[test]
+    fn what_could_not_work_is_refused() {
+        let engine = Engine::builtin();
+        let check = |config: &str| {
+            let config: GuardConfig = serde_json::from_str(config).expect("well formed");
+            config.validate(&engine).is_ok()
+        };
+        assert!(check("{}"));
+        assert!(check(r#"{"content":{"rules":{"CS-PII-004":"redact"}}}"#));
+        assert!(!check(r#"{"content":{"rules":{"CS-PII-999":"redact"}}}"#));
+        assert!(!check(r#"{"content":{"rules":{"CS-INJ-001":"flag"}}}"#));
+        assert!(!check(r#"{"content":{"enabled":false,"rules":{"CS-PII-004":"redact"}}}"#));
+        assert!(!check(r#"{"scope_drift":{"chars_per_token":0}}"#));
+        assert!(check(r#"{"scope_drift":{"chars_per_token":0,"length":false}}"#));
+        assert!(!check(r#"{"token_budget":{"per_day":0}}"#));
     }
 
     #[test]

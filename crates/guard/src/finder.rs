@@ -420,6 +420,6 @@ fn window_start(text: &str, from: usize) -> usize {
 /// How many layers of escapes are resolved: JSON in a JSON string in a JSON string.
 const LAYERS: usize = 3;
 /// How many visible characters of old text are read again with new text.
-const VISIBLE: usize = 1024;
+const VISIBLE: usize = 512;
 /// How many bytes of old text are read again at most.
 const FARTHEST: usize = 1 << 16;

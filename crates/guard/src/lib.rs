@@ -20,7 +20,7 @@ mod finder;
 mod words;
 
 pub use check::{Check, Completion, Ending, Event, State, TextEvent, Turn};
-pub use config::GuardConfig;
+pub use config::{ConfigError, GuardConfig};
 pub use counters::{CounterKey, Counters, Grant, Window};
 pub use facts::{Effect, Facts, Identity, Want};
 pub use finder::{Found, Scanned, Spot};
