@@ -125,8 +125,13 @@ pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<
         let mut rules = Vec::new();
         let verdict = scan_layers(engine, text, target, &mut |hit, span| {
             rules.push(hit.rule.clone());
-            let found = Found { role: role.map(str::to_owned), message, ..found(hit, target) };
-            raw.push((found, group.spots(span)));
+            let mut found = Found { role: role.map(str::to_owned), message, ..found(hit, target) };
+            let spots = group.spots(span);
+            if let [(ordinal, span)] = spots.as_slice() {
+                let piece = group.pieces.iter().find(|(number, _)| number == ordinal);
+                quote(&mut found, piece.map_or("", |(_, text)| text), span.start);
+            }
+            raw.push((found, spots));
         });
         scanned[at].merge(verdict, rules);
     }
@@ -183,7 +188,9 @@ pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanne
         rules.push(hit.rule.clone());
         let place = Place::Arguments { choice: call.choice, index: call.index };
         let spots = vec![Spot { place, start: span.start, end: span.end }];
-        all.push(Found { spots, ..found(hit, Target::ToolCall) });
+        let mut found = Found { spots, ..found(hit, Target::ToolCall) };
+        quote(&mut found, &call.arguments, span.start);
+        all.push(found);
     });
     let plain = |text: &str| {
         text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
@@ -390,6 +397,27 @@ fn found(hit: &Hit, target: Target) -> Found {
         spots: Vec::new(),
         role: None,
         message: None,
+    }
+}
+
+/// A number that is cut out of JSON text (a card number in arguments) leaves a string there, or the
+/// text would be JSON no more.
+fn quote(found: &mut Found, text: &str, at: usize) {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return;
+    }
+    let mut inside = false;
+    let mut escaped = false;
+    for byte in text.bytes().take(at) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = inside,
+            b'"' => inside = !inside,
+            _ => {}
+        }
+    }
+    if !inside && text.as_bytes().get(at).is_some_and(u8::is_ascii_digit) {
+        found.replacement = format!("\"{}\"", found.replacement);
     }
 }
 

@@ -132,7 +132,7 @@ fn redaction_is_exact_complete_and_skips_no_check() {
         String::from_utf8(exchange.edited(&outcome.ruling.edits()).expect("fits")).expect("utf-8");
     assert_eq!(
         forwarded,
-        r#"{"model":"m","messages":[{"role":"system","content":"use [REDACTED:aws-access-key] then é [REDACTED:aws-access-key]."},{"role":"user","content":[{"type":"text","text":"[REDACTED:aws-access-key] and card [REDACTED:credit-card]"}]},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"k\":\"[REDACTED:aws-access-key]\",\"n\":[REDACTED:credit-card]}"}}]}],"metadata":{"[REDACTED:aws-access-key]":"x"}}"#
+        r#"{"model":"m","messages":[{"role":"system","content":"use [REDACTED:aws-access-key] then é [REDACTED:aws-access-key]."},{"role":"user","content":[{"type":"text","text":"[REDACTED:aws-access-key] and card [REDACTED:credit-card]"}]},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"k\":\"[REDACTED:aws-access-key]\",\"n\":\"[REDACTED:credit-card]\"}"}}]}],"metadata":{"[REDACTED:aws-access-key]":"x"}}"#
     );
 
     // An attack behind a secret is still an attack, and the redaction is still on record.
