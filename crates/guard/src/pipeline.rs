@@ -291,6 +291,7 @@ impl Run {
         if !request || (outcome.wants.is_empty() && !stopped) {
             self.round(&inner.checks, cheap..inner.checks.len(), event, facts, &mut outcome);
         }
+        outcome.rulings.reserve_exact(inner.checks.len());
         for (check, ruling) in inner.checks.iter().zip(&self.rulings) {
             if let Some(ruling) = ruling {
                 outcome.rulings.push((check.name(), ruling.clone()));

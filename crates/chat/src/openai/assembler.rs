@@ -269,8 +269,9 @@ impl Assembler {
                 }
             };
             let text = &mut self.texts[at];
-            // Ids, model names and the like repeat in every chunk; once judged is judged.
-            let repeats = matches!(&text.channel, Channel::Other(place) if REPEATED.contains(&place.as_str()));
+            // Ids, model names, keys repeat in every chunk; once judged is judged.
+            let repeats = matches!(&text.channel, Channel::Other(place)
+                if place.ends_with("#key") || REPEATED.contains(&place.as_str()));
             if repeats && !text.text.is_empty() && text.text[text.last..] == piece.text {
                 continue;
             }

@@ -57,6 +57,8 @@ fn interleaved_choices_and_repeated_fields_do_not_split_text() {
         assert_eq!(assembler.text(0, &Channel::Other("/choices/*/delta/zzz".to_owned())), "AB");
         assert_eq!(assembler.text(0, &Channel::Other("sse".to_owned())), "ping SIDE\n");
         assert_eq!(assembler.text(0, &Channel::Other("/id".to_owned())), "x", "repeated whole");
+        let key = Channel::Other("/choices/*/delta/zzz#key".to_owned());
+        assert_eq!(assembler.text(0, &key), "zzz", "keys too");
         assert_eq!(assembler.usage().map(|usage| usage.total), Some(3));
         assert_eq!(steps[3].2.texts[0].from, 3);
         assert_eq!(

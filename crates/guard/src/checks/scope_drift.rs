@@ -195,14 +195,25 @@ impl Fold {
     const KEPT: usize = 128;
 
     fn push(&mut self, new: &str) {
-        for ch in new.chars() {
-            if ch.is_ascii() {
-                self.push_folded(ch);
-            } else if !invisible(ch) {
-                for part in std::iter::once(ch).nfkd().filter(|part| !is_combining_mark(*part)) {
-                    self.push_folded(look_alike(part));
+        let mut rest = new;
+        while !rest.is_empty() {
+            // Most text is runs of what folds to itself.
+            let run = rest.bytes().position(|byte| !plain(byte)).unwrap_or(rest.len());
+            let (same, other) = rest.split_at(run);
+            self.text.push_str(same);
+            let mut chars = other.chars();
+            match chars.next() {
+                None => {}
+                Some(ch) if ch.is_ascii() => self.push_folded(ch),
+                Some(ch) if invisible(ch) => {}
+                Some(ch) => {
+                    for part in std::iter::once(ch).nfkd().filter(|part| !is_combining_mark(*part))
+                    {
+                        self.push_folded(look_alike(part));
+                    }
                 }
             }
+            rest = chars.as_str();
         }
     }
 
@@ -243,6 +254,11 @@ impl Fold {
             self.text.drain(..cut);
         }
     }
+}
+
+/// ASCII that is neither white space nor control, and that no rule of folding is about.
+fn plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'/' | b'*' | b'`' | b'\\')
 }
 
 /// Characters that a reader does not see.
