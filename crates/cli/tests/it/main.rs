@@ -1,1 +1,6 @@
 //! One integration binary for the built `countersign`: commands as data, and whole runs of the product.
+
+mod flip;
+mod kill;
+mod running;
+mod sdk;

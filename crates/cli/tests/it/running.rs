@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -17,8 +17,6 @@ pub struct Running {
     child: Child,
     /// The data port.
     pub port: u16,
-    /// The directory that holds `.countersign`.
-    pub dir: PathBuf,
 }
 
 impl Running {
@@ -41,7 +39,7 @@ impl Running {
         let complaints = drain(stderr, None);
         drain(stdout, Some(found));
         match address.recv_timeout(PATIENCE) {
-            Ok(port) => Self { child, port, dir: dir.to_path_buf() },
+            Ok(port) => Self { child, port },
             Err(_) => {
                 let _ = child.kill();
                 let status = child.wait();
@@ -134,7 +132,8 @@ impl Answer {
 
     /// The decision receipt: in its header, or at the end of a stream.
     pub fn receipt(&self) -> Option<&str> {
-        let comment = || self.body.lines().find_map(|line| line.strip_prefix(": x-countersign-receipt "));
+        let comment =
+            || self.body.lines().find_map(|line| line.strip_prefix(": x-countersign-receipt "));
         self.header("x-countersign-receipt").or_else(comment)
     }
 }
@@ -150,7 +149,8 @@ pub fn request(
 ) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -223,7 +223,9 @@ pub fn said(output: &Output) -> String {
 
 /// A chat completions body with one user message.
 pub fn ask(text: &str, stream: bool) -> String {
-    format!(r#"{{"model":"simulator","stream":{stream},"messages":[{{"role":"user","content":"{text}"}}]}}"#)
+    format!(
+        r#"{{"model":"simulator","stream":{stream},"messages":[{{"role":"user","content":"{text}"}}]}}"#
+    )
 }
 
 /// Copies a directory with everything in it.

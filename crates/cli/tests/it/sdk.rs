@@ -163,7 +163,9 @@ fn python() -> Option<PathBuf> {
     let left = binary.ancestors().nth(2).map(|target| target.join("venv/bin/python"));
     let left = left.filter(|python| python.exists());
     if left.is_none() {
-        eprintln!("\nSKIPPED: no Python with the SDK packages; `./x test` makes one and runs this test\n");
+        eprintln!(
+            "\nSKIPPED: no Python with the SDK packages; `./x test` makes one and runs this test\n"
+        );
     }
     left
 }
