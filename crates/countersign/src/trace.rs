@@ -84,9 +84,7 @@ impl Target {
         let what = what.trim();
         let hex = |text: &str| {
             text.len() <= 64
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+                && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         };
         let digits = what.strip_prefix("sha256:").unwrap_or(what);
         if let Some(digest) = Digest::from_hex(digits) {
@@ -94,10 +92,7 @@ impl Target {
         } else if hex(digits) && digits.len() >= SHORTEST_PREFIX {
             Ok(Target::Prefix(digits.to_owned()))
         } else if let Ok(signed) = decision::read_signed(what) {
-            Ok(Target::Decision {
-                hash: signed.hash,
-                request: signed.decision.request_id,
-            })
+            Ok(Target::Decision { hash: signed.hash, request: signed.decision.request_id })
         } else if seal::jws::split(what, record::receipt::JWS_LIMIT).is_ok() {
             Ok(Target::Hash(Digest::of(what.as_bytes())))
         } else if what.is_empty()
@@ -105,9 +100,7 @@ impl Target {
             || what != digits
             || what.chars().any(|c| c.is_control() || c.is_whitespace())
         {
-            Err(TraceError::NotAnId {
-                what: what.to_owned(),
-            })
+            Err(TraceError::NotAnId { what: what.to_owned() })
         } else {
             Ok(Target::Id(what.to_owned()))
         }
@@ -125,10 +118,7 @@ pub struct Check {
 
 impl Check {
     fn new(holds: impl Into<Option<bool>>, says: impl Into<String>) -> Check {
-        Check {
-            holds: holds.into(),
-            says: says.into(),
-        }
+        Check { holds: holds.into(), says: says.into() }
     }
 }
 
@@ -238,10 +228,7 @@ impl Tracer {
     }
 
     fn over(source: Source) -> Tracer {
-        Tracer {
-            source,
-            verifier: Verifier::new(),
-        }
+        Tracer { source, verifier: Verifier::new() }
     }
 
     /// Believes the keys of a trust file.
@@ -269,16 +256,11 @@ impl Tracer {
         let path = match &self.source {
             Source::Chain(path) | Source::Ledger(path) => path,
         };
-        let failed = |error| TraceError::Read {
-            path: path.clone(),
-            error,
-        };
+        let failed = |error| TraceError::Read { path: path.clone(), error };
         let mut report = self.verifier.begin(path);
         let survey = match &self.source {
             Source::Chain(path) => gather::survey_chain(path, &target, &mut report),
-            Source::Ledger(dir) => {
-                gather::survey_ledger(dir, &self.verifier, &target, &mut report)
-            }
+            Source::Ledger(dir) => gather::survey_ledger(dir, &self.verifier, &target, &mut report),
         }
         .map_err(failed)?;
         let starts = survey.starts(&target, what)?;
@@ -295,7 +277,9 @@ impl Tracer {
             requests: requests.iter().cloned().collect(),
         };
         let pieces = match &self.source {
-            Source::Chain(path) => gather::collect_chain(path, &self.verifier, &wanted, &mut report),
+            Source::Chain(path) => {
+                gather::collect_chain(path, &self.verifier, &wanted, &mut report)
+            }
             Source::Ledger(dir) => {
                 gather::collect_ledger(dir, &self.verifier, &wanted, &mut report)
             }
@@ -306,9 +290,10 @@ impl Tracer {
             rows: Vec::new(),
             requests: Vec::new(),
             rulesets: Vec::new(),
-            log: survey.checkpoint.as_ref().map(|checkpoint| {
-                (checkpoint.origin.clone(), checkpoint.size)
-            }),
+            log: survey
+                .checkpoint
+                .as_ref()
+                .map(|checkpoint| (checkpoint.origin.clone(), checkpoint.size)),
             report,
         };
         trace.fill(&walk, &survey, pieces, &requests);
@@ -359,11 +344,9 @@ impl Trace {
         let mut named: BTreeSet<Digest> = BTreeSet::new();
         for row in &self.rows {
             let ruleset = row.receipt.ruleset_hash.as_deref();
-            named.extend(ruleset.and_then(|text| {
-                text.parse()
-                    .ok()
-                    .or_else(|| Digest::from_hex(text))
-            }));
+            named.extend(
+                ruleset.and_then(|text| text.parse().ok().or_else(|| Digest::from_hex(text))),
+            );
         }
         for id in requests {
             let request = pieces.requests.remove(id).unwrap_or_default();
@@ -386,18 +369,8 @@ impl Trace {
     }
 
     fn row(&mut self, survey: &gather::Survey, piece: gather::Piece) -> Row {
-        let gather::Piece {
-            signed,
-            place,
-            index,
-            faults,
-            trusted,
-            signer,
-            stated,
-        } = piece;
-        let SignedReceipt {
-            hash, jws, receipt, ..
-        } = signed;
+        let gather::Piece { signed, place, index, faults, trusted, signer, stated } = piece;
+        let SignedReceipt { hash, jws, receipt, .. } = signed;
         let signature = match (trusted, faults.first()) {
             (true, _) => Check::new(true, format!("signed by {signer}")),
             (false, Some(fault)) if fault.code == Code::ReceiptSignature => {
@@ -416,11 +389,8 @@ impl Trace {
             self.find(Code::ChainHash, &place, &detail);
             Check::new(false, detail)
         };
-        let missing: Vec<&Digest> = receipt
-            .parents
-            .iter()
-            .filter(|parent| !survey.nodes.contains_key(parent))
-            .collect();
+        let missing: Vec<&Digest> =
+            receipt.parents.iter().filter(|parent| !survey.nodes.contains_key(parent)).collect();
         for parent in &missing {
             self.find(Code::ChainParent, &place, &format!("parent {parent}"));
         }
@@ -432,18 +402,7 @@ impl Trace {
         };
         let taint = self.taint(survey, &receipt, &place, missing.is_empty());
         let (inclusion, proof) = self.inclusion(survey, index, &place);
-        Row {
-            hash,
-            jws,
-            receipt,
-            place,
-            signature,
-            content,
-            parents,
-            taint,
-            inclusion,
-            proof,
-        }
+        Row { hash, jws, receipt, place, signature, content, parents, taint, inclusion, proof }
     }
 
     fn taint(
@@ -488,34 +447,25 @@ impl Trace {
         place: &str,
     ) -> (Check, Option<Inclusion>) {
         let Some(index) = index else {
-            return (Check::new(None, "a chain file has no tree"), None);
+            // A chain file has no tree: nothing to say.
+            return (Check::new(None, ""), None);
         };
         let Some(checkpoint) = &survey.checkpoint else {
             return (Check::new(None, "there is no readable checkpoint"), None);
         };
         if index >= checkpoint.size {
-            return (
-                Check::new(None, "beyond the checkpoint: consistent only"),
-                None,
-            );
+            return (Check::new(None, "beyond the checkpoint: consistent only"), None);
         }
         let Some((leaf, proof)) = survey.tree.proof(index, checkpoint.size) else {
             return (Check::new(None, "a leaf is lost, no proof"), None);
         };
         let holds =
             seal::merkle::verify_inclusion(index, checkpoint.size, &leaf, &proof, &checkpoint.root);
-        let inclusion = Inclusion {
-            index,
-            size: checkpoint.size,
-            proof,
-        };
+        let inclusion = Inclusion { index, size: checkpoint.size, proof };
         if !holds {
             let detail = format!("entry {index} of {}", checkpoint.size);
             self.find(Code::LedgerCheckpointRoot, place, &detail);
-            return (
-                Check::new(false, "not under the checkpoint's root"),
-                Some(inclusion),
-            );
+            return (Check::new(false, "not under the checkpoint's root"), Some(inclusion));
         }
         let check = if survey.log_trusted {
             Check::new(true, format!("entry {index} of {}", checkpoint.size))
@@ -542,10 +492,8 @@ impl Trace {
             let detail = format!("it names {}", decision.log_origin);
             self.find(Code::DecisionLog, &place, &detail);
         }
-        let audit = request
-            .audits
-            .iter()
-            .find(|audit| audit.entry.entry_id == decision.audit_entry_id);
+        let audit =
+            request.audits.iter().find(|audit| audit.entry.entry_id == decision.audit_entry_id);
         if audit.is_none() {
             self.find(Code::DecisionAudit, &place, &decision.audit_entry_id);
         }
@@ -554,10 +502,9 @@ impl Trace {
                 self.find(Code::DecisionHeads, &place, &head.to_string());
             }
         }
-        for (name, digest) in [
-            ("configuration", decision.config_digest),
-            ("ruleset", decision.ruleset_digest),
-        ] {
+        for (name, digest) in
+            [("configuration", decision.config_digest), ("ruleset", decision.ruleset_digest)]
+        {
             if !survey.documents.contains(&digest) {
                 self.find(Code::DecisionDigest, &place, &format!("{name} {digest}"));
             }
@@ -575,14 +522,10 @@ impl Trace {
                 finding.code.severity() == Severity::Error && finding.code.exit() == class
             })
         };
-        let broken = [
-            ExitClass::Tampered,
-            ExitClass::Malformed,
-            ExitClass::Violated,
-            ExitClass::Missing,
-        ]
-        .into_iter()
-        .any(worst);
+        let broken =
+            [ExitClass::Tampered, ExitClass::Malformed, ExitClass::Violated, ExitClass::Missing]
+                .into_iter()
+                .any(worst);
         let unsure = worst(ExitClass::Untrusted)
             || self.rows.iter().any(|row| {
                 row.signature.holds != Some(true)
@@ -625,9 +568,7 @@ impl gather::Survey {
                     .nodes
                     .iter()
                     .filter(|(_, node)| {
-                        node.request
-                            .as_ref()
-                            .is_some_and(|request| self.requests.contains(request))
+                        node.request.as_ref().is_some_and(|request| self.requests.contains(request))
                     })
                     .map(|(hash, node)| (node.index, *hash))
                     .collect();
@@ -636,11 +577,7 @@ impl gather::Survey {
                     .filter_map(|hash| self.nodes.get(hash))
                     .flat_map(|node| node.parents.iter().copied())
                     .collect();
-                Ok(own
-                    .into_values()
-                    .filter(|hash| !cited.contains(hash))
-                    .rev()
-                    .collect())
+                Ok(own.into_values().filter(|hash| !cited.contains(hash)).rev().collect())
             }
         }
     }

@@ -17,18 +17,9 @@ impl Trace {
             ("Which model produced this?", self.model()),
             ("Which agent asked?", self.agent()),
             ("What was in the context?", self.context()),
-            (
-                "Did any of it come from untrusted sources?",
-                self.sources(),
-            ),
-            (
-                "Were the guardrails active, and which rules?",
-                self.guardrails(),
-            ),
-            (
-                "Has anything been altered since?",
-                self.alterations(),
-            ),
+            ("Did any of it come from untrusted sources?", self.sources()),
+            ("Were the guardrails active, and which rules?", self.guardrails()),
+            ("Has anything been altered since?", self.alterations()),
         ];
         let mut out = String::new();
         if let Some(outcome) = self.outcome() {
@@ -56,16 +47,12 @@ impl Trace {
             decision.decision,
             decision.reason_code,
             decision.audit_entry_id,
-            decision
-                .response_digest
-                .map_or("of nothing".to_owned(), |digest| digest.to_string()),
+            decision.response_digest.map_or("of nothing".to_owned(), |digest| digest.to_string()),
         ))
     }
 
     fn rows_of(&self, operation: Operation) -> impl Iterator<Item = &Row> {
-        self.rows
-            .iter()
-            .filter(move |row| row.receipt.operation == operation)
+        self.rows.iter().filter(move |row| row.receipt.operation == operation)
     }
 
     fn model(&self) -> Vec<String> {
@@ -174,12 +161,7 @@ impl Trace {
     fn sources(&self) -> Vec<String> {
         let mut tags: BTreeSet<&str> = BTreeSet::new();
         for row in &self.rows {
-            tags.extend(
-                row.receipt
-                    .taint
-                    .iter()
-                    .filter(|tag| !tag.starts_with("guardrail-scan:")),
-            );
+            tags.extend(row.receipt.taint.iter().filter(|tag| !tag.starts_with("guardrail-scan:")));
         }
         let mut out = Vec::new();
         for tag in tags {
@@ -202,9 +184,7 @@ impl Trace {
             .filter(|audit| audit.entry.check_name == "pipeline.tool_result")
             .count();
         if strays > 0 {
-            out.push(format!(
-                "Yes: {strays} tool results match no call that was proposed here."
-            ));
+            out.push(format!("Yes: {strays} tool results match no call that was proposed here."));
         }
         for row in self.rows_of(Operation::Sanitisation) {
             if let Some(removed) = row.receipt.removed() {
@@ -213,7 +193,9 @@ impl Trace {
             }
         }
         if out.is_empty() {
-            out.push("No step says so: nothing here carries a taint of an outside source.".to_owned());
+            out.push(
+                "No step says so: nothing here carries a taint of an outside source.".to_owned(),
+            );
         }
         out
     }
@@ -221,30 +203,19 @@ impl Trace {
     fn guardrails(&self) -> Vec<String> {
         let mut out = Vec::new();
         for row in self.rows_of(Operation::GuardrailScan) {
-            let verdict = row
-                .receipt
-                .verdict
-                .map_or("no verdict".to_owned(), |verdict| verdict.to_string());
-            let rules = row
-                .receipt
-                .extension_value("x_countersign_rules")
-                .and_then(Value::as_array)
-                .map(|rules| {
-                    rules
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                });
+            let verdict =
+                row.receipt.verdict.map_or("no verdict".to_owned(), |verdict| verdict.to_string());
+            let rules =
+                row.receipt.extension_value("x_countersign_rules").and_then(Value::as_array).map(
+                    |rules| rules.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+                );
             let hits = match rules {
                 Some(rules) if !rules.is_empty() => format!(", hit by {rules}"),
                 Some(_) => ", no rule hit".to_owned(),
                 None => String::new(),
             };
-            let scanned = row
-                .receipt
-                .input_hash
-                .map_or(String::new(), |digest| format!(" of {digest}"));
+            let scanned =
+                row.receipt.input_hash.map_or(String::new(), |digest| format!(" of {digest}"));
             out.push(format!("A scan{scanned} said {verdict}{hits}."));
         }
         if out.is_empty() {

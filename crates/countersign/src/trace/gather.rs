@@ -210,7 +210,10 @@ enum Seen {
     Receipt(Box<SignedReceipt>),
     Document(Digest),
     /// The decision receipt that was asked for.
-    Decision { hash: Digest, request: String },
+    Decision {
+        hash: Digest,
+        request: String,
+    },
     /// The audit entry that was asked for belongs to this request.
     AuditOf(String),
 }
@@ -222,9 +225,9 @@ impl Seen {
             return Seen::Nothing;
         };
         match kind {
-            Kind::Receipt => receipt::read(text).map_or(Seen::Nothing, |signed| {
-                Seen::Receipt(Box::new(signed))
-            }),
+            Kind::Receipt => {
+                receipt::read(text).map_or(Seen::Nothing, |signed| Seen::Receipt(Box::new(signed)))
+            }
             Kind::Ruleset | Kind::Config => Seen::Document(Digest::of(&body)),
             Kind::Decision => {
                 let asked = match target {
@@ -235,17 +238,14 @@ impl Seen {
                     Target::Id(_) => false,
                 };
                 match decision::read_signed(text) {
-                    Ok(signed) if asked => Seen::Decision {
-                        hash: signed.hash,
-                        request: signed.decision.request_id,
-                    },
+                    Ok(signed) if asked => {
+                        Seen::Decision { hash: signed.hash, request: signed.decision.request_id }
+                    }
                     Ok(_) | Err(_) => Seen::Nothing,
                 }
             }
             Kind::Audit if matches!(target, Target::Id(asked) if *asked == id) => {
-                request_of(text).map_or(Seen::Nothing, |request| {
-                    Seen::AuditOf(request.to_owned())
-                })
+                request_of(text).map_or(Seen::Nothing, |request| Seen::AuditOf(request.to_owned()))
             }
             _ => Seen::Nothing,
         }
@@ -273,11 +273,7 @@ pub(super) fn collect_ledger(
     };
     let ring = verifier.keyring();
     let trust = verifier.believed();
-    let judges = Judges {
-        receipts: Judge::new(trust, &[]).0,
-        trust,
-        ring: &ring,
-    };
+    let judges = Judges { receipts: Judge::new(trust, &[]).0, trust, ring: &ring };
     let mut entries = reader.entries();
     parallel::ordered(
         |raw: Raw| match wanted.wants(&raw) {
@@ -326,9 +322,7 @@ pub(super) fn collect_chain(
             let level = judge.receipt(&signed, &token.signature, &mut faults);
             trusted = level == record::report::Assurance::Signed;
         }
-        let stated = stated
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(signed.hash);
+        let stated = stated.and_then(|text| text.parse().ok()).unwrap_or(signed.hash);
         let piece = Piece {
             place: place.to_owned(),
             index: None,
@@ -353,10 +347,7 @@ impl Wanted {
     fn wants(&self, raw: &Raw) -> Want {
         let text = || std::str::from_utf8(&raw.body).unwrap_or_default();
         let wanted = match raw.kind {
-            Kind::Receipt => raw
-                .id
-                .parse()
-                .is_ok_and(|hash: Digest| self.receipts.contains(&hash)),
+            Kind::Receipt => raw.id.parse().is_ok_and(|hash: Digest| self.receipts.contains(&hash)),
             Kind::Audit => {
                 request_of(text()).is_some_and(|request| self.requests.contains(request))
             }
@@ -415,10 +406,7 @@ impl Pieces {
     }
 
     fn request(&mut self, id: String) -> &mut Request {
-        self.requests.entry(id.clone()).or_insert_with(|| Request {
-            id,
-            ..Request::default()
-        })
+        self.requests.entry(id.clone()).or_insert_with(|| Request { id, ..Request::default() })
     }
 }
 
@@ -429,10 +417,7 @@ fn push_all(report: &mut Report, findings: Vec<Finding>) {
 }
 
 fn request_text(line: &audit::ReadEntry) -> String {
-    line.entry
-        .meta_text("_request")
-        .unwrap_or_default()
-        .to_owned()
+    line.entry.meta_text("_request").unwrap_or_default().to_owned()
 }
 
 /// The key's name in the trust file, with its id.

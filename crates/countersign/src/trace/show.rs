@@ -24,9 +24,7 @@ impl Trace {
         }
         if !self.rows.is_empty() {
             out.push_str(&format!("path {}\n\n", terminal(&self.path())));
-            out.push_str(&columns([
-                "STEP", "AGENT", "DETAIL", "RECEIPT", "VERIFIED",
-            ]));
+            out.push_str(&columns(["STEP", "AGENT", "DETAIL", "RECEIPT", "VERIFIED"]));
         }
         for row in &self.rows {
             let hex: String = row.hash.hex().chars().take(16).collect();
@@ -46,26 +44,17 @@ impl Trace {
     /// For programs: everything, with the receipts and the inclusion proofs.
     pub fn to_json(&self) -> Value {
         let rulesets = self.rulesets.iter().map(|ruleset| {
-            Value::object([
-                ("digest", ruleset.digest.into()),
-                ("rules", ruleset.rules.into()),
-            ])
+            Value::object([("digest", ruleset.digest.into()), ("rules", ruleset.rules.into())])
         });
         let log = self.log.as_ref().map(|(origin, size)| {
-            Value::object([
-                ("origin", origin.as_str().into()),
-                ("checkpoint_size", (*size).into()),
-            ])
+            Value::object([("origin", origin.as_str().into()), ("checkpoint_size", (*size).into())])
         });
         Value::object([
             ("what", self.what.as_str().into()),
             ("ok", self.report.ok().into()),
             ("path", Value::array(self.rows.iter().map(Row::step))),
             ("steps", Value::array(self.rows.iter().map(Row::to_json))),
-            (
-                "requests",
-                Value::array(self.requests.iter().map(Request::to_json)),
-            ),
+            ("requests", Value::array(self.requests.iter().map(Request::to_json))),
             ("rulesets", Value::array(rulesets)),
             ("log", log.unwrap_or(Value::Null)),
             ("report", self.report.to_json()),
@@ -88,11 +77,8 @@ impl Row {
     /// What distinguishes the step: model, tool, corpus, verdict.
     pub fn detail(&self) -> String {
         let receipt = &self.receipt;
-        let named = [
-            ("model", &receipt.model),
-            ("tool", &receipt.tool),
-            ("corpus", &receipt.corpus),
-        ];
+        let named =
+            [("model", &receipt.model), ("tool", &receipt.tool), ("corpus", &receipt.corpus)];
         let mut parts: Vec<String> = named
             .into_iter()
             .filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)))
@@ -109,23 +95,21 @@ impl Row {
                 _ => parts.push(format!("verdict={verdict}")),
             }
         }
-        if let Some(caller) = receipt
-            .extension_value("x_countersign_caller")
-            .and_then(Value::as_str)
+        if let Some(caller) =
+            receipt.extension_value("x_countersign_caller").and_then(Value::as_str)
         {
             parts.push(format!("for {caller}"));
         }
-        if parts.is_empty() {
-            "-".to_owned()
-        } else {
-            parts.join(" ")
-        }
+        if parts.is_empty() { "-".to_owned() } else { parts.join(" ") }
     }
 
     /// What was checked, and how it came out.
     pub fn verified(&self) -> String {
         let mut parts = Vec::new();
         for (name, check) in self.checks() {
+            if check.says.is_empty() {
+                continue;
+            }
             parts.push(match check.holds {
                 Some(true) => match name {
                     "inclusion" => format!("included as {}", check.says),
@@ -151,10 +135,7 @@ impl Row {
             Value::object([
                 ("index", inclusion.index.into()),
                 ("size", inclusion.size.into()),
-                (
-                    "proof",
-                    Value::array(inclusion.proof.iter().map(ToString::to_string)),
-                ),
+                ("proof", Value::array(inclusion.proof.iter().map(ToString::to_string))),
             ])
         });
         Value::object([
@@ -163,10 +144,7 @@ impl Row {
             ("operation", self.receipt.operation.as_str().into()),
             ("agent_id", self.receipt.agent_id.as_str().into()),
             ("place", self.place.as_str().into()),
-            (
-                "parents",
-                Value::array(self.receipt.parents.iter().map(ToString::to_string)),
-            ),
+            ("parents", Value::array(self.receipt.parents.iter().map(ToString::to_string))),
             ("taint", Value::array(self.receipt.taint.iter())),
             ("checks", Value::Object(checks)),
             ("inclusion", proof.unwrap_or(Value::Null)),
@@ -178,10 +156,7 @@ impl Row {
 
 impl Check {
     fn to_json(&self) -> Value {
-        Value::object([
-            ("holds", self.holds.into()),
-            ("says", self.says.as_str().into()),
-        ])
+        Value::object([("holds", self.holds.into()), ("says", self.says.as_str().into())])
     }
 }
 
@@ -212,10 +187,7 @@ impl Request {
                 ("response_digest", decision.response_digest.into()),
                 ("config_digest", decision.config_digest.into()),
                 ("ruleset_digest", decision.ruleset_digest.into()),
-                (
-                    "heads",
-                    Value::array(decision.heads.iter().map(ToString::to_string)),
-                ),
+                ("heads", Value::array(decision.heads.iter().map(ToString::to_string))),
                 ("jws", signed.jws.as_str().into()),
             ])
         });

@@ -95,17 +95,10 @@ mod tests {
         for size in 1..=leaves.len() {
             let part = &leaves[..size];
             for index in 0..size {
-                let (leaf, proof) = tree
-                    .proof(index as u64, size as u64)
-                    .expect("the leaf is there");
+                let (leaf, proof) =
+                    tree.proof(index as u64, size as u64).expect("the leaf is there");
                 assert_eq!(proof, inclusion_proof(part, index), "{index} of {size}");
-                assert!(verify_inclusion(
-                    index as u64,
-                    size as u64,
-                    &leaf,
-                    &proof,
-                    &root_of(part)
-                ));
+                assert!(verify_inclusion(index as u64, size as u64, &leaf, &proof, &root_of(part)));
             }
         }
         assert!(tree.proof(40, 40).is_none());

@@ -55,7 +55,10 @@ impl ChainSource for ChainFile<'_> {
 }
 
 /// The receipts of a chain file, one line in memory at a time; what is refused comes back.
-pub(crate) fn lines(path: &Path, f: &mut dyn FnMut(&str, Option<&str>, &str)) -> io::Result<Vec<Finding>> {
+pub(crate) fn lines(
+    path: &Path,
+    f: &mut dyn FnMut(&str, Option<&str>, &str),
+) -> io::Result<Vec<Finding>> {
     let mut reader = BufReader::with_capacity(256 << 10, File::open(path)?);
     let mut framing = Framing::new();
     let mut line = Vec::new();
