@@ -156,6 +156,13 @@ impl State {
         })
     }
 
+    /// The same keys over another store: how tests show what happens when a disk misbehaves.
+    #[must_use]
+    pub fn with_store(mut self, store: Arc<dyn Store>) -> State {
+        self.store = store;
+        self
+    }
+
     /// The directory given.
     pub fn dir(&self) -> &Path {
         &self.dir

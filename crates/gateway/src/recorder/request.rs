@@ -10,7 +10,7 @@ use seal::json::Value;
 use super::decide::{Close, Decided, decision_entry};
 use super::receipts::{self, Stamp, name};
 use super::step::{Caller, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling, Scanned};
-use super::write::{Batch, Committed, Pending};
+use super::write::{Batch, Committed, Fate, Pending};
 use super::{Core, Profile, RecordError};
 use crate::lineage::{Key, Known, Memory, RememberedCall, Scope, Thread};
 
@@ -42,6 +42,7 @@ struct Admitted {
     facts: Digest,
     forward: Forward,
     decision: AuditDecision,
+    fate: Arc<Fate>,
 }
 
 impl RequestLog {
@@ -157,12 +158,15 @@ impl RequestLog {
         let mut batch = judged.batch;
         // Stray tool results come first: they were judged on the way to the admission.
         batch.audits.push(audit);
+        let fate = Arc::new(Fate::default());
+        batch.fate = Some(fate.clone());
         self.phase = Phase::Admitted(Box::new(Admitted {
             scan: judged.scan,
             thread: judged.thread,
             facts: judged.facts,
             forward,
             decision: ruling.decision,
+            fate,
         }));
         self.core.writer.write(batch, Committed::once_durable(entry_id, None))
     }
@@ -214,7 +218,7 @@ impl RequestLog {
             model: &admitted.forward.model,
             heads: admitted.scan.receipt.into_iter().collect(),
         };
-        self.decide(Batch::default(), audit, &close)
+        self.decide(Batch::after(&admitted.fate), audit, &close)
     }
 
     /// The caller went away; `partial` is what the upstream had answered so far, if anything.
@@ -244,7 +248,7 @@ impl RequestLog {
             model: &admitted.forward.model,
             heads: admitted.scan.receipt.into_iter().collect(),
         };
-        self.decide(Batch::default(), audit, &close)
+        self.decide(Batch::after(&admitted.fate), audit, &close)
     }
 
     /// Gone before any decision: a preflight entry like any other refusal, under the flood rule.
@@ -285,7 +289,7 @@ impl RequestLog {
         ended: Ended,
     ) -> Result<Pending, RecordError> {
         let proposals = std::mem::take(&mut self.proposals);
-        let mut batch = Batch::default();
+        let mut batch = Batch::after(&admitted.fate);
         let facts = match &outcome.facts {
             Some(facts) => {
                 let (digest, body) = self.core.salted("facts", facts)?;

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
@@ -60,6 +60,7 @@ struct Job {
     batch: Batch,
     bytes: usize,
     committed: Committed,
+    fate: Settling,
     reply: oneshot::Sender<Result<Committed, RecordError>>,
 }
 
@@ -73,6 +74,47 @@ pub(super) struct Batch {
     pub decisions: Vec<Entry>,
     /// Remembered once the append is durable.
     pub memories: Vec<Memory>,
+    /// Told whether this append became durable.
+    pub fate: Option<Arc<Fate>>,
+    /// What this append cites: without it nothing is written.
+    pub after: Option<Arc<Fate>>,
+}
+
+/// Whether an append that others cite became durable.
+#[derive(Default)]
+pub(super) struct Fate(AtomicU8);
+
+impl Fate {
+    fn settle(&self, durable: bool) {
+        self.0.store(if durable { DURABLE } else { LOST }, Ordering::Release);
+    }
+
+    /// Jobs are sealed in order, so what is not settled yet stands before in the same append.
+    fn is_lost(&self) -> bool {
+        self.0.load(Ordering::Acquire) == LOST
+    }
+}
+
+const DURABLE: u8 = 1;
+const LOST: u8 = 2;
+
+/// Tells a batch's fate when it is dropped without having become durable.
+struct Settling(Option<Arc<Fate>>);
+
+impl Settling {
+    fn durable(mut self) {
+        if let Some(fate) = self.0.take() {
+            fate.settle(true);
+        }
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        if let Some(fate) = self.0.take() {
+            fate.settle(false);
+        }
+    }
 }
 
 impl Writer {
@@ -116,9 +158,10 @@ impl Writer {
     }
 
     /// Appends the batch; `committed` is what the durable append proves.
-    pub fn write(&self, batch: Batch, committed: Committed) -> Pending {
+    pub fn write(&self, mut batch: Batch, committed: Committed) -> Pending {
         let (reply, receiver) = oneshot::channel();
-        let job = Job { bytes: batch.bytes(), batch, committed, reply };
+        let fate = Settling(batch.fate.take());
+        let job = Job { bytes: batch.bytes(), batch, committed, fate, reply };
         if self.immediate {
             self.shared.append(vec![job]);
             return Pending(Ok(receiver));
@@ -187,7 +230,7 @@ impl Shared {
         let mut sealed = Vec::with_capacity(jobs.len());
         for job in jobs {
             match chain.seal(job.batch, &mut entries, &mut stored) {
-                Ok(memories) => sealed.push((job.reply, job.committed, memories)),
+                Ok(memories) => sealed.push((job.reply, job.committed, job.fate, memories)),
                 // Whoever asked may be gone: nothing depends on the answer being heard.
                 Err(error) => drop(job.reply.send(Err(error))),
             }
@@ -200,7 +243,8 @@ impl Shared {
                 chain.remember(stored);
                 let mut lineage = lock(&self.lineage);
                 let mut answers = Vec::with_capacity(sealed.len());
-                for (reply, committed, memories) in sealed {
+                for (reply, committed, fate, memories) in sealed {
+                    fate.durable();
                     memories.into_iter().for_each(|memory| lineage.remember(memory));
                     answers.push((reply, committed));
                 }
@@ -216,7 +260,8 @@ impl Shared {
                 let full = matches!(error, AppendError::Full(_) | AppendError::Busy { .. });
                 self.stopped.fetch_or(!full, Ordering::AcqRel);
                 let error = RecordError::Append(error.to_string());
-                for (reply, ..) in sealed {
+                for (reply, _, fate, _) in sealed {
+                    drop(fate);
                     drop(reply.send(Err(error.clone())));
                 }
             }
@@ -244,6 +289,9 @@ impl Chain {
         entries: &mut Vec<Entry>,
         stored: &mut Vec<Digest>,
     ) -> Result<Vec<Memory>, RecordError> {
+        if batch.after.as_ref().is_some_and(|after| after.is_lost()) {
+            return Err(RecordError::NotAdmitted);
+        }
         let (head, first, known) = (self.lines.head().to_owned(), entries.len(), stored.len());
         for (kind, digest, body) in batch.bodies {
             if !self.bodies.contains(&digest) && !stored.contains(&digest) {
@@ -290,6 +338,11 @@ impl Chain {
 }
 
 impl Batch {
+    /// A batch that cites what another append wrote.
+    pub fn after(fate: &Arc<Fate>) -> Batch {
+        Batch { after: Some(fate.clone()), ..Batch::default() }
+    }
+
     /// About as many bytes as will wait for the disk.
     fn bytes(&self) -> usize {
         let bodies: usize = self.bodies.iter().map(|(_, _, body)| body.len()).sum();

@@ -108,8 +108,11 @@ fn a_full_disk_refuses_and_the_chain_goes_on_where_it_was() {
     let refused = log.admitted(input, Ruling::allow(), forward).wait();
     assert!(matches!(refused, Err(RecordError::Append(_))), "{refused:?}");
     assert!(bench.recorder.ready(), "there may be room again");
-    std::mem::forget(log);
     store.full.store(false, Ordering::SeqCst);
+    // Its outcome would cite an admission that is not there.
+    let late = log.complete(outcome("", &[])).wait();
+    assert!(matches!(late, Err(RecordError::NotAdmitted)), "{late:?}");
+    drop(log);
     bench.turn("billing", &second(ARGUMENTS, "sent", ""), "done", &[]);
     bench.recorder.close().expect("closed");
     let found = Evidence::of(&store.inner, &bench.state).check(&bench.state);
