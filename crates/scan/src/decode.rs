@@ -90,13 +90,15 @@ pub(crate) fn decode_run(run: &[u8], fuel: &mut Fuel) -> Vec<Decoded> {
             return found;
         }
     }
+    let mut bytes = Vec::new();
     let alignments = if run.len() <= ALIGNED { 4 } else { 1 };
     for skip in 0..alignments {
         let Some(rest) = run.get(skip..).filter(|rest| rest.len() + 4 > MIN_RUN) else { break };
         if !fuel.take(rest.len() * 3 / 4) {
             return found;
         }
-        if let Some(decoded) = text_of(&unbase64(rest)).filter(|d| skip == 0 || d.clean) {
+        unbase64(rest, &mut bytes);
+        if let Some(decoded) = text_of(&bytes).filter(|d| skip == 0 || d.clean) {
             let done = decoded.clean;
             found.push(decoded);
             if done {
@@ -119,8 +121,9 @@ fn hex_value(digit: u8) -> Option<u8> {
 
 /// Lenient on purpose: both alphabets mixed, no padding, stray bits dropped. A model forgives all
 /// of that.
-fn unbase64(run: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(run.len() * 3 / 4);
+fn unbase64(run: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.reserve(run.len() * 3 / 4);
     let (mut bits, mut count) = (0u32, 0);
     for byte in run {
         let value = match byte {
@@ -138,12 +141,11 @@ fn unbase64(run: &[u8]) -> Vec<u8> {
             out.push((bits >> count) as u8);
         }
     }
-    out
 }
 
 /// The bytes as text, if they look like text or hold a stretch of it.
 pub(crate) fn text_of(bytes: &[u8]) -> Option<Decoded> {
-    if bytes.is_empty() {
+    if bytes.is_empty() || is_noise(bytes) {
         return None;
     }
     let mut text = String::with_capacity(bytes.len());
@@ -170,6 +172,28 @@ pub(crate) fn text_of(bytes: &[u8]) -> Option<Decoded> {
     }
     let clean = good * 100 >= (good + bad) * TEXT_PERCENT;
     (clean || longest >= STRETCH).then_some(Decoded { text, clean })
+}
+
+/// A quick look that spares most hashes and identifiers the rest: too much that is no text, and no
+/// stretch that is. Says no more than [`text_of`] would.
+fn is_noise(bytes: &[u8]) -> bool {
+    let (mut bad, mut stretch, mut longest) = (0usize, 0usize, 0usize);
+    let mut upper_half = false;
+    for byte in bytes {
+        let plain = matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e);
+        stretch = if plain { stretch + 1 } else { 0 };
+        longest = longest.max(stretch);
+        upper_half |= *byte >= 0x80;
+        bad += usize::from(!plain && *byte < 0x80);
+    }
+    if longest >= STRETCH {
+        return false;
+    }
+    if upper_half && let Err(error) = std::str::from_utf8(bytes) {
+        // more may be broken; this much is certain
+        bad += error.error_len().unwrap_or(1);
+    }
+    (bytes.len() - bad) * 100 < bytes.len() * TEXT_PERCENT
 }
 
 /// A text with its escapes resolved, and where each byte came from.

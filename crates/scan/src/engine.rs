@@ -285,16 +285,17 @@ impl<'e> Session<'e> {
 
     fn detect(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>) {
         let engine = self.engine;
+        let numbers = pass.digits >= detect::MIN_DIGITS;
+        let starts = if numbers { detect::number_starts(folded) } else { Vec::new() };
         for rule in &engine.detectors {
             let Some(compiled) = engine.rules.get(usize::from(*rule)) else { continue };
             if !compiled.rule.targets.contains(self.target) {
                 continue;
             }
             let Matcher::Detector(detector) = compiled.matcher else { continue };
-            let numbers = pass.digits >= detect::MIN_DIGITS;
             let found = match detector {
-                Detector::CreditCard if numbers => detect::credit_cards(folded),
-                Detector::UsSsn if numbers => detect::us_ssns(folded),
+                Detector::CreditCard if numbers => detect::credit_cards(folded, &starts),
+                Detector::UsSsn if numbers => detect::us_ssns(folded, &starts),
                 Detector::Iban if numbers => detect::ibans(folded),
                 Detector::Email if pass.classes & AT != 0 => detect::emails(folded),
                 _ => continue,
