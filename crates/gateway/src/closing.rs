@@ -57,8 +57,8 @@ pub(crate) async fn preflight(app: &App, mut log: RequestLog, reply: Reply<'_>, 
 }
 
 /// A check refused the request.
-pub(crate) async fn turned(app: &App, mut log: RequestLog, reply: Reply<'_>, turned: Turned) {
-    let Turned { input, denied } = turned;
+pub(crate) async fn turned(app: &App, mut log: RequestLog, reply: Reply<'_>, turned: Box<Turned>) {
+    let Turned { input, denied } = *turned;
     let refusal = denied.refusal.clone();
     tracing::info!(
         id = reply.id(),

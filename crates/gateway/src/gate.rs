@@ -67,7 +67,7 @@ impl<'a> Gate<'a> {
     pub(crate) fn admit(
         &mut self,
         exchange: Exchange,
-    ) -> Result<(Admitted, Input, Ruling), Turned> {
+    ) -> Result<(Admitted, Input, Ruling), Box<Turned>> {
         let mut outcome = self.run.request(&exchange, &self.gathered.facts);
         // Rounds are bounded by the pipeline: a fact that is still missing when
         // it is asked for again is a refusal.
@@ -83,7 +83,7 @@ impl<'a> Gate<'a> {
         let input = self.input(&exchange, &outcome);
         if let Err(denied) = passed(&outcome) {
             self.end(Ending::NotForwarded);
-            return Err(Turned { input, denied });
+            return Err(Box::new(Turned { input, denied }));
         }
         let edits = outcome.ruling.edits();
         let Exchange { stream, .. } = exchange;
@@ -95,7 +95,7 @@ impl<'a> Gate<'a> {
                 Ok(body) => body,
                 Err(_) => {
                     self.end(Ending::NotForwarded);
-                    return Err(Turned { input, denied: Denied::not_editable() });
+                    return Err(Box::new(Turned { input, denied: Denied::not_editable() }));
                 }
             }
         };

@@ -68,7 +68,8 @@ pub(crate) struct Inspection<'g, 'a> {
     assembler: Assembler,
     ruling: Ruling,
     scan: Scanned,
-    proposals: Vec<Proposal>,
+    /// By choice and call: one that is judged again stands once.
+    proposals: Vec<(u32, u32, Proposal)>,
     /// Content as delivered, for choices that were redacted; others are as they came.
     redacted: Vec<(u32, String)>,
     /// Arguments as delivered, for calls that were redacted.
@@ -220,7 +221,7 @@ impl<'g, 'a> Inspection<'g, 'a> {
         };
         self.gate.end(ending);
         let answers = if ruling.is_none() { self.answers() } else { Vec::new() };
-        for proposal in self.proposals {
+        for (_, _, proposal) in self.proposals {
             log.proposed(proposal);
         }
         Outcome {
@@ -296,7 +297,10 @@ impl<'g, 'a> Inspection<'g, 'a> {
         for call in calls {
             let judged = self.gate.call(call);
             self.note(&judged);
-            self.proposals.push(Proposal::of(call, judged.scan, judged.ruling));
+            let proposal = Proposal::of(call, judged.scan, judged.ruling);
+            let place = (call.choice, call.index);
+            self.proposals.retain(|(choice, index, _)| (*choice, *index) != place);
+            self.proposals.push((call.choice, call.index, proposal));
             match judged.cuts {
                 Err(denied) => stopped = stopped.or(Some(denied)),
                 Ok(spans) if spans.is_empty() => {}
@@ -304,6 +308,7 @@ impl<'g, 'a> Inspection<'g, 'a> {
                     let pairs = spans.iter().map(|(span, by)| (span.clone(), by.as_str()));
                     let text =
                         apply_text(&call.arguments, pairs).ok_or_else(Denied::not_editable)?;
+                    self.rewritten.retain(|(choice, index, _)| (*choice, *index) != place);
                     self.rewritten.push((call.choice, call.index, text));
                     all.push((call.choice, call.index, spans));
                 }

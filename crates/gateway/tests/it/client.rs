@@ -147,6 +147,12 @@ impl Client {
         String::from_utf8_lossy(&self.pending).into_owned()
     }
 
+    /// Reads and forgets; whether there may be more.
+    pub fn chunk_or_end(&mut self) -> bool {
+        self.pending.clear();
+        self.fill()
+    }
+
     fn fill(&mut self) -> bool {
         let mut buffer = [0; 16 << 10];
         match self.stream.read(&mut buffer) {

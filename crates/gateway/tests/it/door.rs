@@ -1,0 +1,160 @@
+//! What is refused before anyone looks at the content, on both listeners.
+
+use crate::harness::{Gateway, ask};
+
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
+#[test]
+fn every_refusal_has_an_id_and_an_entry() {
+    let gateway = Gateway::with("limits: {body_bytes: 1000}");
+    let mut client = gateway.client();
+    let long = ask(&"x".repeat(2000));
+    let cases: [(&str, &str, &str, Headers, u16, &str); 16] = [
+        ("GET", "/v1/nothing", "", &[], 404, "unknown_route"),
+        ("GET", "/", "", &[], 404, "unknown_route"),
+        ("GET", "/v1/chat/completions", "", &[], 405, "method_not_allowed"),
+        ("OPTIONS", "/v1/chat/completions", "", &[], 405, "method_not_allowed"),
+        ("POST", "/v1/models", "{}", &[], 405, "method_not_allowed"),
+        ("POST", "/v1/chat/completions", "", &[], 400, "empty_body"),
+        ("POST", "/v1/chat/completions", "{", &[], 400, "json_decode_error"),
+        ("POST", "/v1/chat/completions", "[]", &[], 400, "non_object_body"),
+        ("POST", "/v1/chat/completions", r#"{"a":1,"a":2}"#, &[], 400, "json_duplicate_key"),
+        (
+            "POST",
+            "/v1/chat/completions",
+            r#"{"model":"m","messages":null}"#,
+            &[],
+            400,
+            "messages_invalid",
+        ),
+        (
+            "POST",
+            "/v1/chat/completions",
+            "{}",
+            &[("Content-Encoding", "gzip")],
+            415,
+            "unsupported_media_type",
+        ),
+        ("GET", "/v1/models", "", &[("Origin", "https://evil.example")], 403, "foreign_origin"),
+        ("GET", "/v1/models", "", &[("Host", "evil.example")], 421, "host_not_allowed"),
+        (
+            "OPTIONS",
+            "/v1/chat/completions",
+            "",
+            &[("Origin", "http://evil.example"), ("Access-Control-Request-Method", "POST")],
+            403,
+            "foreign_origin",
+        ),
+        ("POST", "/v1/chat/completions", &ask("x"), &[("X-Nobody", "1")], 403, "owner_missing"),
+        ("POST", "/v1/chat/completions", &long, &[], 413, "body_too_large"),
+    ];
+    let mut ids = Vec::new();
+    for (method, path, body, headers, status, code) in cases {
+        client.request(method, path, body, headers);
+        let reply = client.reply();
+        assert_eq!(reply.status, status, "{method} {path} {code}: {}", reply.text());
+        assert!(reply.text().contains(&format!(r#""code":"{code}""#)), "{}", reply.text());
+        assert!(reply.text().contains(reply.id()));
+        if status == 405 {
+            assert!(reply.header("allow").is_some());
+        }
+        assert_eq!(reply.header("access-control-allow-origin"), None);
+        ids.push((reply.id().to_owned(), code));
+        if status == 413 {
+            client = gateway.client();
+        }
+    }
+    let evidence = gateway.stop();
+    for (id, code) in ids {
+        assert_eq!(evidence.of(&id), [("pipeline.preflight", "block")], "{code}");
+        assert_eq!(evidence.decision(&id).reason_code, code);
+    }
+    assert!(gateway_never_forwarded(&evidence));
+}
+
+fn gateway_never_forwarded(evidence: &crate::harness::Evidence) -> bool {
+    evidence.audits.iter().all(|audit| audit.check_name == "pipeline.preflight")
+}
+
+#[test]
+fn a_body_without_an_announced_length_is_capped_too() {
+    let gateway = Gateway::with("limits: {body_bytes: 1000}");
+    let mut client = gateway.client();
+    client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Agent-Id: agent:a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for _ in 0..3 {
+        client.send(format!("190\r\n{}\r\n", "x".repeat(400)));
+    }
+    let reply = client.reply();
+    assert_eq!(reply.status, 413);
+    let evidence = gateway.stop();
+    assert_eq!(evidence.of(reply.id()), [("pipeline.preflight", "block")]);
+}
+
+#[test]
+fn a_slow_body_is_given_up() {
+    let gateway = Gateway::with("limits: {body_read_seconds: 1}");
+    let mut client = gateway.client();
+    client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Agent-Id: agent:a\r\nContent-Length: 50\r\n\r\n{");
+    let reply = client.reply();
+    assert_eq!(reply.status, 408);
+    gateway.stop();
+}
+
+#[test]
+fn what_is_not_http_leaves_an_entry() {
+    let gateway = Gateway::start();
+    let mut client = gateway.client();
+    client.send("\x16\x03\x01 hello\r\n\r\n");
+    while client.chunk_or_end() {}
+    let evidence = gateway.stop();
+    assert!(evidence.decisions.iter().any(|decision| decision.reason_code == "malformed_http"));
+}
+
+#[test]
+fn a_flood_of_refusals_becomes_one_entry() {
+    let gateway = Gateway::with("limits: {refusals_per_minute: 5}");
+    let mut client = gateway.client();
+    let mut signed = 0;
+    for _ in 0..50 {
+        client.request("GET", "/v1/nothing", "", &[]);
+        let reply = client.reply();
+        assert_eq!(reply.status, 404);
+        assert!(!reply.id().is_empty());
+        signed += usize::from(reply.header("x-countersign-receipt").is_some());
+    }
+    assert_eq!(signed, 5);
+    let evidence = gateway.stop();
+    assert_eq!(evidence.audits.len(), 6, "five by themselves and one for the rest");
+}
+
+#[test]
+fn the_admin_listener_wants_its_token() {
+    let gateway = Gateway::start();
+    let mut admin = gateway.admin();
+    let bearer = format!("Bearer {}", gateway.token);
+    let cases: [(&str, &str, Headers, u16); 9] = [
+        ("GET", "/healthz", &[], 200),
+        ("GET", "/readyz", &[], 200),
+        ("GET", "/metrics", &[], 401),
+        ("GET", "/version", &[("Authorization", "Bearer wrong")], 401),
+        ("GET", "/nothing", &[], 401),
+        ("GET", "/nothing", &[("Authorization", &bearer)], 404),
+        ("GET", "/version", &[("Authorization", &bearer)], 200),
+        ("GET", "/healthz", &[("Host", "evil.example")], 421),
+        ("GET", "/healthz", &[("Origin", "http://localhost:3000")], 403),
+    ];
+    for (method, path, headers, status) in cases {
+        admin.request(method, path, "", headers);
+        let reply = admin.reply();
+        assert_eq!(reply.status, status, "{method} {path} {headers:?}");
+        assert!(!reply.id().is_empty());
+    }
+    admin.request("GET", "/metrics", "", &[("Authorization", &bearer)]);
+    let metrics = admin.reply().text();
+    assert!(metrics.contains("countersign_ready 1"), "{metrics}");
+    assert!(metrics.contains("countersign_info{"), "{metrics}");
+    let mut client = gateway.client();
+    client.request("GET", "/metrics", "", &[("Authorization", &bearer)]);
+    assert_eq!(client.reply().status, 404, "the data listener has no admin pages");
+    gateway.stop();
+}

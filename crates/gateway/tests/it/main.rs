@@ -1,0 +1,12 @@
+//! The gateway as its callers and its auditors see it: real sockets before and
+//! behind it, and its ledger read afterwards.
+
+mod client;
+mod disconnects;
+mod door;
+mod evidence;
+mod harness;
+mod refusals;
+mod streams;
+mod upstreams;
+mod whole;

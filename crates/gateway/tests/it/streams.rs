@@ -1,0 +1,257 @@
+//! Streamed answers: nothing goes out before it was judged, and what goes out
+//! is what came.
+
+use record::receipt::Operation;
+use testkit::upstream::{Gate, Script, call_delta, content_delta, finish_delta};
+
+use crate::client::Client;
+use crate::harness::{Gateway, ask_stream, digest};
+
+/// The whole body of a streamed answer, and the id.
+fn streamed(client: &mut Client, body: &str) -> (String, String) {
+    client.chat(body, &[]);
+    let reply = client.reply();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), Some("text/event-stream"));
+    (reply.text(), reply.id().to_owned())
+}
+
+/// The receipt in the comment block, and the text without that block.
+fn receipt(text: &str) -> (record::decision::Decision, String) {
+    let start = text.find(": x-countersign-receipt ").expect("a receipt in the stream");
+    let end = start + text[start..].find("\n\n").expect("a whole block") + 2;
+    let jws = text[start..end].trim_start_matches(": x-countersign-receipt ").trim();
+    let rest = format!("{}{}", &text[..start], &text[end..]);
+    (record::decision::read(jws).expect("a decision receipt"), rest)
+}
+
+fn event(data: &str) -> String {
+    format!("data: {data}\n\n")
+}
+
+#[test]
+fn events_go_out_byte_for_byte_and_the_receipt_before_the_end() {
+    let gateway = Gateway::start();
+    let odd = format!(
+        ": ping\r\n\r\nevent: x\r\nid: 7\r\ndata: {}\r\n\r\n",
+        content_delta(0, "a\u{2028}b")
+    );
+    let events = [
+        odd.clone(),
+        event(&content_delta(0, "hello ")),
+        event(&content_delta(0, "wörld")),
+        event(&finish_delta(0, "stop")),
+    ];
+    let whole = events.concat();
+    let mut script = Script::events();
+    // Cut without regard to events, lines or characters.
+    for piece in whole.as_bytes().chunks(7) {
+        script = script.piece(piece);
+    }
+    gateway.upstream.push(script.done());
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    let (decision, rest) = receipt(&text);
+    assert_eq!(rest, format!("{whole}data: [DONE]\n\n"));
+    assert!(text.ends_with("\n\ndata: [DONE]\n\n"));
+    assert_eq!(decision.response_digest, Some(digest(&whole)));
+    let evidence = gateway.stop();
+    assert_eq!(*evidence.decision(&id), decision);
+    assert_eq!(evidence.of(&id), [("pipeline.admission", "allow"), ("pipeline.complete", "allow")]);
+    assert_eq!(evidence.operations(&id).len(), 4);
+}
+
+#[test]
+fn an_event_arrives_while_the_next_is_still_coming() {
+    let gateway = Gateway::start();
+    let gate = Gate::new();
+    gateway.upstream.push(
+        Script::events()
+            .delta("first")
+            .wait(&gate)
+            .delta("second")
+            .event(&finish_delta(0, "stop"))
+            .done(),
+    );
+    let mut client = gateway.client();
+    client.chat(&ask_stream("hi"), &[]);
+    assert_eq!(client.head().status, 200);
+    let text = client.read_until("first");
+    assert!(!text.contains("second"));
+    gate.open();
+    client.read_until("[DONE]");
+    gateway.stop();
+}
+
+#[test]
+fn a_secret_in_an_event_is_cut_out_of_that_event() {
+    let gateway = Gateway::start();
+    gateway.upstream.push(
+        Script::events()
+            .delta("the key is ")
+            .delta("AKIAIOSFODNN7EXAMPLE, keep it")
+            .event(&finish_delta(0, "stop"))
+            .done(),
+    );
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    let (_, rest) = receipt(&text);
+    let expect = [
+        event(&content_delta(0, "the key is ")),
+        event(&content_delta(0, "[REDACTED:aws-access-key], keep it")),
+        event(&finish_delta(0, "stop")),
+        event("[DONE]"),
+    ];
+    assert_eq!(rest, expect.concat());
+    let evidence = gateway.stop();
+    assert_eq!(evidence.last(&id).decision.as_str(), "redact");
+}
+
+#[test]
+fn a_marker_that_comes_in_pieces_ends_the_stream() {
+    let gateway = Gateway::start();
+    gateway.upstream.push(
+        Script::events().delta("good ").delta("SECRET//").delta("NOFORN").delta(" more").done(),
+    );
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    let (decision, rest) = receipt(&text);
+    assert!(rest.starts_with(&event(&content_delta(0, "good "))));
+    assert!(
+        !rest.contains("NOFORN") && !rest.contains("more") && !rest.contains("[DONE]"),
+        "{rest}"
+    );
+    assert!(rest.contains(r#""code":"answer_withheld""#) && rest.contains(&id), "{rest}");
+    assert_eq!(decision.decision, "block");
+    assert_eq!(decision.response_digest, Some(digest(&rest)));
+    let evidence = gateway.stop();
+    assert_eq!(evidence.last(&id).decision.as_str(), "block");
+}
+
+#[test]
+fn a_tool_call_is_held_until_it_is_whole_and_judged() {
+    let gateway = Gateway::start();
+    let gate = Gate::new();
+    let events = [
+        event(&content_delta(0, "calling")),
+        event(&call_delta(0, 0, Some(("call_1", "weather")), "")),
+        event(&call_delta(0, 0, None, "{\"ci")),
+        event(&call_delta(0, 1, Some(("call_2", "time")), "")),
+        event(&call_delta(0, 1, None, "{}")),
+        event(&call_delta(0, 0, None, "ty\":1}")),
+        event(&finish_delta(0, "tool_calls")),
+    ];
+    let (first, last) = events.split_at(6);
+    gateway
+        .upstream
+        .push(Script::events().piece(first.concat()).wait(&gate).piece(last.concat()).done());
+    let mut client = gateway.client();
+    client.chat(&ask_stream("hi"), &[]);
+    let head = client.head();
+    let mut text = client.read_until("calling");
+    gateway.upstream.wait_seen(1);
+    assert!(client.silent(std::time::Duration::from_millis(300)), "{}", client.text());
+    gate.open();
+    text.push_str(&client.read_until("[DONE]"));
+    let (_, rest) = receipt(&text);
+    assert_eq!(rest, format!("{}data: [DONE]\n\n", events.concat()));
+    let evidence = gateway.stop();
+    let id = crate::client::header(&head.headers, "x-countersign-correlation-id").expect("an id");
+    let commitments =
+        evidence.of(id).iter().filter(|(check, _)| *check == "pipeline.commitment").count();
+    assert_eq!(commitments, 2);
+    let scans = evidence.operations(id);
+    assert_eq!(scans.iter().filter(|o| **o == Operation::GuardrailScan).count(), 4);
+}
+
+#[test]
+fn a_tool_call_that_is_denied_leaves_nothing_of_itself() {
+    let gateway = Gateway::with("guard: {tools: {denied: [wire_money]}}");
+    gateway.upstream.push(
+        Script::events()
+            .delta("well, ")
+            .event(&call_delta(0, 0, Some(("c1", "wire_money")), "{\"to\":"))
+            .event(&call_delta(0, 0, None, "\"me\"}"))
+            .delta("done")
+            .event(&finish_delta(0, "tool_calls"))
+            .done(),
+    );
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    assert!(text.contains("well, "));
+    assert!(!text.contains("wire_money") && !text.contains("done") && !text.contains("[DONE]"));
+    let evidence = gateway.stop();
+    assert!(evidence.of(&id).contains(&("pipeline.commitment", "block")));
+    assert_eq!(evidence.decision(&id).decision, "block");
+}
+
+#[test]
+fn a_secret_in_tool_arguments_is_cut_over_all_fragments() {
+    let gateway = Gateway::start();
+    gateway.upstream.push(
+        Script::events()
+            .event(&call_delta(0, 0, Some(("c1", "store")), "{\"key\":\"AKIAIOSF"))
+            .event(&call_delta(0, 0, None, "ODNN7EXAMPLE\",\"n\":1}"))
+            .event(&finish_delta(0, "tool_calls"))
+            .done(),
+    );
+    let (text, _) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    assert!(!text.contains("AKIAIOSF") && !text.contains("ODNN7EXAMPLE"), "{text}");
+    assert!(text.contains("REDACTED") && text.contains(r#"\",\"n\":1}"#), "{text}");
+    gateway.stop();
+}
+
+#[test]
+fn broken_streams_end_with_one_error_event_and_an_entry() {
+    let cases: [(Script, &str); 7] = [
+        (Script::events().delta("good").close(), "upstream_truncated"),
+        (Script::events().delta("good").end(), "upstream_truncated"),
+        (Script::events().delta("good").event("{not json").done(), "upstream_sse_malformed"),
+        (Script::events().delta("good").event("[1]").done(), "upstream_sse_malformed"),
+        (Script::events().delta("good").event(r#"{"a":1,"a":2}"#).done(), "upstream_sse_malformed"),
+        (Script::events().delta("good").piece(b"data: \xff\n\n").done(), "upstream_sse_malformed"),
+        (
+            Script::events()
+                .delta("good")
+                .piece(format!("data: {}", "x".repeat(1 << 20)))
+                .piece("x")
+                .done(),
+            "upstream_sse_malformed",
+        ),
+    ];
+    let gateway = Gateway::start();
+    let mut ids = Vec::new();
+    for (script, code) in cases {
+        gateway.upstream.push(script);
+        let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+        let (decision, rest) = receipt(&text);
+        assert!(rest.starts_with(&event(&content_delta(0, "good"))), "{code}: {rest}");
+        assert!(rest.contains(&format!(r#""code":"{code}""#)), "{code}: {rest}");
+        assert_eq!(rest.matches("data: ").count(), 2, "{code}: {rest}");
+        assert_eq!(decision.response_digest, Some(digest(&rest)));
+        ids.push((id, code));
+    }
+    let evidence = gateway.stop();
+    for (id, code) in ids {
+        assert_eq!(evidence.last(&id).check_name, "pipeline.upstream", "{code}");
+        assert_eq!(evidence.decision(&id).reason_code, code);
+    }
+}
+
+#[test]
+fn an_upstream_that_falls_silent_is_given_up() {
+    let gateway = Gateway::with("limits: {upstream_read_seconds: 1}");
+    gateway.upstream.push(Script::events().delta("good").hang());
+    let (text, _) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    assert!(text.contains("upstream_timeout"));
+    gateway.upstream.wait_hung_up(1);
+    gateway.stop();
+}
+
+#[test]
+fn a_stream_without_done_is_whole_when_it_said_why_it_ended() {
+    let gateway = Gateway::start();
+    gateway.upstream.push(Script::events().delta("hi").event(&finish_delta(0, "stop")).end());
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    let (decision, rest) = receipt(&text);
+    assert_eq!(decision.decision, "allow");
+    assert!(!rest.contains("[DONE]") && !rest.contains("error"));
+    let evidence = gateway.stop();
+    assert_eq!(evidence.last(&id).check_name, "pipeline.complete");
+}
