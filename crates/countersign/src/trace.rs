@@ -156,6 +156,7 @@ pub struct Row {
     pub inclusion: Check,
     /// The proof of that.
     pub proof: Option<Inclusion>,
+    scanned: Option<String>,
 }
 
 impl Row {
@@ -165,6 +166,11 @@ impl Row {
             (Operation::ToolCall, Some(tool)) => tool,
             _ => self.receipt.operation.as_str(),
         }
+    }
+
+    /// What a scan looked at: `input`, `output`, `tool_call` or `tool_result`.
+    pub fn scanned(&self) -> Option<&str> {
+        self.scanned.as_deref()
     }
 
     fn checks(&self) -> [(&'static str, &Check); 5] {
@@ -341,6 +347,7 @@ impl Trace {
             let row = self.row(survey, piece);
             self.rows.push(row);
         }
+        self.name_scans(survey);
         let mut named: BTreeSet<Digest> = BTreeSet::new();
         for row in &self.rows {
             let ruleset = row.receipt.ruleset_hash.as_deref();
@@ -402,7 +409,56 @@ impl Trace {
         };
         let taint = self.taint(survey, &receipt, &place, missing.is_empty());
         let (inclusion, proof) = self.inclusion(survey, index, &place);
-        Row { hash, jws, receipt, place, signature, content, parents, taint, inclusion, proof }
+        Row {
+            hash,
+            jws,
+            receipt,
+            place,
+            signature,
+            content,
+            parents,
+            taint,
+            inclusion,
+            proof,
+            scanned: None,
+        }
+    }
+
+    /// A scan's target is a tag, and tags of earlier scans are inherited: when its own cannot be
+    /// told from them, what it scanned and what it builds on tell.
+    fn name_scans(&mut self, survey: &gather::Survey) {
+        let outputs: HashMap<Digest, Option<Digest>> = self
+            .rows_of(Operation::ModelCall)
+            .map(|row| (row.hash, row.receipt.output_hash))
+            .collect();
+        for row in &mut self.rows {
+            let receipt = &row.receipt;
+            if receipt.operation != Operation::GuardrailScan {
+                continue;
+            }
+            let mut inherited = TaintSet::new();
+            for parent in &receipt.parents {
+                if let Some(node) = survey.nodes.get(parent) {
+                    inherited.merge(&node.taint);
+                }
+            }
+            let own = receipt.taint.minus(&inherited);
+            let own: Vec<&str> =
+                own.iter().filter_map(|tag| tag.strip_prefix("guardrail-scan:")).collect();
+            let target = match own.as_slice() {
+                [one] => one,
+                _ => match receipt.parents.iter().find_map(|hash| outputs.get(hash)) {
+                    Some(output) if *output == receipt.input_hash => "output",
+                    Some(_) => "tool_call",
+                    None => "input",
+                },
+            };
+            row.scanned = Some(target.to_owned());
+        }
+    }
+
+    fn rows_of(&self, operation: Operation) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(move |row| row.receipt.operation == operation)
     }
 
     fn taint(

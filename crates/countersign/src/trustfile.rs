@@ -142,10 +142,10 @@ impl TrustFile {
                 )),
             }
         }
-        if let Some(own) = users_own() {
-            if own.exists() {
-                return Ok((Some(TrustFile::read(&own, Some(evidence))?), passed_over));
-            }
+        if let Some(own) = users_own()
+            && own.exists()
+        {
+            return Ok((Some(TrustFile::read(&own, Some(evidence))?), passed_over));
         }
         Ok((None, passed_over))
     }
@@ -204,13 +204,13 @@ fn look_up(reference: &str, beside: &Path, evidence: Option<&Path>) -> Result<St
     };
     let path = beside.join(name);
     let real = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
-    if let Some(Ok(evidence)) = evidence.map(Path::canonicalize) {
-        if real.starts_with(&evidence) {
-            return Err(format!(
-                "{} lies at or below the path under test; keep keys apart from what they judge",
-                path.display()
-            ));
-        }
+    if let Some(Ok(evidence)) = evidence.map(Path::canonicalize)
+        && real.starts_with(&evidence)
+    {
+        return Err(format!(
+            "{} lies at or below the path under test; keep keys apart from what they judge",
+            path.display()
+        ));
     }
     files::read_text(&real, LIMIT).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -301,7 +301,6 @@ fn serve_failure(error: &ServeError) -> Failure {
         ServeError::Start(StartError::Chain { .. }) => {
             Exit::Evidence(record::report::ExitClass::Malformed)
         }
-        ServeError::Start(StartError::Config(_)) => Exit::Config,
         ServeError::Start(_) => Exit::Io,
         ServeError::Bind { .. } => Exit::Unavailable,
         ServeError::Close(_) => Exit::Io,

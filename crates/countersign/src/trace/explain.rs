@@ -51,10 +51,6 @@ impl Trace {
         ))
     }
 
-    fn rows_of(&self, operation: Operation) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.receipt.operation == operation)
-    }
-
     fn model(&self) -> Vec<String> {
         let mut out: Vec<String> = self
             .rows_of(Operation::ModelCall)
@@ -215,8 +211,14 @@ impl Trace {
                 None => String::new(),
             };
             let scanned =
-                row.receipt.input_hash.map_or(String::new(), |digest| format!(" of {digest}"));
-            out.push(format!("A scan{scanned} said {verdict}{hits}."));
+                row.receipt.input_hash.map_or(String::new(), |digest| format!(" ({digest})"));
+            let target = match row.scanned() {
+                Some("output") => "the model's answer",
+                Some("tool_call") => "the arguments of a proposed tool call",
+                Some("tool_result") => "a tool's result",
+                Some(_) | None => "what the model was to be sent",
+            };
+            out.push(format!("The scan of {target}{scanned} said {verdict}{hits}."));
         }
         if out.is_empty() {
             out.push("No scan is recorded on this way.".to_owned());

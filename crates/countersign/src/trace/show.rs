@@ -84,15 +84,9 @@ impl Row {
             .filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)))
             .collect();
         if let Some(verdict) = receipt.verdict {
-            let target = receipt
-                .taint
-                .iter()
-                .filter_map(|tag| tag.strip_prefix("guardrail-scan:"))
-                .collect::<Vec<_>>();
-            // A later scan inherits the tags of the earlier ones: only a single one says which.
-            match target.as_slice() {
-                [one] => parts.push(format!("{one} {verdict}")),
-                _ => parts.push(format!("verdict={verdict}")),
+            match self.scanned() {
+                Some(target) => parts.push(format!("{target} {verdict}")),
+                None => parts.push(format!("verdict={verdict}")),
             }
         }
         if let Some(caller) =

@@ -164,7 +164,7 @@ fn tail(summary: &Summary, report: &mut Report) {
         report.push(Finding::new(Code::LedgerTorn, place, detail));
     }
     let beyond = summary.size.saturating_sub(summary.checkpointed);
-    report.count("under the checkpoint", summary.size - beyond);
+    report.count("checkpointed", summary.size - beyond);
     if beyond > 0 {
         let detail = format!("{beyond} entries from {} on", summary.checkpointed);
         report.push(Finding::new(Code::LedgerBeyond, "", detail));
