@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use guard::Ending;
-use http::{Response, StatusCode};
+use http::Response;
 use record::entry::AuditDecision;
 use seal::digest::Digest;
 
@@ -16,7 +16,7 @@ use crate::recorder::{self, Committed, Failure, RecordError, RequestLog, Ruling}
 use crate::reply::{Outlet, Reply};
 use crate::server::App;
 use crate::stream::Ended;
-use crate::upstream::UpstreamError;
+use crate::upstream::{Head, UpstreamError};
 
 /// Why there is no answer to inspect.
 #[derive(Debug)]
@@ -110,22 +110,20 @@ pub(crate) async fn unanswered(
 }
 
 /// A whole answer was judged.
-#[expect(clippy::too_many_arguments, reason = "the end of one story, called from one place")]
 pub(crate) async fn whole(
     app: &App,
     inspection: Inspection<'_, '_>,
     mut log: RequestLog,
     reply: Reply<'_>,
-    status: StatusCode,
-    success: bool,
+    head: Head,
     upstream: &Bytes,
     judged: Result<Released, Stopped>,
 ) {
     match judged {
         Ok(released) => {
             let response = Digest::of(released.bytes());
-            let number = status.as_u16();
-            let pending = if success {
+            let number = head.status.as_u16();
+            let pending = if head.success {
                 let output = Digest::of(upstream);
                 let delivery = Delivery { output, response, status: number, end: End::Delivered };
                 let outcome = inspection.outcome(&mut log, delivery);
@@ -141,7 +139,7 @@ pub(crate) async fn whole(
                 })
             };
             match pending.await {
-                Ok(committed) => reply.whole(status, released, &committed),
+                Ok(committed) => reply.whole(head, released, &committed),
                 Err(_) => no_evidence(app, reply),
             }
         }
@@ -149,7 +147,7 @@ pub(crate) async fn whole(
             let refusal = refusal(&stopped);
             let response = Digest::of(refusal.body(reply.id()).as_bytes());
             let pending = match stopped {
-                Stopped::Denied(denied) if success => {
+                Stopped::Denied(denied) if head.success => {
                     let output = Digest::of(upstream);
                     let number = refusal.number();
                     let end = End::Withheld(denied);

@@ -37,17 +37,17 @@ pub(crate) async fn run(app: Arc<App>, call: Call, alive: Alive) {
 }
 
 async fn flow(app: &App, call: Call) {
-    let Call { head, body, mut log, reply } = call;
+    let Call { head: asked, body, mut log, reply } = call;
     let mut reply = Reply::new(app, log.id(), reply);
 
     // Parse: the body in bounds and in time, then strictly.
-    let exchange = match receive::exchange(app, &head.headers, body, &mut log).await {
+    let exchange = match receive::exchange(app, &asked.headers, body, &mut log).await {
         Ok(exchange) => exchange,
         Err(refusal) => return closing::preflight(app, log, reply, &refusal).await,
     };
 
     // Facts: who asks, how that is known, and when.
-    let facts = facts::gather(app, &head.headers);
+    let facts = facts::gather(app, &asked.headers);
     let required = app.config.guard.owner.required;
     log.caller(facts.caller(required));
     if let Some(code) = facts.nobody(required) {
@@ -72,7 +72,7 @@ async fn flow(app: &App, call: Call) {
             return Err(Closing::NoEvidence);
         }
         let started = Instant::now();
-        let own = head.headers.get(AUTHORIZATION);
+        let own = asked.headers.get(AUTHORIZATION);
         let answer = app.upstream.chat(admitted.body(), admitted.stream(), own);
         let (durable, answer) = match early {
             Some(durable) => (durable, answer.await),
@@ -95,7 +95,7 @@ async fn flow(app: &App, call: Call) {
 
     // Inspect and commit: every text and every whole tool call of the answer.
     if answer.kind == AnswerKind::Events {
-        if !(answer.success && admitted.stream()) {
+        if !(answer.head.success && admitted.stream()) {
             let closing = Closing::Upstream(UpstreamError::ContentType);
             return closing::unanswered(app, gate, log, reply, closing).await;
         }
@@ -104,7 +104,7 @@ async fn flow(app: &App, call: Call) {
         let ended = stream::relay(answer, &mut inspection, &mut outlet).await;
         return closing::streamed(app, inspection, log, outlet, ended).await;
     }
-    let (status, success) = (answer.status, answer.success);
+    let head = answer.head;
     let read = tokio::select! {
         biased;
         () = reply.gone() => Err(Closing::Gone),
@@ -115,8 +115,8 @@ async fn flow(app: &App, call: Call) {
         Err(closing) => return closing::unanswered(app, gate, log, reply, closing).await,
     };
     let mut inspection = Inspection::new(&mut gate, admitted.model());
-    let judged = unary::judge(&mut inspection, bytes.clone(), success);
+    let judged = unary::judge(&mut inspection, bytes.clone(), head.success);
 
     // Record: the outcome is durable before the first byte of the body.
-    closing::whole(app, inspection, log, reply, status, success, &bytes, judged).await;
+    closing::whole(app, inspection, log, reply, head, &bytes, judged).await;
 }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::Response;
+use http::header::RETRY_AFTER;
 use seal::digest::{Digest, Hasher};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use crate::metrics::Route;
 use crate::problem::{self, Refusal};
 use crate::recorder::Committed;
 use crate::server::App;
+use crate::upstream::Head;
 
 /// The caller is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +51,14 @@ impl<'a> Reply<'a> {
     }
 
     /// Delivers a whole answer; its evidence is durable.
-    pub(crate) fn whole(self, status: StatusCode, body: Released, committed: &Committed) {
+    pub(crate) fn whole(self, head: Head, body: Released, committed: &Committed) {
+        let status = head.status;
         let body = Body::from(body.into_bytes());
-        let response =
+        let mut response =
             problem::answer(status, "application/json", body, &self.id, committed.receipt());
+        if let Some(seconds) = head.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         self.app.metrics.answered(Route::ChatCompletions, status.as_u16());
         // Nobody there: the evidence says what would have been delivered.
         let _ = self.sender.send(response);

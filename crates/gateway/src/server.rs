@@ -101,6 +101,7 @@ impl App {
         config.check()?;
         let upstream = config.open_upstream()?;
         let engine = Arc::new(scan::Engine::builtin());
+        config.guard.validate(&engine).map_err(|error| ConfigError::Check(error.to_string()))?;
         let ruleset = engine.ruleset_body();
         let pipeline = guard::Pipeline::new(config.guard.clone(), engine);
         let setup = Setup {

@@ -65,7 +65,7 @@ async fn list(app: &App, headers: &HeaderMap) -> Result<(StatusCode, Bytes), Ups
     if answer.kind != AnswerKind::Json {
         return Err(UpstreamError::ContentType);
     }
-    let status = answer.status;
+    let status = answer.head.status;
     let body = answer.whole().await?;
     match json::parse(&body, ANSWER_LIMITS) {
         Ok(Value::Object(_)) => Ok((status, body)),

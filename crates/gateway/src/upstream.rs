@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
@@ -124,15 +124,24 @@ pub enum UpstreamConfigError {
 /// A received answer: head read, body still to come.
 #[derive(Debug)]
 pub struct Answer {
-    /// As the upstream sent it.
-    pub status: StatusCode,
-    /// Success or the provider's own failure; nothing else comes this far.
-    pub success: bool,
+    /// What its head said.
+    pub head: Head,
     /// What kind of body follows.
     pub kind: AnswerKind,
     body: Pieces,
     read: Duration,
     limit: usize,
+}
+
+/// What is passed on of an answer's head.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// As the upstream sent it.
+    pub status: StatusCode,
+    /// Success or the provider's own failure; nothing else comes this far.
+    pub success: bool,
+    /// Seconds after which a failed request may be tried again, if it says so.
+    pub retry_after: Option<u32>,
 }
 
 /// What kind of body an answer has.
@@ -281,9 +290,11 @@ impl HttpUpstream {
             Standing::Nonsense => return Err(UpstreamError::Protocol),
         };
         let kind = content(&head.headers)?;
+        // Of all headers only this one is passed on, as a number.
+        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|value| value.parse().ok()).filter(|_| !success);
         Ok(Answer {
-            status: head.status,
-            success,
+            head: Head { status: head.status, success, retry_after },
             kind,
             body: Pieces::Wire(body),
             read: self.limits.read,
@@ -294,9 +305,9 @@ impl HttpUpstream {
 
 impl Answer {
     fn made(status: StatusCode, kind: AnswerKind, pieces: Vec<Bytes>) -> Self {
+        let success = standing(status) == Standing::Success;
         Self {
-            status,
-            success: standing(status) == Standing::Success,
+            head: Head { status, success, retry_after: None },
             kind,
             body: Pieces::Made(pieces.into_iter()),
             read: Duration::ZERO,

@@ -158,3 +158,22 @@ fn the_admin_listener_wants_its_token() {
     assert_eq!(client.reply().status, 404, "the data listener has no admin pages");
     gateway.stop();
 }
+
+#[test]
+fn what_cannot_work_stops_the_start() {
+    let cases: [(&str, &str); 3] = [
+        ("", "upstream is missing"),
+        (
+            "upstream: {url: 'http://127.0.0.1:1/v1'}\nguard: {content: {rules: {CS-INJ-001: block}}}",
+            "CS-INJ-001",
+        ),
+        (
+            "upstream: {url: 'http://127.0.0.1:1/v1'}\nguard: {token_budget: {per_day: 0}}",
+            "per_day",
+        ),
+    ];
+    for (yaml, expect) in cases {
+        let error = crate::harness::start_error(yaml);
+        assert!(error.contains(expect), "{yaml}: {error}");
+    }
+}

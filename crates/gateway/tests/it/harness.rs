@@ -199,3 +199,16 @@ pub fn body(text: &str, members: &str) -> String {
 pub fn digest(bytes: impl AsRef<[u8]>) -> seal::digest::Digest {
     seal::digest::Digest::of(bytes.as_ref())
 }
+
+/// Why a gateway with this configuration does not start.
+pub fn start_error(yaml: &str) -> String {
+    let dir = tempfile::tempdir().expect("a directory");
+    let init = Init { memory: true, clock: Arc::new(ledger::clock::SystemClock) };
+    let state = State::open_or_init(dir.path(), init).expect("the state opens");
+    let mut config = Config::parse(yaml).expect("the file itself is right");
+    config.listen.set_port(0);
+    config.admin.set_port(0);
+    gateway::serve(config, state, |_| panic!("it started"), async {})
+        .expect_err("it must not start")
+        .to_string()
+}

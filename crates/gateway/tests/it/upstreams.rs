@@ -92,6 +92,11 @@ fn the_providers_own_errors_pass_with_their_status() {
         assert_eq!((reply.status, reply.text()), (status, body.to_owned()));
         reply.receipt();
     }
+    let later = "HTTP/1.1 429 Later\r\ncontent-type: application/json\r\nretry-after: 7\r\nx-other: 1\r\ncontent-length: 2\r\n\r\n{}";
+    gateway.upstream.push(Script::raw(later));
+    client.chat(&ask("hi"), &[]);
+    let reply = client.reply();
+    assert_eq!((reply.header("retry-after"), reply.header("x-other")), (Some("7"), None));
     // Also an error is inspected.
     gateway.upstream.push(Script::json(500, r#"{"error":{"message":"SECRET//NOFORN"}}"#));
     client.chat(&ask("hi"), &[]);
