@@ -114,6 +114,27 @@ fn a_checkpoint_that_could_not_be_written_is_written_later() {
 }
 
 #[test]
+fn a_head_whose_name_was_never_synced_is_made_durable_before_it_is_signed_for() {
+    let store = Arc::new(FaultStore::new());
+    let ledger = open(store.clone()).unwrap();
+    let mut acked = Acked::new();
+    append(&ledger, &mut acked, entries("a", 2));
+    // Replacing the head: remove, create, append, sync, rename, sync_dir.
+    let step = store.steps().len() + 5;
+    store.fault_at(step, Fault::Error(ErrorKind::Other));
+    assert!(matches!(ledger.checkpoint(), Err(CheckpointError::Stopped(_))));
+    assert_eq!(store.steps()[step], "sync_dir");
+    drop(ledger);
+    // The next start sees the renamed head and publishes its checkpoint.
+    drop(open(store.clone()).unwrap());
+    for seed in 0..40 {
+        let crashed = Arc::new(store.crash(seed));
+        open(crashed.clone()).unwrap();
+        check(crashed, &acked);
+    }
+}
+
+#[test]
 fn a_foreign_head_stops_the_signing() {
     use ledger::Store;
     let store = Arc::new(FaultStore::new());

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use ledger::store::memory::MemoryStore;
 use ledger::{Cause, Kind, Ledger, OpenError, Options};
 
-use crate::support::{entries, open, options, read_all};
+use testkit::clock::TestClock;
+
+use crate::support::{entries, open, options, options_with, read_all};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -176,4 +178,48 @@ fn a_rewritten_entry_with_right_checksums_is_found_by_the_roots() {
     let (summary, _) = read_all(Arc::new(MemoryStore::of(changed)));
     assert_eq!(summary.damage[0].file, "public/checkpoint");
     assert_eq!(summary.damage[0].cause, Cause::Root { size: 1 });
+}
+
+#[test]
+fn gaps_in_sequence_and_time_are_found_though_every_checksum_holds() {
+    // Two batches above the head, each by a writer at a time; the second follows the first's bytes.
+    let build = |first: (&str, u64), second: (&str, u64)| {
+        let store = Arc::new(MemoryStore::new());
+        let mut ends = Vec::new();
+        for (writer, now) in [first, second] {
+            let clock = Arc::new(TestClock::at(now));
+            let options = Options { writer: writer.into(), ..options_with(clock) };
+            let ledger = Ledger::open(store.clone(), options, &mut |_, _, _| {}).unwrap();
+            ledger.append(entries(&format!("{writer}{now}"), 1)).unwrap();
+            ends.push(store.snapshot()[crate::support::SEGMENT].len());
+        }
+        (store.snapshot(), ends[0])
+    };
+    let empty = {
+        let store = Arc::new(MemoryStore::new());
+        open(store.clone()).unwrap();
+        store.snapshot()
+    };
+    let splice = |one: (Files, usize), two: (Files, usize)| {
+        let mut journal = one.0[crate::support::SEGMENT][..one.1].to_vec();
+        journal.extend(&two.0[crate::support::SEGMENT][two.1..]);
+        let mut files = empty.clone();
+        files.insert(crate::support::SEGMENT.into(), journal);
+        let store = Arc::new(MemoryStore::of(files));
+        let damage = read_all(store.clone()).0.damage;
+        match open(store) {
+            Err(OpenError::Damaged(first)) => assert_eq!(first, damage[0]),
+            Err(error) => panic!("{error}"),
+            Ok(_) => assert_eq!(damage, []),
+        }
+        damage.into_iter().map(|damage| damage.cause).collect::<Vec<_>>()
+    };
+    let mine = |first, second| build(("tests", first), ("tests", second));
+    assert_eq!(splice(mine(10, 20), mine(10, 30)), []);
+    assert_eq!(splice(mine(10, 20), mine(3, 5)), [Cause::Time { previous: 10, found: 5 }]);
+    let other = build(("other", 10), ("tests", 20));
+    let gap = Cause::Sequence { writer: "tests".into(), expected: 1, found: 0 };
+    assert_eq!(splice(mine(10, 20), other.clone()), [gap]);
+    let gap = Cause::Sequence { writer: "tests".into(), expected: 0, found: 1 };
+    assert_eq!(splice(other, mine(10, 20)), [gap]);
 }
