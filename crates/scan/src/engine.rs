@@ -110,6 +110,8 @@ enum Origin<'a> {
     Itself,
     /// Each byte has its own range in a parent.
     Mapped(&'a [(u32, u32)], &'a Origin<'a>),
+    /// The same, and what it was made from spells its characters out as escapes.
+    Spelled(&'a [(u32, u32)], &'a Origin<'a>),
     /// All of it comes from one encoded run.
     Inside(Range<usize>),
 }
@@ -119,7 +121,7 @@ impl Origin<'_> {
         match self {
             Origin::Itself => span,
             Origin::Inside(run) => run.clone(),
-            Origin::Mapped(map, parent) => {
+            Origin::Mapped(map, parent) | Origin::Spelled(map, parent) => {
                 let start = map.get(span.start).map_or(0, |(start, _)| *start as usize);
                 let last = span.end.checked_sub(1).unwrap_or(span.end);
                 let end = map.get(last).map_or(start, |(_, end)| *end as usize);
@@ -132,7 +134,16 @@ impl Origin<'_> {
         match self {
             Origin::Itself => false,
             Origin::Inside(_) => true,
-            Origin::Mapped(_, parent) => parent.is_decoded(),
+            Origin::Mapped(_, parent) | Origin::Spelled(_, parent) => parent.is_decoded(),
+        }
+    }
+
+    /// Whether a reader sees each character as an escape: then none of them is hidden.
+    fn is_spelled(&self) -> bool {
+        match self {
+            Origin::Itself | Origin::Inside(_) => false,
+            Origin::Spelled(..) => true,
+            Origin::Mapped(_, parent) => parent.is_spelled(),
         }
     }
 }
@@ -328,6 +339,9 @@ impl<'e> Session<'e> {
 
     fn structural(&mut self, detector: Detector, span: Range<usize>, origin: &Origin<'_>) {
         let engine = self.engine;
+        if origin.is_spelled() {
+            return;
+        }
         for rule in &engine.detectors {
             if let Some(compiled) = engine.rules.get(usize::from(*rule))
                 && matches!(compiled.matcher, Matcher::Detector(d) if d == detector)
@@ -344,7 +358,7 @@ impl<'e> Session<'e> {
             self.fuel.exhausted = true;
             return;
         }
-        self.inspect(&plain.text, &Origin::Mapped(&plain.map, origin), depth + 1);
+        self.inspect(&plain.text, &Origin::Spelled(&plain.map, origin), depth + 1);
     }
 
     fn inspect_runs(

@@ -180,10 +180,12 @@ impl Run {
 /// A black flag, then the letters of a region, then the cancel tag (UTS #51, emoji tag sequence).
 fn is_flag(before: Option<char>, chars: &[char]) -> bool {
     let region = |c: &char| matches!(*c as u32, 0xe0030..=0xe0039 | 0xe0061..=0xe007a);
+    let Some(end) = chars.iter().position(|c| *c == '\u{e007f}') else { return false };
+    let after = |c: &char| !matches!(*c as u32, 0xe0000..=0xe007f);
     before == Some('\u{1f3f4}')
-        && chars.last() == Some(&'\u{e007f}')
-        && (3..=7).contains(&chars.len())
-        && chars.iter().rev().skip(1).all(region)
+        && (2..=6).contains(&end)
+        && chars[..end].iter().all(region)
+        && chars[end + 1..].iter().all(after)
 }
 
 fn selector_byte(c: char) -> Option<u8> {

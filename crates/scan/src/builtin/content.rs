@@ -122,14 +122,18 @@ fn secrets() -> Vec<Rule> {
             action: Action::Block,
             pattern: exact(
                 &["-----begin", "private"],
-                r"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----",
+                r#"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr]|")?(?:[A-Za-z-]{1,20}: [^\n]{1,120}\n|[\s"\\nr]){0,12}[A-Za-z0-9+/]{24}"#,
             ),
             about: "private key in PEM",
             hits: &[
-                "-----BEGIN PRIVATE KEY-----\nMC4CAQAw",
-                "-----BEGIN OPENSSH PRIVATE KEY-----",
+                "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwN",
+                "\"-----BEGIN OPENSSH PRIVATE KEY-----\\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\"",
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMIIEpAIBAAKCAQEAwJ8xYQ0Zf",
             ],
-            misses: &["-----BEGIN PUBLIC KEY-----", "BEGIN PRIVATE KEY in a sentence"],
+            misses: &[
+                "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqow",
+                "-----BEGIN PRIVATE KEY----- is how the file begins",
+            ],
         },
         Content {
             id: "CS-SEC-007",

@@ -9,6 +9,7 @@ fn ordinary_texts_are_clean() {
         for target in Target::ALL {
             let scan = engine.scan(text, target);
             assert_eq!(scan.verdict, Verdict::Clean, "{text:?}: {:?}", scan.hits);
+            assert!(scan.redactions().is_empty(), "{text:?}: {:?}", scan.hits);
         }
     }
 }
@@ -41,6 +42,9 @@ static TEXTS: &[&str] = &[
     "GET /search?q=hello%20world%20and%20more&lang=en HTTP/1.1",
     "&lt;div class=&quot;a&quot;&gt;&amp;nbsp;&lt;/div&gt;",
     "A B C D E F G: the notes of the scale. U.S.A. and U.K. and E.U.",
+    "const TAGS: &[char] = &['\\u{E0061}', '\\u{E0062}', '\\u{202E}', '\\u{FE0F}'];",
+    "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}\u{200d}\u{26bd}",
+    "let big = 4951948911778577463u64; let nanos = 1_763_676_000_000_000_000; let half = 2251799813685248;",
     "x86_64-unknown-linux-gnu sha256 utf8 h264 mp3 i18n l10n k8s a11y 3D 2nd 4ever",
     "please summarise this contract and keep the tone formal; do not mention prices",
     "You are a helpful assistant. Answer in two sentences.",
