@@ -63,10 +63,6 @@ pub enum Refusal {
     Upstream(UpstreamError),
     /// The evidence cannot be written, so nothing may be answered.
     EvidenceUnavailable,
-    /// The caller went away before the answer was complete.
-    ClientDisconnect,
-    /// The gateway is at its connection or request limit, or stopping.
-    Overloaded,
     /// The admin token is missing or wrong.
     Unauthorised,
     /// A fault of ours; it is a refusal because nothing is allowed by accident.
@@ -95,8 +91,6 @@ impl Refusal {
             Self::AnswerWithheld => "answer_withheld",
             Self::Upstream(error) => error.code(),
             Self::EvidenceUnavailable => "evidence_unavailable",
-            Self::ClientDisconnect => "client_disconnect",
-            Self::Overloaded => "overloaded",
             Self::Unauthorised => "unauthorised",
             Self::Internal => "internal_error",
         }
@@ -110,10 +104,9 @@ impl Refusal {
             | Self::Denied
             | Self::ApprovalRequired
             | Self::AnswerWithheld => StatusCode::FORBIDDEN,
-            Self::MalformedHttp
-            | Self::BodyIncomplete
-            | Self::Malformed { .. }
-            | Self::ClientDisconnect => StatusCode::BAD_REQUEST,
+            Self::MalformedHttp | Self::BodyIncomplete | Self::Malformed { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -132,7 +125,7 @@ impl Refusal {
                 | UpstreamError::MalformedStream
                 | UpstreamError::Truncated => StatusCode::BAD_GATEWAY,
             },
-            Self::EvidenceUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::EvidenceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -160,7 +153,7 @@ impl Refusal {
             Self::UnsupportedMediaType => "send the body as plain application/json",
             Self::BodyTooLarge => "the request body is too large",
             Self::BodyTimeout => "the request body did not arrive in time",
-            Self::BodyIncomplete | Self::ClientDisconnect => "the request was not completed",
+            Self::BodyIncomplete => "the request was not completed",
             Self::Malformed { .. } => "the request body is not a valid request of this endpoint",
             Self::NoOwner { .. } => "name one owner, for example X-Agent-Id: agent:billing",
             Self::Denied | Self::ApprovalRequired => "the request was refused",
@@ -168,7 +161,6 @@ impl Refusal {
             Self::AnswerWithheld => "the answer was withheld",
             Self::Upstream(_) => "the upstream gave no usable answer",
             Self::EvidenceUnavailable => "evidence cannot be written, so nothing is served",
-            Self::Overloaded => "the gateway is busy",
             Self::Unauthorised => "the admin token is missing or wrong",
             Self::Internal => "internal error",
         }
@@ -206,7 +198,7 @@ impl Refusal {
             Self::BudgetExhausted { retry_after } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
-            Self::EvidenceUnavailable | Self::Overloaded => {
+            Self::EvidenceUnavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(1_u64));
             }
             Self::Unauthorised => {
