@@ -1,7 +1,7 @@
 //! What goes to the terminal: text from outside is escaped, colour only for people.
 
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ValueEnum;
 use seal::json::{Value, write_pretty};
@@ -94,7 +94,7 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, Failure> {
 }
 
 /// Creates a file that must not exist yet; secrets are readable by their owner alone.
-pub fn create(path: &PathBuf, bytes: &[u8], secret: bool) -> Result<(), Failure> {
+pub fn create(path: &Path, bytes: &[u8], secret: bool) -> Result<(), Failure> {
     countersign::files::create(path, bytes, secret).map_err(|error| {
         if error.kind() == ErrorKind::AlreadyExists {
             Failure::new(

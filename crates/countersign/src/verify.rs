@@ -209,9 +209,10 @@ impl Verifier {
         let require: &[Level] = if self.require.is_empty() { &signed } else { &self.require };
         for level in require {
             match level {
+                // What lowered the level is a finding already; the same again would only change
+                // the class that decides the exit.
+                Level::Consistent | Level::Signed if !report.ok() => {}
                 Level::Consistent => report.require(Assurance::Consistent),
-                // Without trust the one finding says it all.
-                Level::Signed if report.has(Code::TrustNone) => {}
                 Level::Signed => report.require(Assurance::Signed),
                 Level::Anchored | Level::Witnessed => {
                     let detail = format!(

@@ -1,0 +1,144 @@
+//! Recording into a ledger of the program's own, verifying it and tracing in it.
+
+use std::fs;
+use std::path::Path;
+
+use countersign::{
+    AgentIdentity, Assurance, Digest, ExitClass, Level, ProvenanceLogger, Scanner, Tracer, Value,
+    Verifier,
+};
+use record::report::Code;
+use record::trust::{LogKey, Quorum, Trust};
+use seal::note::NoteSigner;
+use seal::{SecretKey, Signer};
+
+fn agent() -> AgentIdentity {
+    AgentIdentity::generate("agent:tester").expect("a good name").issue().expect("good terms")
+}
+
+fn fill(agent: &AgentIdentity, dir: &Path, turns: usize) -> Digest {
+    let mut log = ProvenanceLogger::to_ledger(agent, dir).expect("the ledger opens");
+    let mut last = None;
+    for turn in 0..turns {
+        let text = format!("message {turn}");
+        let asked = log.record_user_input(&text).expect("recorded");
+        let scan = Scanner::builtin().scan(&text);
+        let scanned = log.record_guardrail_scan(&[asked], &text, &scan).expect("recorded");
+        let called = log.record_model_call(&[scanned], "m", &text, "answer").expect("recorded");
+        let sent = log.record_tool_call(&[called], "mail", &Value::Null, &Value::Null);
+        last = Some(sent.expect("recorded"));
+    }
+    last.expect("at least one turn")
+}
+
+/// Believes the agent and the log.
+fn trust(agent: &AgentIdentity, dir: &Path) -> Trust {
+    let pem = fs::read_to_string(dir.join(".countersign/keys/log.pem")).expect("the log's key");
+    let key = SecretKey::from_pem(&pem).expect("a key");
+    let origin = format!("countersign.local/{}", &key.public().fingerprint().hex()[..12]);
+    let vkey = NoteSigner::new(&origin, &key).expect("a good name").vkey().clone();
+    let mut trust = agent.trust();
+    trust.add_log(LogKey { vkey, quorum: Quorum::None }).expect("another key");
+    trust
+}
+
+#[test]
+fn every_step_is_proven_under_the_checkpoint() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let agent = agent();
+    let first = fill(&agent, dir.path(), 3);
+    let last = fill(&agent, dir.path(), 20);
+    let trust = trust(&agent, dir.path());
+    let ledger = dir.path().join(".countersign").join("ledger");
+
+    let report = Verifier::new().trust(trust.clone()).verify(&ledger).expect("readable");
+    assert!(report.ok(), "{}", report.to_table());
+    assert_eq!(report.assurance, Assurance::Signed);
+
+    for what in [first, last] {
+        let trace = Tracer::over_ledger(dir.path())
+            .trust(trust.clone())
+            .trace(&what.hex()[..16])
+            .expect("the receipt is there");
+        assert_eq!(trace.path(), "mail > model_call > guardrail_scan > user_input");
+        assert_eq!(trace.report.assurance, Assurance::Signed, "{}", trace.to_table());
+        for row in &trace.rows {
+            let proof = row.proof.as_ref().expect("a proof for each step");
+            assert!(proof.index < proof.size && !proof.proof.is_empty());
+            assert_eq!(row.inclusion.holds, Some(true));
+        }
+    }
+}
+
+#[test]
+fn trust_decides_what_is_believed() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let agent = agent();
+    let last = fill(&agent, dir.path(), 1);
+    let check = |verifier: Verifier, class: ExitClass, code: Option<Code>, level: Assurance| {
+        let report = verifier.verify(dir.path()).expect("readable");
+        assert_eq!(report.exit_class(), class, "{}", report.to_table());
+        assert!(code.is_none_or(|code| report.has(code)), "{}", report.to_table());
+        assert_eq!(report.assurance, level, "{}", report.to_table());
+    };
+    let all = trust(&agent, dir.path());
+    use Assurance::{Consistent, Signed};
+    use ExitClass::{Ok, Untrusted};
+    check(Verifier::new(), Untrusted, Some(Code::TrustNone), Consistent);
+    check(Verifier::new().trust(agent.trust()), Untrusted, Some(Code::LedgerOrigin), Consistent);
+    check(Verifier::new().trust(all.clone()), Ok, None, Signed);
+    for level in [Level::Anchored, Level::Witnessed] {
+        let verifier = Verifier::new().trust(all.clone()).require(level);
+        check(verifier, Untrusted, Some(Code::TrustLevel), Signed);
+    }
+    let stranger = self::agent();
+    let trace = Tracer::over_ledger(dir.path())
+        .trust(stranger.trust())
+        .trace(&last.to_string())
+        .expect("the receipt is there");
+    assert_eq!(trace.report.exit_class(), ExitClass::Untrusted);
+    assert!(trace.explain().contains("It cannot be relied on"));
+}
+
+#[test]
+fn what_is_not_there_is_said_so() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let agent = agent();
+    fill(&agent, dir.path(), 1);
+    let trust = trust(&agent, dir.path());
+    let tracer = Tracer::over_ledger(dir.path()).trust(trust);
+    for what in [
+        &Digest::of(b"nothing").to_string(),
+        "0123456789abcdef",
+        "4eb79957-960e-425b-ac33-81617170ddb6",
+    ] {
+        let trace = tracer.trace(what).expect("a good id");
+        assert_eq!(trace.report.exit_class(), ExitClass::Missing, "{what}");
+    }
+    for what in ["", "with space", "sha256:12", "a\u{1b}[31mb"] {
+        assert!(tracer.trace(what).is_err(), "{what:?} is no id");
+    }
+}
+
+#[test]
+fn a_changed_byte_is_seen_by_the_trace_too() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let agent = agent();
+    let last = fill(&agent, dir.path(), 2);
+    let trust = trust(&agent, dir.path());
+    let journal = dir.path().join(".countersign/ledger/journal/00000000000000000000.seg");
+    let whole = fs::read(&journal).expect("the journal");
+    for at in (40..whole.len()).step_by(whole.len() / 23) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x20;
+        fs::write(&journal, &bytes).expect("written");
+        let trace = Tracer::over_ledger(dir.path())
+            .trust(trust.clone())
+            .trace(&last.to_string())
+            .expect("readable");
+        assert!(!trace.report.ok(), "byte {at}: {}", trace.to_table());
+        let report = Verifier::new().trust(trust.clone()).verify(dir.path()).expect("readable");
+        assert!(!report.ok(), "byte {at}: {}", report.to_table());
+        assert!(report.findings.iter().any(|finding| finding.place.contains("journal/")));
+    }
+}
