@@ -177,3 +177,17 @@ fn what_cannot_work_stops_the_start() {
         assert!(error.contains(expect), "{yaml}: {error}");
     }
 }
+
+#[test]
+fn beyond_the_cap_connections_wait_their_turn() {
+    let gateway = Gateway::with("limits: {connections: 1}");
+    let mut first = gateway.client();
+    first.request("GET", "/v1/nothing", "", &[]);
+    assert_eq!(first.reply().status, 404);
+    let mut second = gateway.client();
+    second.request("GET", "/v1/nothing", "", &[]);
+    assert!(second.silent(std::time::Duration::from_millis(200)));
+    drop(first);
+    assert_eq!(second.reply().status, 404);
+    gateway.stop();
+}

@@ -52,13 +52,23 @@ impl Gateway {
         Self::over(dir, yaml, None)
     }
 
+    /// Before the built-in simulator.
+    pub fn simulator() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        Self::configured(dir, Config { simulator: true, ..Config::default() }, None)
+    }
+
     /// Over a directory that exists, and perhaps another store.
     pub fn over(dir: TempDir, yaml: &str, store: Option<Arc<dyn Store>>) -> Self {
+        let config = Config::parse(yaml).expect("the test's configuration is right");
+        Self::configured(dir, config, store)
+    }
+
+    fn configured(dir: TempDir, mut config: Config, store: Option<Arc<dyn Store>>) -> Self {
         let upstream = FakeUpstream::start();
-        let mut config = Config::parse(yaml).expect("the test's configuration is right");
         config.listen.set_port(0);
         config.admin.set_port(0);
-        if config.upstream.is_none() {
+        if config.upstream.is_none() && !config.simulator {
             config.upstream = Some(UpstreamConfig { url: upstream.url(), key: None, name: None });
         }
         let init = Init { memory: false, clock: Arc::new(ledger::clock::SystemClock) };

@@ -255,3 +255,37 @@ fn a_stream_without_done_is_whole_when_it_said_why_it_ended() {
     let evidence = gateway.stop();
     assert_eq!(evidence.last(&id).check_name, "pipeline.complete");
 }
+
+#[test]
+fn choices_are_judged_apart_and_their_calls_held_together() {
+    let gateway = Gateway::start();
+    let events = [
+        event(&content_delta(0, "SECRET//")),
+        event(&content_delta(1, "NOFORN")),
+        event(&call_delta(1, 0, Some(("c1", "weather")), "{")),
+        event(&content_delta(0, " is how a banner begins")),
+        event(&call_delta(1, 0, None, "}")),
+        event(&finish_delta(0, "stop")),
+        event(&finish_delta(1, "tool_calls")),
+    ];
+    gateway.upstream.push(Script::events().piece(events.concat()).done());
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    let (decision, rest) = receipt(&text);
+    assert_eq!(rest, format!("{}data: [DONE]\n\n", events.concat()));
+    assert_eq!(decision.decision, "allow");
+    let evidence = gateway.stop();
+    assert!(evidence.of(&id).contains(&("pipeline.commitment", "allow")));
+}
+
+#[test]
+fn an_upstream_that_says_no_mid_stream_is_passed_on_and_recorded() {
+    let gateway = Gateway::start();
+    let error = r#"{"error":{"message":"overloaded","type":"server_error","code":null}}"#;
+    gateway.upstream.push(Script::events().delta("good").event(error).delta("not sent").done());
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    let (decision, rest) = receipt(&text);
+    assert_eq!(rest, format!("{}{}", event(&content_delta(0, "good")), event(error)));
+    assert_eq!(decision.decision, "error");
+    let evidence = gateway.stop();
+    assert_eq!(evidence.last(&id).check_name, "pipeline.upstream");
+}

@@ -173,3 +173,50 @@ fn the_models_list_is_passed_on_and_recorded() {
     assert_eq!(evidence.of(reply.id()), [("pipeline.complete", "allow")]);
     assert_eq!(evidence.of(nobody.id()), [("pipeline.preflight", "block")]);
 }
+
+#[test]
+fn the_simulator_answers_calls_tools_and_streams() {
+    let gateway = Gateway::simulator();
+    let mut client = gateway.client();
+    client.chat(&ask("good morning"), &[]);
+    let reply = client.reply();
+    assert!(reply.text().contains("The simulator heard: good morning"), "{}", reply.text());
+    let tools = r#""tools":[{"type":"function","function":{"name":"send_email","parameters":{"type":"object","properties":{"to":{"type":"string"}},"required":["to"]}}}],"#;
+    client.chat(&body("please use send_email", tools), &[]);
+    assert!(client.reply().text().contains(r#"{\"to\":\"example to\"}"#));
+    client.chat(&body("please use send_email", &format!(r#""stream":true,{tools}"#)), &[]);
+    let stream = client.reply();
+    assert!(stream.text().ends_with("data: [DONE]\n\n"), "{}", stream.text());
+    client.request("GET", "/v1/models", "", &[]);
+    assert!(client.reply().text().contains(r#""id":"simulator""#));
+    let evidence = gateway.stop();
+    assert_eq!(evidence.decision(reply.id()).upstream, "simulator");
+    assert_eq!(evidence.decision(stream.id()).model, "simulator");
+}
+
+#[test]
+fn the_sealed_profile_leaves_no_receipts() {
+    let gateway = Gateway::with("evidence: {profile: sealed}");
+    gateway.upstream.push(Script::says("fine"));
+    let mut client = gateway.client();
+    client.chat(&ask("hi"), &[]);
+    let reply = client.reply();
+    let evidence = gateway.stop();
+    assert!(evidence.receipts.is_empty());
+    assert_eq!(evidence.of(reply.id()).len(), 2);
+    assert_eq!(evidence.decision(reply.id()).profile, "sealed");
+}
+
+#[test]
+fn an_owner_may_be_optional_but_not_contradictory() {
+    let gateway = Gateway::with("guard: {owner: {required: false}}");
+    gateway.upstream.push(Script::says("fine"));
+    let mut client = gateway.client();
+    client.chat(&ask("hi"), &[("X-Nobody", "1")]);
+    let reply = client.reply();
+    assert_eq!(reply.status, 200);
+    client.chat(&ask("hi"), &[("X-Agent-Id", "agent:a"), ("X-Commit-Owner", "human:b")]);
+    assert_eq!(client.reply().status, 403);
+    let evidence = gateway.stop();
+    assert_eq!(evidence.last(reply.id()).owner.to_string(), "policy:unattributed");
+}
