@@ -9,14 +9,22 @@ use std::sync::{Mutex, PoisonError};
 
 /// Items handed to one worker at a time: one signature is too little for a hand-off.
 const BATCH: usize = 64;
+/// Bytes at which a batch is full earlier: evidence may be large, and much of it under way.
+const BATCH_BYTES: usize = 1 << 20;
 /// Batches under way per worker.
 const AHEAD: usize = 4;
 
 type Answer<R> = (u64, Result<Vec<R>, Box<dyn Any + Send>>);
 
+/// What an item weighs in memory.
+pub(crate) trait Weight {
+    /// Bytes.
+    fn weight(&self) -> usize;
+}
+
 /// Gives `feed` a sink; everything put there goes through `work` on some thread, and to `take` on
 /// this one, in the order it came.
-pub(crate) fn ordered<T: Send, R: Send, F>(
+pub(crate) fn ordered<T: Weight + Send, R: Send, F>(
     work: impl Fn(T) -> R + Sync,
     mut take: impl FnMut(R),
     feed: impl FnOnce(&mut dyn FnMut(T)) -> F,
@@ -35,13 +43,15 @@ pub(crate) fn ordered<T: Send, R: Send, F>(
             jobs,
             finished,
             waiting: Vec::with_capacity(BATCH),
+            weight: 0,
             sent: 0,
             taken: 0,
             early: BTreeMap::new(),
         };
         let result = feed(&mut |item| {
+            pipe.weight += item.weight();
             pipe.waiting.push(item);
-            if pipe.waiting.len() == BATCH {
+            if pipe.waiting.len() == BATCH || pipe.weight >= BATCH_BYTES {
                 pipe.send();
                 while pipe.sent - pipe.taken > (workers * AHEAD) as u64 {
                     pipe.receive(&mut take);
@@ -60,6 +70,8 @@ struct Pipe<T, R> {
     jobs: Sender<(u64, Vec<T>)>,
     finished: Receiver<Answer<R>>,
     waiting: Vec<T>,
+    /// Of what waits.
+    weight: usize,
     sent: u64,
     taken: u64,
     /// Answers whose turn has not come.
@@ -71,6 +83,7 @@ impl<T, R> Pipe<T, R> {
         if self.waiting.is_empty() {
             return;
         }
+        self.weight = 0;
         let batch = std::mem::replace(&mut self.waiting, Vec::with_capacity(BATCH));
         self.jobs.send((self.sent, batch)).expect("the queue lives as long as the pipe");
         self.sent += 1;
@@ -110,6 +123,12 @@ fn worker<T, R>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Weight for u64 {
+        fn weight(&self) -> usize {
+            BATCH_BYTES / 10
+        }
+    }
 
     #[test]
     fn results_come_in_order() {

@@ -114,7 +114,7 @@ fn row(read: &ReadEntry) -> String {
     format!(
         "{}  {:<8} {:<22} {:<22} {}  {}\n",
         UnixMillis(entry.ts_ns / 1_000_000),
-        entry.decision,
+        entry.decision.as_str(),
         output::safe(&entry.check_name),
         output::safe(&entry.owner.to_string()),
         output::safe(entry.meta_text("_request").unwrap_or("-")),

@@ -20,7 +20,7 @@ use seal::{Digest, KeyId};
 
 use super::tree::Tree;
 use super::{ByHash, Request, Target};
-use crate::parallel;
+use crate::parallel::{self, Weight};
 use crate::verify::Verifier;
 use crate::verify::chain::lines;
 use crate::verify::entry::{self, Content, Judges, Raw};
@@ -151,6 +151,12 @@ pub(super) fn survey_chain(
         report.push(finding);
     }
     Ok(survey)
+}
+
+impl Weight for (Digest, Raw) {
+    fn weight(&self) -> usize {
+        self.1.weight()
+    }
 }
 
 impl Survey {

@@ -18,8 +18,8 @@ pub(super) fn verify(path: &Path, verifier: &Verifier, report: &mut Report) -> i
     let bytes = files::read(path, LIMIT)?;
     let ring = verifier.keyring();
     let summary = verify_lines(&bytes, Some(&ring), report);
-    report.count("audit entries", summary.entries);
-    report.count("without a break", summary.good);
+    report.count("entries", summary.entries);
+    report.count("unbroken", summary.good);
     report.note(
         "an HMAC convinces whoever holds its key; the claim that anyone can check is the ledger's signature",
     );

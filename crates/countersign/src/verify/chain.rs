@@ -23,7 +23,7 @@ pub(super) fn verify(path: &Path, verifier: &Verifier, report: &mut Report) -> i
     };
     let summary = verify_chain(&mut source, verifier.believed(), options, report);
     report.count("receipts", summary.receipts);
-    report.count("refused lines", summary.refused);
+    report.count("refused", summary.refused);
     report.count("signed", summary.signed);
     report.count("roots", summary.roots);
     if let Some(last) = summary.last {

@@ -10,12 +10,20 @@ use record::verify::{Judge, verify_decision_jws};
 use seal::Digest;
 use seal::json::{self, Limits};
 
+use crate::parallel::Weight;
+
 /// An entry taken out of the journal.
 pub(crate) struct Raw {
     pub index: u64,
     pub kind: Kind,
     pub id: String,
     pub body: Vec<u8>,
+}
+
+impl Weight for Raw {
+    fn weight(&self) -> usize {
+        self.body.len()
+    }
 }
 
 /// Who may have signed.

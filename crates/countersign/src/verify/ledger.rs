@@ -11,7 +11,7 @@ use seal::note::VerifierKey;
 use super::entry::{Judges, Raw, judge};
 use super::tally::Tally;
 use super::{Verifier, VerifyError};
-use crate::parallel;
+use crate::parallel::{self, Weight};
 
 /// Judges the ledger in `dir`.
 pub(super) fn verify(
@@ -104,6 +104,15 @@ enum Step {
     Damage(Damage),
 }
 
+impl Weight for Step {
+    fn weight(&self) -> usize {
+        match self {
+            Step::Entry(raw) => raw.weight(),
+            Step::Damage(_) => 0,
+        }
+    }
+}
+
 enum Judgement {
     Entry(Box<super::entry::Judged>),
     Damage(Finding),
@@ -164,7 +173,7 @@ fn tail(summary: &Summary, report: &mut Report) {
         report.push(Finding::new(Code::LedgerTorn, place, detail));
     }
     let beyond = summary.size.saturating_sub(summary.checkpointed);
-    report.count("checkpointed", summary.size - beyond);
+    report.count("covered", summary.size - beyond);
     if beyond > 0 {
         let detail = format!("{beyond} entries from {} on", summary.checkpointed);
         report.push(Finding::new(Code::LedgerBeyond, "", detail));

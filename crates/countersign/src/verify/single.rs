@@ -22,7 +22,7 @@ pub(super) fn verify(
         Some(decision::TYP) => {
             report.kind = "decision receipt".to_owned();
             if let Some(signed) = verify_decision_jws(token, place, trust, report) {
-                report.count("decision receipts", 1);
+                report.count("decisions", 1);
                 report.note(format!(
                     "request {}: {} ({}), by {} under log {}",
                     signed.decision.request_id,
