@@ -5,3 +5,4 @@ mod flip;
 mod kill;
 mod running;
 mod sdk;
+mod trail;
