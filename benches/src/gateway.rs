@@ -119,6 +119,8 @@ fn gateway(
     std::fs::write(home.join("config.yaml"), config)?;
     let mut command = Command::new(binary);
     command.arg("--dir").arg(dir).arg("up").env("COUNTERSIGN_WORKERS", "1");
+    // a configuration file pins the ports; any free one will do here
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
     if store == Store::Memory {
         command.args(["--ledger", "memory"]);
     }
