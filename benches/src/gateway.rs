@@ -111,14 +111,19 @@ fn gateway(
     profile: &str,
     store: Store,
 ) -> Result<Process> {
-    let home = dir.join(".countersign");
-    std::fs::create_dir_all(&home)?;
+    let path = dir.join("gateway.yaml");
     let config = format!(
         "upstream: {{url: 'http://127.0.0.1:{upstream}/v1'}}\nevidence: {{profile: {profile}}}\n"
     );
-    std::fs::write(home.join("config.yaml"), config)?;
+    std::fs::write(&path, config)?;
     let mut command = Command::new(binary);
-    command.arg("--dir").arg(dir).arg("up").env("COUNTERSIGN_WORKERS", "1");
+    command
+        .arg("--dir")
+        .arg(dir.join("state"))
+        .arg("up")
+        .arg("--config")
+        .arg(path)
+        .env("COUNTERSIGN_WORKERS", "1");
     // a configuration file pins the ports; any free one will do here
     command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
     if store == Store::Memory {
@@ -183,16 +188,17 @@ fn report(
         // the goal is stated for the memory store: a disk's sync is the disk's own
         table.add(if name.ends_with("memory") { figure.goal(goal.0, goal.1) } else { figure });
     }
-    table.add(
-        Figure::new(
-            format!(
-                "{name}: resident memory after {} requests",
-                WARM_UP * 2 + SEQUENTIAL + CONCURRENT
-            ),
-            ours.memory.1,
-            "MB",
-        )
-        .floor(ours.memory.0, "itself after 500")
-        .goal(60.0, 40.0),
-    );
+    // in memory the ledger itself lies there, which says nothing of the gateway
+    if name.ends_with("disk") {
+        let requests = WARM_UP * 2 + SEQUENTIAL + CONCURRENT;
+        table.add(
+            Figure::new(
+                format!("{name}: resident memory after {requests} requests"),
+                ours.memory.1,
+                "MB",
+            )
+            .floor(ours.memory.0, "itself after 500")
+            .goal(60.0, 40.0),
+        );
+    }
 }
