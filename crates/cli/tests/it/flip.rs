@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use crate::running::{Running, ask, copy, countersign, request, said};
@@ -40,6 +41,40 @@ fn an_untouched_copy_verifies_and_nothing_is_written() {
         assert_eq!(before, state(&copy), "verify wrote something");
         lock(&copy.join(LEDGER), false);
     }
+}
+
+#[test]
+fn verify_judges_a_ledger_that_is_being_written() {
+    let base = tempfile::tempdir().expect("a directory");
+    let product = Running::up(base.path(), &[], &[]);
+    product.chat(&ask("Hello.", false)).expect("an answer");
+    let over = AtomicBool::new(false);
+    let asked = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for client in 0..WORKERS {
+            let (product, over, asked) = (&product, &over, &asked);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    let answer = product.chat(&ask("Hello again.", client % 2 == 0));
+                    assert_eq!(answer.expect("an answer").status, 200);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // Each look happens while something was written since the one before.
+        let mut verdicts = Vec::new();
+        while verdicts.len() < 12 {
+            let before = asked.load(Ordering::Relaxed);
+            verdicts.push(verify(base.path()));
+            while asked.load(Ordering::Relaxed) == before {
+                std::thread::yield_now();
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        for verdict in verdicts {
+            assert!(verdict.status.success(), "{}", said(&verdict));
+        }
+    });
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Running {
     child: Child,
     /// The data port.
     pub port: u16,
+    /// What it printed at its start.
+    pub banner: String,
 }
 
 impl Running {
@@ -33,20 +35,22 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let stdout = child.stdout.take().expect("stdout is piped");
-        let stderr = child.stderr.take().expect("stderr is piped");
-        let (found, address) = mpsc::channel();
-        let complaints = drain(stderr, None);
-        drain(stdout, Some(found));
-        match address.recv_timeout(PATIENCE) {
-            Ok(port) => Self { child, port },
-            Err(_) => {
+        let lines = drain(child.stdout.take().expect("stdout is piped"));
+        let complaints = drain(child.stderr.take().expect("stderr is piped"));
+        let mut banner = String::new();
+        // The banner's last line says how to verify.
+        while !banner.contains(" verify ") {
+            let Ok(line) = lines.recv_timeout(PATIENCE) else {
                 let _ = child.kill();
                 let status = child.wait();
-                let said = complaints.join().unwrap_or_default();
-                panic!("countersign up printed no address and ended with {status:?}: {said}");
-            }
+                let said: Vec<String> = complaints.iter().collect();
+                panic!("countersign up ended with {status:?}: {banner}{}", said.join("\n"));
+            };
+            banner += &line;
+            banner.push('\n');
         }
+        let port = banner.lines().find_map(data_port).expect("the banner names the data address");
+        Self { child, port, banner }
     }
 
     /// The OpenAI base URL.
@@ -82,24 +86,15 @@ impl Drop for Running {
     }
 }
 
-/// Reads a pipe to its end so that the writer never blocks, and reports the data port once.
-fn drain(
-    pipe: impl Read + Send + 'static,
-    mut found: Option<mpsc::Sender<u16>>,
-) -> thread::JoinHandle<String> {
+/// Reads a pipe to its end, whether or not anybody takes the lines, so that the writer never waits.
+fn drain(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (give, lines) = mpsc::channel();
     thread::spawn(move || {
-        let mut text = String::new();
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            if let Some(port) = data_port(&line)
-                && let Some(found) = found.take()
-            {
-                let _ = found.send(port);
-            }
-            text += &line;
-            text.push('\n');
+            let _ = give.send(line);
         }
-        text
-    })
+    });
+    lines
 }
 
 fn data_port(line: &str) -> Option<u16> {

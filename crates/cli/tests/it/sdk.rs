@@ -12,6 +12,9 @@ use crate::running::{self, Running, ask, countersign, said};
 /// Only this process and the proxy it starts know it.
 const MASTER_KEY: &str = "sk-countersign-test-0123456789abcdef0123";
 
+/// A proxy of the surroundings has no business between two processes of this machine.
+const NO_PROXY: [(&str, &str); 2] = [("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")];
+
 #[test]
 fn the_official_sdk_works_with_a_base_url_and_one_header() {
     let Some(python) = python() else { return };
@@ -20,6 +23,7 @@ fn the_official_sdk_works_with_a_base_url_and_one_header() {
     let run = Command::new(python)
         .arg(repository().join("tests/python/openai_sdk.py"))
         .arg(product.base_url())
+        .envs(NO_PROXY)
         .output()
         .expect("python runs");
     assert!(run.status.success(), "{}", said(&run));
@@ -45,6 +49,54 @@ fn the_official_sdk_works_with_a_base_url_and_one_header() {
     verified(dir.path());
     assert!(product.stop().success(), "a clean stop");
     verified(dir.path());
+}
+
+#[test]
+fn what_up_prints_and_what_the_readme_says_works_when_pasted() {
+    let Some(python) = python() else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let product = Running::up(dir.path(), &[], &[]);
+    let banner = &product.banner;
+    // The lines for a shell: those that begin with curl, continuations included.
+    let joined = banner.replace("\\\n", " ");
+    let curls: Vec<&str> =
+        joined.lines().map(str::trim).filter(|l| l.starts_with("curl ")).collect();
+    assert_eq!(curls.len(), 2, "{banner}");
+    let answers: Vec<String> = curls.iter().map(|curl| pasted(dir.path(), "sh", curl)).collect();
+    assert!(answers[0].contains("The simulator heard: Hello"), "{answers:?}");
+    assert!(answers[1].contains("countersign_requests_total"), "{answers:?}");
+    // The lines for Python: from the import to the end of that block.
+    let (_, rest) = banner.split_once("  from openai").expect("the SDK's lines");
+    let (lines, _) = rest.split_once("\n\n").expect("the end of the block");
+    let script = format!("from openai{lines}").replace("\n  ", "\n");
+    let python = python.to_string_lossy().into_owned();
+    assert!(pasted(dir.path(), &python, &script).contains("The simulator heard: Hello"));
+    // The README says the same at the default port.
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README");
+    let readme = readme.replace("127.0.0.1:8443", &format!("127.0.0.1:{}", product.port));
+    let curl = block(&readme, "sh", "curl ");
+    assert!(pasted(dir.path(), "sh", curl).contains("x-countersign-receipt"));
+    let script = block(&readme, "python", "OpenAI");
+    assert!(pasted(dir.path(), &python, script).contains("The simulator heard: Hello"));
+}
+
+/// Runs text as it would be pasted into an interpreter, and returns what it printed.
+fn pasted(dir: &Path, interpreter: &str, text: &str) -> String {
+    let run = Command::new(interpreter)
+        .args(["-c", text])
+        .current_dir(dir)
+        .envs(NO_PROXY)
+        .output()
+        .expect("the interpreter runs");
+    assert!(run.status.success(), "{text}\n{}", said(&run));
+    String::from_utf8_lossy(&run.stdout).into_owned()
+}
+
+/// The first fenced block of a language that holds `with`.
+fn block<'a>(page: &'a str, language: &str, with: &str) -> &'a str {
+    let fence = format!("```{language}\n");
+    let mut blocks = page.split(&fence).skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.find(|block| block.contains(with)).expect("the block")
 }
 
 #[test]
@@ -116,7 +168,7 @@ impl LiteLlm {
             .current_dir(dir)
             .env("LITELLM_MASTER_KEY", MASTER_KEY)
             .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-            .env("NO_PROXY", "127.0.0.1")
+            .envs(NO_PROXY)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
