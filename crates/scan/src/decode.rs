@@ -33,6 +33,11 @@ impl Fuel {
         Fuel { left: len.saturating_mul(FUEL_FACTOR).saturating_add(FUEL_BASE), exhausted: false }
     }
 
+    /// More for a text of `len` bytes that is read a second time.
+    pub fn again(&mut self, len: usize) {
+        self.left = self.left.saturating_add(len.saturating_mul(FUEL_FACTOR));
+    }
+
     /// Takes `bytes`, or notes that they were not there.
     pub fn take(&mut self, bytes: usize) -> bool {
         match self.left.checked_sub(bytes) {

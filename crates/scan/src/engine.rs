@@ -10,7 +10,7 @@ use crate::builtin;
 use crate::decode::{self, Fuel};
 use crate::detect;
 use crate::finding::{Hit, Scan};
-use crate::normalize::{AT, ESCAPE, Hidden, Reading, Words, fold};
+use crate::normalize::{AT, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
 use crate::rule::{Action, Category, Detector, Rule, RuleError, Severity, Target};
 use crate::ruleset::{self, Compiled, Matcher};
 use crate::walk::{Pass, Walker};
@@ -159,8 +159,12 @@ struct Session<'e> {
 impl<'e> Session<'e> {
     fn inspect(&mut self, text: &str, origin: &Origin<'_>, depth: u8) {
         if text.is_ascii() {
-            self.inspect_folded(text.as_bytes(), text, origin, false, depth);
-            return;
+            let classes = self.inspect_folded(text.as_bytes(), text, origin, false, depth);
+            if classes & CONTROL == 0 {
+                return;
+            }
+            // read once more as somebody does who does not see control characters
+            self.fuel.again(text.len());
         }
         let folded = fold(text);
         self.inspect_hidden(&folded.hidden, origin, depth);
@@ -172,7 +176,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Everything that is found in folded text.
+    /// Everything that is found in folded text; returns the classes of its bytes.
     fn inspect_folded(
         &mut self,
         folded: &[u8],
@@ -180,7 +184,7 @@ impl<'e> Session<'e> {
         origin: &Origin<'_>,
         glued: bool,
         depth: u8,
-    ) {
+    ) -> u8 {
         let engine = self.engine;
         let pass = engine.walker.walk(folded);
         if !pass.candidates.is_empty() {
@@ -202,6 +206,7 @@ impl<'e> Session<'e> {
         if !pass.runs.is_empty() {
             self.inspect_runs(folded, pass.runs, origin, depth);
         }
+        pass.classes
     }
 
     fn verify(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>, glued: bool) {

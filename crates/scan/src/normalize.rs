@@ -51,7 +51,7 @@ pub(crate) fn fold(text: &str) -> Folded {
     };
     let mut invisible = Run::default();
     for (start, c) in text.char_indices() {
-        if c.is_ascii() {
+        if c.is_ascii() && CLASS[usize::from(c as u8)] & CONTROL == 0 {
             if !invisible.is_empty() {
                 invisible.finish(text, start, &mut out.hidden);
             }
@@ -107,7 +107,7 @@ fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
 /// Characters without a glyph of their own: dropped before matching.
 fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
         | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
@@ -404,6 +404,10 @@ pub(crate) const ESCAPE: u8 = 32;
 /// Starts an address.
 pub(crate) const AT: u8 = 64;
 
+/// Control characters that are no white space. [`FOREIGN`] is among them: in text that was not
+/// folded it is an ordinary DEL.
+pub(crate) const CONTROL: u8 = 128;
+
 /// What a byte of folded text is.
 pub(crate) static CLASS: [u8; 256] = {
     let mut table = [0u8; 256];
@@ -431,6 +435,9 @@ pub(crate) static CLASS: [u8; 256] = {
         }
         if b == b'@' {
             class |= AT;
+        }
+        if b < 0x20 && !matches!(b, b'\t' | b'\n' | 0x0b | 0x0c | b'\r') || b == 0x7f {
+            class |= CONTROL;
         }
         table[byte] = class;
         byte += 1;
