@@ -35,7 +35,24 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as JSON that people can read.
 pub fn json(value: &Value) -> Result<(), Failure> {
-    print(&write_pretty(value))
+    print(&inert(&write_pretty(value)))
+}
+
+/// JSON text in which nothing moves a cursor or hides: the same document, other escapes. Inside
+/// JSON such characters stand in strings alone.
+pub fn inert(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        let plain = c == '\n' || c == '\\' || (' '..='~').contains(&c);
+        if plain || seal::escape::terminal(c.encode_utf8(&mut [0; 4])).starts_with(c) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
 }
 
 /// A line on standard error; a closed one is no reason to stop.
@@ -105,4 +122,19 @@ pub fn create(path: &Path, bytes: &[u8], secret: bool) -> Result<(), Failure> {
             Failure::new(Exit::CannotCreate, format!("{}: {error}", path.display()))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inert_json_is_the_same_document() {
+        let hostile = Value::from("a\u{1b}[31m\u{202e}\u{9b}\u{e0041}\\ é \u{1f511}\"");
+        let text = inert(&write_pretty(&hostile));
+        assert!(text.chars().all(|c| !c.is_control() || c == '\n'), "{text}");
+        assert!(!text.contains('\u{202e}') && text.contains('é'), "{text}");
+        let limits = seal::json::Limits::DOCUMENT;
+        assert_eq!(seal::json::parse(text.as_bytes(), limits), Ok(hostile));
+    }
 }

@@ -144,7 +144,9 @@ impl ProvenanceLogger {
     /// Appends to the ledger under `dir` (`.countersign/ledger`), made when missing.
     pub fn to_ledger(identity: &AgentIdentity, dir: &Path) -> Result<Self, OpenError> {
         let mut taints = HashMap::new();
-        let writer = identity.agent_id().as_str();
+        // A writer id is at most 64 bytes; an agent's name may be longer, and is ASCII.
+        let name = identity.agent_id().as_str();
+        let writer = name.get(..64).unwrap_or(name);
         let sink = store::LedgerSink::open(dir, writer, &mut |receipt| note(&mut taints, receipt))?;
         Ok(ProvenanceLogger::over(identity, Box::new(sink), taints))
     }

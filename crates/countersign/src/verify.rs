@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use record::capability::Statement;
+use record::entry::Keyring;
 use record::report::{Assurance, Code, Finding, Report};
 use record::trust::Trust;
-use seal::Digest;
 use seal::time::UnixMillis;
+use seal::{Digest, Zeroizing};
 
 use crate::identity;
 use crate::trustfile::TrustFile;
@@ -103,13 +104,14 @@ impl VerifyError {
 }
 
 /// Judges evidence. Trust is given, never found in what is judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Verifier {
     file: Option<TrustFile>,
     own: Option<Trust>,
     remarks: Vec<String>,
     require: Vec<Level>,
     statements: Vec<Statement>,
+    hmac_keys: Vec<(String, Zeroizing<Vec<u8>>)>,
     expect_head: Option<Digest>,
     expect_count: Option<u64>,
 }
@@ -147,6 +149,12 @@ impl Verifier {
     /// Capability statements that receipts of a chain must keep to.
     pub fn statements(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
         self.statements.extend(statements);
+        self
+    }
+
+    /// A key for the HMACs of audit lines, under the id they name it by.
+    pub fn hmac_key(mut self, id: &str, secret: Zeroizing<Vec<u8>>) -> Self {
+        self.hmac_keys.push((id.to_owned(), secret));
         self
     }
 
@@ -194,6 +202,9 @@ impl Verifier {
                 report.note(format!("key {name} of the trust file cannot be read: {cause}"));
             }
         }
+        if self.own.is_some() {
+            report.trust_file = Some("keys given to this call".to_owned());
+        }
         for remark in &self.remarks {
             report.note(remark.as_str());
         }
@@ -234,12 +245,16 @@ impl Verifier {
         }
     }
 
-    pub(crate) fn keyring(&self) -> record::entry::Keyring {
-        match (&self.own, &self.file) {
+    pub(crate) fn keyring(&self) -> Keyring {
+        let mut ring = match (&self.own, &self.file) {
             (Some(own), _) => own.keyring(),
             (None, Some(file)) => file.keyring(),
-            (None, None) => record::entry::Keyring::new(),
+            (None, None) => Keyring::new(),
+        };
+        for (id, secret) in &self.hmac_keys {
+            ring.insert(id.as_str(), secret.clone());
         }
+        ring
     }
 
     fn directory(&self, path: &Path, report: &mut Report) -> Result<(), VerifyError> {
@@ -298,6 +313,16 @@ impl Verifier {
 
     fn now() -> UnixMillis {
         UnixMillis::from_seconds(identity::now())
+    }
+}
+
+impl fmt::Debug for Verifier {
+    // By hand: secrets are named, never shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("trust", self.believed())
+            .field("require", &self.require)
+            .finish_non_exhaustive()
     }
 }
 

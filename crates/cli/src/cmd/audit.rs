@@ -98,6 +98,10 @@ fn tail(path: &Path, count: usize, format: Format) -> Outcome {
         .map(|line| match (format, entry::read_line(line)) {
             (Format::Table, Ok(read)) => row(&read),
             (Format::Table, Err(_)) => format!("not readable: {}\n", output::safe(&lossy(line))),
+            // As written into a file or pipe; the same document on a terminal.
+            (Format::Json, _) if output::on_terminal() => {
+                format!("{}\n", output::inert(&lossy(line)))
+            }
             (Format::Json, _) => format!("{}\n", lossy(line)),
         })
         .collect();

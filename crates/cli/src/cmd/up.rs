@@ -1,5 +1,7 @@
 //! `countersign up`: a gateway here and now.
 
+mod banner;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,9 +10,10 @@ use clap::ValueEnum;
 use gateway::config::UpstreamConfig;
 use gateway::recorder::StartError;
 use gateway::state::{Init, State, StateError};
-use gateway::{Bound, Config, ServeError};
+use gateway::{Config, ServeError};
 use ledger::{OpenError, SystemClock};
 
+use self::banner::{Asked, Banner};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -113,16 +116,12 @@ pub fn start(config: Config, dir: &Path, memory: bool) -> Outcome {
         )
         .with_writer(std::io::stderr)
         .try_init();
+    let asked = Asked::of(&config);
     // Before keys are made: a configuration that cannot work leaves nothing behind.
-    let upstream = match &config.upstream {
-        Some(upstream) => upstream.name.clone().unwrap_or_else(|| upstream.url.clone()),
-        None if config.simulator => "the built-in simulator (model: simulator)".to_owned(),
-        None => String::new(),
-    };
     config.open_upstream().map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let state = State::open_or_init(dir, Init { memory, clock: Arc::new(SystemClock) })
         .map_err(|error| state_failure(&error))?;
-    let banner = Banner::of(&state, &upstream, memory);
+    let banner = Banner::of(&state, asked, memory);
     gateway::serve(
         config,
         state,
@@ -154,129 +153,6 @@ async fn stop() {
     }
     #[cfg(not(unix))]
     drop(interrupt.await);
-}
-
-/// What is told once, at the start.
-struct Banner {
-    upstream: String,
-    keys: Vec<(&'static str, String)>,
-    trust: String,
-    trust_digest: String,
-    made: bool,
-    token_path: String,
-    token: String,
-    ledger: String,
-    origin: String,
-    dir: PathBuf,
-}
-
-impl Banner {
-    fn of(state: &State, upstream: &str, memory: bool) -> Banner {
-        Banner {
-            upstream: upstream.to_owned(),
-            keys: state
-                .fingerprints()
-                .into_iter()
-                .map(|(name, digest)| (name, digest.to_string()))
-                .collect(),
-            trust: output::path(&state.trust_path()),
-            trust_digest: state.trust_digest().to_string(),
-            made: state.created(),
-            token_path: state.admin_token_path().display().to_string(),
-            token: state.admin_token().to_owned(),
-            ledger: if memory {
-                "in memory: it ends with this process".to_owned()
-            } else {
-                output::path(&state.ledger_dir())
-            },
-            origin: state.origin().to_owned(),
-            dir: state.dir().to_path_buf(),
-        }
-    }
-
-    fn text(&self, bound: Bound) -> String {
-        let (data, admin) = (bound.data, bound.admin);
-        let mut out = String::new();
-        let mut line = |text: &str| {
-            out.push_str(text);
-            out.push('\n');
-        };
-        line("Countersign is up.");
-        line("");
-        line(&format!("  data      http://{data}/v1"));
-        line(&format!("  admin     http://{admin}"));
-        line(&format!("  upstream  {}", output::safe(&self.upstream)));
-        line(&format!("  ledger    {}", self.ledger));
-        line(&format!("  log       {}", output::safe(&self.origin)));
-        line(&format!(
-            "  trust     {} ({}){}",
-            self.trust,
-            self.trust_digest,
-            if self.made { ", made now" } else { "" }
-        ));
-        line("");
-        line("Keys (SHA-256 of the public key's PEM):");
-        for (name, fingerprint) in &self.keys {
-            line(&format!("  {name:<10}{fingerprint}"));
-        }
-        line("");
-        line("Ask it:");
-        line(&format!(
-            "  curl -sS http://{data}/v1/chat/completions -H 'Content-Type: application/json' \\\n    -H 'X-Commit-Owner: human:{}' \\\n    -d '{{\"model\":\"simulator\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
-            "you"
-        ));
-        line("");
-        line("From Python (pip install openai):");
-        line("  from openai import OpenAI");
-        line(&format!(
-            "  client = OpenAI(base_url=\"http://{data}/v1\", api_key=\"unused\", default_headers={{\"X-Commit-Owner\": \"human:you\"}})"
-        ));
-        line(
-            "  print(client.chat.completions.create(model=\"simulator\", messages=[{\"role\": \"user\", \"content\": \"Hello\"}]).choices[0].message.content)",
-        );
-        line("");
-        line(&format!("The admin token is in {}:", output::safe(&self.token_path)));
-        line(&format!(
-            "  curl -sS http://{admin}/metrics -H \"Authorization: Bearer $(cat {})\"",
-            quoted(&self.token_path)
-        ));
-        // The value only where a person looks, never into a log file.
-        if output::on_terminal() {
-            line(&format!("  {}", self.token));
-        }
-        line("");
-        line(
-            "Every answer has a correlation id in X-Countersign-Correlation-Id. Walk it and prove it:",
-        );
-        let command = command(&self.dir);
-        line(&format!("  {command} trace <correlation id> --explain"));
-        line(&format!(
-            "  {command} verify {}",
-            quoted(&self.dir.join(".countersign").join("ledger").display().to_string())
-        ));
-        out
-    }
-}
-
-/// The command line that finds this state again, from here.
-fn command(dir: &Path) -> String {
-    let program = std::env::args().next().unwrap_or_default();
-    let program = if program.is_empty() { "countersign".to_owned() } else { quoted(&program) };
-    if dir == Path::new(".") {
-        program
-    } else {
-        format!("{program} --dir {}", quoted(&dir.display().to_string()))
-    }
-}
-
-/// A word for the shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", output::safe(text).replace('\'', "'\\''"))
-    }
 }
 
 fn state_failure(error: &StateError) -> Failure {

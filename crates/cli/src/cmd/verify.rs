@@ -37,6 +37,9 @@ pub struct How {
     /// Trust this public key (PEM) for receipts, in this command only
     #[arg(long, value_name = "PEM", conflicts_with = "trust")]
     pubkeys: Vec<PathBuf>,
+    /// A key for the HMACs of audit lines, in this command only: ID=file:PATH or ID=env:NAME
+    #[arg(long = "hmac-key", value_name = "ID=SOURCE")]
+    hmac_keys: Vec<String>,
     /// The level to insist on: consistent, signed (default), anchored, witnessed
     #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
     require: Vec<Level>,
@@ -76,6 +79,10 @@ pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
     } else {
         verifier = verifier.trust(pinned(&how.pubkeys)?);
     }
+    for key in &how.hmac_keys {
+        let (id, secret) = hmac_key(key)?;
+        verifier = verifier.hmac_key(id, secret);
+    }
     for level in how.require {
         verifier = verifier.require(level);
     }
@@ -111,6 +118,25 @@ fn statement(path: &Path) -> Result<Statement, Failure> {
         let first = findings.first().map(ToString::to_string);
         Failure::new(Exit::Input, format!("{}: {}", path.display(), first.unwrap_or_default()))
     })
+}
+
+fn hmac_key(argument: &str) -> Result<(&str, seal::Zeroizing<Vec<u8>>), Failure> {
+    let (id, source) = argument.split_once('=').ok_or_else(|| {
+        Failure::new(Exit::Usage, "--hmac-key: expected ID=file:PATH or ID=env:NAME")
+    })?;
+    let text = if source.starts_with("file:") || source.starts_with("env:") {
+        // Paths on the command line are relative to where it is given.
+        countersign::trustfile::resolve(source, Path::new("."))
+            .map_err(|cause| Failure::new(Exit::Config, format!("{source}: {cause}")))?
+    } else {
+        output::complain(
+            "--hmac-key: a secret on the command line is visible to every user of this machine; use file: or env:",
+        );
+        source.to_owned()
+    };
+    let secret = seal::hex::decode(text.trim())
+        .ok_or_else(|| Failure::new(Exit::Input, "--hmac-key: the secret is not lower-case hex"))?;
+    Ok((id, seal::Zeroizing::new(secret)))
 }
 
 fn pinned(paths: &[PathBuf]) -> Result<Trust, Failure> {

@@ -148,6 +148,36 @@ fn decision_receipts_verify_alone_and_forged_ones_do_not() {
 }
 
 #[test]
+fn audit_lines_are_held_against_their_key() {
+    let trail = Trail::make();
+    let dir = trail.dir.path();
+    let check = |args: &[&str], exit: i32, part: &str| {
+        let output = countersign(dir, &[&["audit", "verify"], args].concat());
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(exit), "{args:?} {said}");
+        assert!(said.contains(part), "no {part:?} in {args:?} {said}");
+    };
+    check(&[], 0, "result      ok");
+    check(&["--hmac-key", "k1=file:.countersign/keys/hmac-k1.hex"], 0, "result      ok");
+    let wrong = format!("k1={}", "ab".repeat(32));
+    check(&["--hmac-key", &wrong], 12, "CS-AUDIT-004");
+    check(&["--hmac-key", &wrong], 12, "a secret on the command line");
+    check(&["--hmac-key", "k1"], 64, "expected ID=");
+
+    // The lines as they were written are an audit log of their own.
+    let lines = countersign(dir, &["audit", "tail", "-n", "1000", "--format", "json"]);
+    fs::write(dir.join("audit.jsonl"), &lines.stdout).expect("written");
+    check(&["audit.jsonl", "--require", "consistent"], 0, "kind        audit log");
+    let cut: Vec<u8> = lines.stdout.splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or(&[]).to_vec();
+    fs::write(dir.join("audit.jsonl"), cut).expect("written");
+    check(&["audit.jsonl", "--require", "consistent"], 12, "CS-AUDIT-003");
+    // An auditor without the secret still checks what is signed.
+    fs::remove_file(dir.join(".countersign/keys/hmac-k1.hex")).expect("removed");
+    check(&[], 0, "CS-AUDIT-008");
+    check(&[], 0, "assurance   signed");
+}
+
+#[test]
 fn a_second_gateway_does_not_share_the_directory() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
@@ -163,6 +193,68 @@ fn a_second_gateway_does_not_share_the_directory() {
     assert_eq!(request(up.port, "GET", "/nowhere", &[], "").expect("an answer").status, 404);
     assert!(up.stop().success());
     audit_and_repair(dir.path());
+}
+
+#[test]
+fn the_printed_lines_work_when_pasted() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let pasted = |script: &str| {
+        let run = Command::new("sh").arg("-c").arg(script).output().expect("a shell");
+        assert!(run.status.success(), "{script}\n{}", said(&run));
+        String::from_utf8_lossy(&run.stdout).into_owned()
+    };
+    if !Command::new("curl")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
+    {
+        eprintln!("SKIPPED: there is no curl to paste the lines into");
+        return;
+    }
+    let model = tempfile::tempdir().expect("a temporary directory");
+    let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let upstream = Running::up(model.path(), &ports, &[]);
+    for real in [false, true] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let base = upstream.base_url();
+        let mut args = ports.to_vec();
+        if real {
+            args.extend(["--upstream", base.as_str(), "--upstream-name", "other"]);
+        }
+        let mut up = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .arg("--dir")
+            .arg(dir.path())
+            .arg("up")
+            .args(&args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut text = String::new();
+        let mut lines = BufReader::new(up.stdout.take().expect("piped")).lines();
+        while !text.contains(" verify ") {
+            text += &lines.next().expect("the text goes on").expect("text");
+            text.push('\n');
+        }
+        let block = |title: &str| {
+            let rest = text.split(title).nth(1).expect(title);
+            rest.trim_start_matches('\n').split("\n\n").next().expect("a block").to_owned()
+        };
+        let first = |title: &str| block(title).lines().nth(1).map(str::to_owned).expect(title);
+        let answer = pasted(&block("Ask it:"));
+        // The upstream of the second gateway is the first one, which asks for its caller.
+        let expect = if real { "correlation_id" } else { "The simulator heard: Hello" };
+        assert!(answer.contains(expect), "{answer}\n{text}");
+        assert!(pasted(&first("The admin token is in")).contains("countersign"), "{text}");
+        let verify = block("Walk it and prove it:");
+        let verify = verify.lines().find(|line| line.contains(" verify ")).expect("a line");
+        assert!(pasted(verify).contains("result      ok"));
+        assert!(text.contains("made now") && !text.contains("Bearer ey"), "{text}");
+        let _ = up.kill();
+        let _ = up.wait();
+    }
 }
 
 /// A whole ledger needs no repair; a damaged one is explained, and nothing is changed unasked.

@@ -1,6 +1,7 @@
 //! Judging one entry of a ledger by itself: form, id, signature, HMAC. Runs on any thread.
 
 use ledger::Kind;
+use record::capability;
 use record::decision::SignedDecision;
 use record::entry::{self, Keyring, MacCheck, ReadEntry};
 use record::receipt::{self, SignedReceipt};
@@ -76,6 +77,12 @@ pub(crate) fn judge(raw: Raw, judges: &Judges<'_>) -> Judged {
         Kind::Ruleset | Kind::Config | Kind::Facts => judged.document(&body),
         Kind::Repair => {
             judged.content = Content::Repair(String::from_utf8_lossy(&body).into_owned());
+        }
+        Kind::Capability => judged.capability(&body),
+        // What they change (whose keys count, from which index on) is not judged yet, and what
+        // cannot be judged must not pass.
+        Kind::Rotation | Kind::Revocation => {
+            judged.refuse(Code::LedgerKind, "rotations and revocations are not judged yet");
         }
         _ => judged.content = Content::Other,
     }
@@ -153,6 +160,13 @@ impl Judged {
                 }
                 self.content = Content::Audit(Box::new(read));
             }
+        }
+    }
+
+    fn capability(&mut self, body: &[u8]) {
+        match capability::read(body) {
+            Ok(_) => self.content = Content::Other,
+            Err(findings) => self.findings.extend(findings),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use ledger::read::{Item, ReadError, Reader, Summary};
 use ledger::{Cause, Damage, LeafError};
 use record::report::{Assurance, Code, ExitClass, Finding, Report, Severity};
+use record::trust::Quorum;
 use record::verify::Judge;
 use seal::note::VerifierKey;
 
@@ -87,6 +88,10 @@ pub(super) fn verify(
     report.count("entries", summary.size);
     for (kind, number) in totals.kinds {
         report.count(kind, number);
+        if matches!(kind, "feed" | "attestation" | "anchor") {
+            report
+                .note(format!("the {number} entries of kind {kind} were not judged: only logged"));
+        }
     }
     if summary.size == 0 {
         report.push(Finding::new(Code::EvidenceEmpty, "", "the ledger has no entries"));
@@ -143,7 +148,15 @@ pub(crate) fn open(
     };
     let trust = verifier.believed();
     match trust.log(&checkpoint.origin) {
-        Some(key) => look(Some(std::slice::from_ref(key))),
+        Some(key) => {
+            // Less than the quorum that was asked for must never pass as the log's word.
+            let known = trust.logs().iter().find(|log| log.vkey.name == checkpoint.origin);
+            if let Some(Quorum::Policy(policy)) = known.map(|log| &log.quorum) {
+                let detail = format!("{policy}: this version checks no witnesses");
+                report.push(Finding::new(Code::TrustQuorum, CHECKPOINT, detail));
+            }
+            look(Some(std::slice::from_ref(key)))
+        }
         None => {
             // Without any trust there is one finding for all of it.
             if !trust.is_empty() {

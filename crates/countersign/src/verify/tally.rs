@@ -212,7 +212,7 @@ impl Tally {
         ) && log != origin
         {
             let detail = format!("the receipt was written for the log {log}");
-            self.find(Code::LedgerId, index, Kind::Receipt, &detail);
+            self.find(Code::EvidenceReference, index, Kind::Receipt, &detail);
         }
     }
 

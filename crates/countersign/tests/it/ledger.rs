@@ -87,6 +87,13 @@ fn trust_decides_what_is_believed() {
     check(Verifier::new(), Untrusted, Some(Code::TrustNone), Consistent);
     check(Verifier::new().trust(agent.trust()), Untrusted, Some(Code::LedgerOrigin), Consistent);
     check(Verifier::new().trust(all.clone()), Ok, None, Signed);
+    let mut quorum = agent.trust();
+    let policy = Quorum::Policy("file:witnesses".to_owned());
+    for log in all.logs() {
+        let log = LogKey { vkey: log.vkey.clone(), quorum: policy.clone() };
+        quorum.add_log(log).expect("another key");
+    }
+    check(Verifier::new().trust(quorum), Untrusted, Some(Code::TrustQuorum), Consistent);
     for level in [Level::Anchored, Level::Witnessed] {
         let verifier = Verifier::new().trust(all.clone()).require(level);
         check(verifier, Untrusted, Some(Code::TrustLevel), Signed);
