@@ -164,7 +164,9 @@ impl<'e> Session<'e> {
                 return;
             }
             // read once more as somebody does who does not see control characters
-            self.fuel.again(text.len());
+            if depth == 0 {
+                self.fuel.again(text.len());
+            }
         }
         let folded = fold(text);
         self.inspect_hidden(&folded.hidden, origin, depth);
