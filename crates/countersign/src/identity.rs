@@ -25,10 +25,18 @@ pub struct AgentIdentity {
 pub struct Saved {
     /// `<prefix>-private.pem`, readable by its owner alone.
     pub private_key: PathBuf,
+    /// `<prefix>-public.pem`.
+    pub public_key: PathBuf,
     /// `<prefix>-capability.json`.
     pub statement: PathBuf,
     /// `<prefix>-trust.yaml`.
     pub trust: PathBuf,
+}
+
+impl Saved {
+    fn all(&self) -> [&Path; 4] {
+        [&self.private_key, &self.public_key, &self.statement, &self.trust]
+    }
 }
 
 /// Longest key or statement file, bytes.
@@ -140,7 +148,7 @@ impl AgentIdentity {
         Ok(AgentIdentity { key: Arc::new(key), statement: Arc::new(statement) })
     }
 
-    /// Writes the key, the statement and a trust file that believes the key as this agent, all
+    /// Writes the keys, the statement and a trust file that believes the key as this agent, all
     /// beside `prefix`. Nothing is ever overwritten.
     pub fn save(&self, prefix: &Path) -> Result<Saved, IdentityError> {
         let beside = |suffix: &str| {
@@ -150,18 +158,20 @@ impl AgentIdentity {
         };
         let saved = Saved {
             private_key: beside("-private.pem"),
+            public_key: beside("-public.pem"),
             statement: beside("-capability.json"),
             trust: beside("-trust.yaml"),
         };
         let failed = |path: &Path, error| IdentityError::File { path: path.to_path_buf(), error };
         // All or nothing, as far as that goes: no new key beside an old statement.
-        for path in [&saved.private_key, &saved.statement, &saved.trust] {
+        for path in saved.all() {
             if path.symlink_metadata().is_ok() {
                 return Err(failed(path, io::ErrorKind::AlreadyExists.into()));
             }
         }
         for (path, text, secret) in [
             (&saved.private_key, self.key.to_pem().as_str(), true),
+            (&saved.public_key, &self.public().to_pem(), false),
             (&saved.statement, &self.statement_json(), false),
             (&saved.trust, &self.trust_yaml(), false),
         ] {

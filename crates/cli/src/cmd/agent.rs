@@ -36,7 +36,7 @@ enum Command {
 struct New {
     /// The agent's name: `agent:` and a-z 0-9 _ - in parts separated by dots
     agent_id: String,
-    /// Write <PREFIX>-private.pem, -capability.json and -trust.yaml; default: the agent's name
+    /// Write <PREFIX>-private.pem, -public.pem, -capability.json and -trust.yaml; default: the agent's name
     #[arg(long, value_name = "PREFIX")]
     out: Option<PathBuf>,
     /// Models it may call; none named means any
@@ -119,15 +119,17 @@ fn new(args: New) -> Outcome {
             ("key_id", identity.public().key_id().to_string().into()),
             ("fingerprint", identity.public().fingerprint().into()),
             ("private_key", saved.private_key.display().to_string().into()),
+            ("public_key", saved.public_key.display().to_string().into()),
             ("statement", saved.statement.display().to_string().into()),
             ("trust", saved.trust.display().to_string().into()),
         ]))?,
         Format::Table => output::print(&format!(
-            "agent        {}\nkey id       {}\nfingerprint  {}\nprivate key  {}\nstatement    {}\ntrust file   {}\n",
+            "agent        {}\nkey id       {}\nfingerprint  {}\nprivate key  {}\npublic key   {}\nstatement    {}\ntrust file   {}\n",
             identity.agent_id(),
             identity.public().key_id(),
             identity.public().fingerprint(),
             output::path(&saved.private_key),
+            output::path(&saved.public_key),
             output::path(&saved.statement),
             output::path(&saved.trust),
         ))?,

@@ -229,6 +229,41 @@ fn an_issuer_signs_for_others() {
             exit: 65,
             ..Step::default()
         },
+        exit(&["agent", "show", "a-capability.json", "--issuer-key", "issuer-public.pem"], 0),
+        exit(
+            &[
+                "receipt",
+                "emit",
+                "user-input",
+                "--agent",
+                "a",
+                "--chain",
+                "c",
+                "--input",
+                "x",
+                "--issuer-key",
+                "issuer-public.pem",
+            ],
+            0,
+        ),
+        // The issuer's word introduces the agent's key; without the statement nobody knows it.
+        exit(
+            &[
+                "trust",
+                "add",
+                "--trust",
+                "t.yaml",
+                "--name",
+                "issuer",
+                "--purpose",
+                "capabilities",
+                "--key",
+                "issuer-public.pem",
+            ],
+            0,
+        ),
+        exit(&["verify", "c", "--trust", "t.yaml", "--statement", "a-capability.json"], 0),
+        exit(&["verify", "c", "--trust", "t.yaml"], 11),
     ]);
 }
 
