@@ -267,7 +267,7 @@ impl AgentIdentityBuilder {
         self
     }
 
-    /// The issuer's name in the statement.
+    /// The issuer's name in the statement; without it the agent's own, or the issuing key's id.
     pub fn issuer(mut self, name: &str) -> Self {
         self.issuer = Some(name.to_owned());
         self
@@ -283,12 +283,17 @@ impl AgentIdentityBuilder {
     pub fn issue_by(self, issuer: &dyn Signer) -> Result<AgentIdentity, IdentityError> {
         let issued_at = now();
         let public = self.key.public().clone();
+        // Text for people; whose word it is, the signature says.
+        let by = match public == *issuer.public() {
+            true => self.agent_id.to_string(),
+            false => format!("key {}", issuer.key_id()),
+        };
         let terms = Terms {
             allowed_models: self.models,
             allowed_tools: self.tools,
             data_classifications: self.classifications,
             sanitisation_authority: self.authority,
-            issuer: self.issuer.unwrap_or_else(|| capability::ISSUER.to_owned()),
+            issuer: self.issuer.unwrap_or(by),
             expires_at: self.ttl.map(|ttl| {
                 let seconds = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
                 issued_at.saturating_add(seconds)
