@@ -6,7 +6,7 @@ mod judge;
 mod show;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -369,18 +369,23 @@ impl gather::Survey {
         }
     }
 
-    /// Breadth first from the starts to the roots.
+    /// From the starts to the roots, newest first: nothing stands before what builds on it.
     fn walk(&self, starts: &[Digest]) -> Vec<Digest> {
-        let mut seen: BTreeSet<Digest> = starts.iter().copied().collect();
-        let mut queue: VecDeque<Digest> = starts.iter().copied().collect();
+        let mut seen: BTreeSet<Digest> = BTreeSet::new();
+        let mut next: BinaryHeap<(u64, Digest)> = BinaryHeap::new();
         let mut walk = Vec::new();
-        while let Some(hash) = queue.pop_front() {
+        let mut add = |next: &mut BinaryHeap<(u64, Digest)>, hash: &Digest| {
+            if let Some(node) = self.nodes.get(hash)
+                && seen.insert(*hash)
+            {
+                next.push((node.index, *hash));
+            }
+        };
+        starts.iter().for_each(|hash| add(&mut next, hash));
+        while let Some((_, hash)) = next.pop() {
             walk.push(hash);
-            let parents = self.nodes.get(&hash).map(|node| node.parents.as_slice());
-            for parent in parents.unwrap_or_default() {
-                if self.nodes.contains_key(parent) && seen.insert(*parent) {
-                    queue.push_back(*parent);
-                }
+            if let Some(node) = self.nodes.get(&hash) {
+                node.parents.iter().for_each(|parent| add(&mut next, parent));
             }
         }
         walk

@@ -111,11 +111,17 @@ fn a_refusal_is_explained() {
 #[test]
 fn a_tool_loop_is_one_walk() {
     let trail = Trail::make();
-    trail.trace(
-        trail.looped.correlation(),
-        &[],
-        &["guardrail_scan > model_call > guardrail_scan > send_email", "tool=send_email"],
-    );
+    let id = trail.looped.correlation();
+    // The second request builds on the tool's result and on the answer that proposed the call.
+    let path = "path guardrail_scan > model_call > guardrail_scan > send_email > ";
+    let table = trail.trace(id, &[], &[path, " > model_call > guardrail_scan > user_input\n"]);
+    let scans: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("guardrail_scan"))
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    assert_eq!(scans.first(), Some(&"output"), "{table}");
+    assert_eq!(scans.get(1), Some(&"input"), "{table}");
     trail.trace(
         trail.looped.correlation(),
         &["--explain"],

@@ -110,7 +110,8 @@ impl Trace {
     /// A scan's target is a tag, and tags of earlier scans are inherited: when its own cannot be
     /// told from them, what it scanned and what it builds on tell.
     fn name_scans(&mut self, survey: &gather::Survey) {
-        let outputs: HashMap<Digest, Option<Digest>> = self
+        let request_of = |hash: &Digest| survey.nodes.get(hash)?.request.clone();
+        let calls: HashMap<Digest, Option<Digest>> = self
             .rows_of(Operation::ModelCall)
             .map(|row| (row.hash, row.receipt.output_hash))
             .collect();
@@ -130,7 +131,14 @@ impl Trace {
                 own.iter().filter_map(|tag| tag.strip_prefix("guardrail-scan:")).collect();
             let target = match own.as_slice() {
                 [one] => one,
-                _ => match receipt.parents.iter().find_map(|hash| outputs.get(hash)) {
+                // A model call of the same request is what was scanned; one of an earlier request
+                // is merely echoed in the input.
+                _ => match receipt
+                    .parents
+                    .iter()
+                    .filter(|parent| request_of(parent) == request_of(&row.hash))
+                    .find_map(|parent| calls.get(parent))
+                {
                     Some(output) if *output == receipt.input_hash => "output",
                     Some(_) => "tool_call",
                     None => "input",
