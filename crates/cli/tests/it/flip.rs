@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use crate::running::{Running, ask, copy, countersign, request, said};
+use crate::running::{Running, ask, chat, copy, countersign, request, said};
 
 const LEDGER: &str = ".countersign/ledger";
 /// Flips in a file that is longer than this are sampled; in a shorter one every byte has its turn.
@@ -52,10 +52,10 @@ fn verify_judges_a_ledger_that_is_being_written() {
     let asked = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for client in 0..WORKERS {
-            let (product, over, asked) = (&product, &over, &asked);
+            let (port, over, asked) = (product.port, &over, &asked);
             scope.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    let answer = product.chat(&ask("Hello again.", client % 2 == 0));
+                    let answer = chat(port, &ask("Hello again.", client % 2 == 0));
                     if !answer.as_ref().is_ok_and(|answer| answer.status == 200) {
                         // Nobody shall wait for a client that has given up.
                         over.store(true, Ordering::Relaxed);

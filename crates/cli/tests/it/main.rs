@@ -3,6 +3,7 @@
 mod commands;
 mod flip;
 mod kill;
+mod quiet;
 mod running;
 mod sdk;
 mod trail;

@@ -19,6 +19,7 @@ pub struct Running {
     pub port: u16,
     /// What it printed at its start.
     pub banner: String,
+    output: [mpsc::Receiver<String>; 2],
 }
 
 impl Running {
@@ -50,7 +51,7 @@ impl Running {
             banner.push('\n');
         }
         let port = banner.lines().find_map(data_port).expect("the banner names the data address");
-        Self { child, port, banner }
+        Self { child, port, banner, output: [lines, complaints] }
     }
 
     /// The OpenAI base URL.
@@ -64,8 +65,19 @@ impl Running {
         self.child.wait().expect("the process ends");
     }
 
+    /// SIGTERM, and everything it printed beside its banner until it was gone.
+    pub fn stop_and_listen(mut self) -> String {
+        assert!(self.terminate().success(), "a clean stop");
+        let [lines, complaints] = &self.output;
+        lines.iter().chain(complaints.iter()).map(|line| line + "\n").collect()
+    }
+
     /// SIGTERM, and the exit of a clean stop.
     pub fn stop(mut self) -> ExitStatus {
+        self.terminate()
+    }
+
+    fn terminate(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(sent.success(), "the process {id} takes a signal");
@@ -74,7 +86,7 @@ impl Running {
 
     /// `POST /v1/chat/completions` with a JSON body.
     pub fn chat(&self, body: &str) -> io::Result<Answer> {
-        request(self.port, "POST", "/v1/chat/completions", &[("X-Agent-Id", "agent:test")], body)
+        chat(self.port, body)
     }
 }
 
@@ -131,6 +143,11 @@ impl Answer {
             || self.body.lines().find_map(|line| line.strip_prefix(": x-countersign-receipt "));
         self.header("x-countersign-receipt").or_else(comment)
     }
+}
+
+/// `POST /v1/chat/completions` as `agent:test`.
+pub fn chat(port: u16, body: &str) -> io::Result<Answer> {
+    request(port, "POST", "/v1/chat/completions", &[("X-Agent-Id", "agent:test")], body)
 }
 
 /// One request on a connection of its own. An answer that does not end properly is an error, so
