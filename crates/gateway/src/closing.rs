@@ -178,14 +178,14 @@ pub(crate) async fn whole(
     }
 }
 
-/// A stream ended.
+/// A stream ended. Whether it did so whole, so that its connection is good.
 pub(crate) async fn streamed(
     app: &App,
     inspection: Inspection<'_, '_>,
     mut log: RequestLog,
     outlet: Outlet,
     ended: Ended,
-) {
+) -> bool {
     let id = log.id().to_owned();
     let status = problem::ok().as_u16();
     let (pending, error, terminal) = match ended {
@@ -194,7 +194,8 @@ pub(crate) async fn streamed(
             let response = outlet.digest_with(b"");
             let delivery = Delivery { output, response, status, end: End::Gone };
             let outcome = inspection.outcome(&mut log, delivery);
-            return gone(&mut log, Some(outcome)).await;
+            gone(&mut log, Some(outcome)).await;
+            return false;
         }
         Ended::Complete { terminal } => {
             let output = inspection.normal_digest();
@@ -235,6 +236,7 @@ pub(crate) async fn streamed(
             (pending, Some(Released::ours(event)), None)
         }
     };
+    let whole = terminal.is_some();
     match pending.await {
         Ok(committed) => outlet.end(error, &committed, terminal).await,
         Err(error) => {
@@ -243,6 +245,7 @@ pub(crate) async fn streamed(
             outlet.abort(Released::ours(Refusal::EvidenceUnavailable.event(&id))).await;
         }
     }
+    whole
 }
 
 async fn gone(log: &mut RequestLog, partial: Option<recorder::Outcome>) {

@@ -88,7 +88,7 @@ async fn flow(app: &App, call: Call) {
         () = reply.gone() => Err(Closing::Gone),
         forwarded = forward => forwarded,
     };
-    let (durable, answer) = match forwarded {
+    let (durable, mut answer) = match forwarded {
         Ok(forwarded) => forwarded,
         Err(closing) => return closing::unanswered(app, gate, log, reply, closing).await,
     };
@@ -101,8 +101,11 @@ async fn flow(app: &App, call: Call) {
         }
         let mut outlet = reply.stream(&durable);
         let mut inspection = Inspection::new(&mut gate, admitted.model());
-        let ended = stream::relay(answer, &mut inspection, &mut outlet).await;
-        return closing::streamed(app, inspection, log, outlet, ended).await;
+        let ended = stream::relay(&mut answer, &mut inspection, &mut outlet).await;
+        if closing::streamed(app, inspection, log, outlet, ended).await {
+            answer.finish().await;
+        }
+        return;
     }
     let head = answer.head;
     let read = tokio::select! {

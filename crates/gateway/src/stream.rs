@@ -30,7 +30,7 @@ const EVENT_LIMITS: Limits = Limits { bytes: chat::sse::EVENT_BYTES, depth: 64 }
 
 /// Reads, judges and releases events until the stream ends.
 pub(crate) async fn relay(
-    mut answer: Answer,
+    answer: &mut Answer,
     inspection: &mut Inspection<'_, '_>,
     outlet: &mut Outlet,
 ) -> Ended {

@@ -335,6 +335,13 @@ impl Answer {
         }
     }
 
+    /// Reads the end of a body that has said its last, so that the connection can
+    /// serve again; gives up at once where it is not the end.
+    pub async fn finish(mut self) {
+        // Whatever comes is dropped; without an end the connection is closed.
+        let _ = timeout(LINGER, self.next()).await;
+    }
+
     /// The whole body, at most the limit.
     pub async fn whole(mut self) -> Result<Bytes, UpstreamError> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
@@ -357,6 +364,9 @@ impl Answer {
         }
     }
 }
+
+/// How long a finished stream may take to end its body.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// The body's kind, refusing encodings and foreign types.
 fn content(headers: &HeaderMap) -> Result<AnswerKind, UpstreamError> {

@@ -56,6 +56,7 @@ struct State {
     scripts: VecDeque<Script>,
     seen: Vec<Seen>,
     hung_up: usize,
+    connections: usize,
     stopped: bool,
 }
 
@@ -97,6 +98,11 @@ impl FakeUpstream {
     /// All requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         lock(&self.shared.state).seen.clone()
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        lock(&self.shared.state).connections
     }
 
     /// Waits until `count` requests have come.
@@ -243,6 +249,7 @@ impl Gate {
 impl Shared {
     fn serve(&self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
+        lock(&self.state).connections += 1;
         let Ok(clone) = stream.try_clone() else { return };
         let mut reader = BufReader::new(clone);
         while let Some(seen) = read_request(&mut reader) {

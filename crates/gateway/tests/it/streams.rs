@@ -289,3 +289,18 @@ fn an_upstream_that_says_no_mid_stream_is_passed_on_and_recorded() {
     let evidence = gateway.stop();
     assert_eq!(evidence.last(&id).check_name, "pipeline.upstream");
 }
+
+#[test]
+fn a_stream_that_is_done_leaves_its_connection_to_the_next() {
+    let gateway = Gateway::start();
+    // The connection is given back just after the caller has its end, so the
+    // very next request may still be too early for it.
+    let reused = (1..=20).any(|streams| {
+        gateway.upstream.push(Script::events().delta("hi").event(&finish_delta(0, "stop")).done());
+        let (text, _) = streamed(&mut gateway.client(), &ask_stream("hi"));
+        assert!(text.ends_with("data: [DONE]\n\n"));
+        gateway.upstream.connections() < streams
+    });
+    gateway.stop();
+    assert!(reused);
+}
