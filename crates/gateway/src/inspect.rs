@@ -54,7 +54,9 @@ impl From<Denied> for Stopped {
 impl From<AssembleError> for Stopped {
     fn from(error: AssembleError) -> Self {
         match error {
-            AssembleError::TooLarge { .. } => Self::Unreadable(UpstreamError::TooLarge),
+            AssembleError::TooLarge { .. } | AssembleError::TooManyPlaces { .. } => {
+                Self::Unreadable(UpstreamError::TooLarge)
+            }
             // Text to be cut stands where nothing can be cut: withhold all of it.
             AssembleError::NotEditable => Self::Denied(Denied::not_editable()),
         }

@@ -147,7 +147,8 @@ impl Seen {
 }
 
 impl Script {
-    /// Exactly these bytes, then the connection is closed.
+    /// Exactly these bytes, then the connection is closed. A whole answer says
+    /// `connection: close`, or the next request may be sent into the closing.
     pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
         Self::default().send(bytes).close()
     }

@@ -8,7 +8,7 @@ use crate::harness::{Gateway, ask, ask_stream, digest};
 fn unusable_answers_are_refused_with_a_cause() {
     let head = |status: &str, headers: &str, body: &str| {
         Script::raw(format!(
-            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status}\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
             body.len()
         ))
     };
@@ -92,7 +92,7 @@ fn the_providers_own_errors_pass_with_their_status() {
         assert_eq!((reply.status, reply.text()), (status, body.to_owned()));
         reply.receipt();
     }
-    let later = "HTTP/1.1 429 Later\r\ncontent-type: application/json\r\nretry-after: 7\r\nx-other: 1\r\ncontent-length: 2\r\n\r\n{}";
+    let later = "HTTP/1.1 429 Later\r\nconnection: close\r\ncontent-type: application/json\r\nretry-after: 7\r\nx-other: 1\r\ncontent-length: 2\r\n\r\n{}";
     gateway.upstream.push(Script::raw(later));
     client.chat(&ask("hi"), &[]);
     let reply = client.reply();
