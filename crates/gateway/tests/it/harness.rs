@@ -14,10 +14,14 @@ use record::decision::Decision;
 use record::entry::AuditEntry;
 use record::receipt::{Operation, SignedReceipt};
 use tempfile::TempDir;
+use testkit::clock::TestClock;
 use testkit::upstream::FakeUpstream;
 use tokio::sync::oneshot;
 
 use crate::client::Client;
+
+/// When tests happen: no window of time ends within one.
+const NOON: u64 = 1_795_176_000_000;
 
 /// A gateway under test.
 pub struct Gateway {
@@ -71,7 +75,7 @@ impl Gateway {
         if config.upstream.is_none() && !config.simulator {
             config.upstream = Some(UpstreamConfig { url: upstream.url(), key: None, name: None });
         }
-        let init = Init { memory: false, clock: Arc::new(ledger::clock::SystemClock) };
+        let init = Init { memory: false, clock: Arc::new(TestClock::stepping(NOON, 1)) };
         let mut state = State::open_or_init(dir.path(), init).expect("the state opens");
         if let Some(store) = store {
             state = state.with_store(store);
@@ -213,7 +217,7 @@ pub fn digest(bytes: impl AsRef<[u8]>) -> seal::digest::Digest {
 /// Why a gateway with this configuration does not start.
 pub fn start_error(yaml: &str) -> String {
     let dir = tempfile::tempdir().expect("a directory");
-    let init = Init { memory: true, clock: Arc::new(ledger::clock::SystemClock) };
+    let init = Init { memory: true, clock: Arc::new(TestClock::stepping(NOON, 1)) };
     let state = State::open_or_init(dir.path(), init).expect("the state opens");
     let mut config = Config::parse(yaml).expect("the file itself is right");
     config.listen.set_port(0);
