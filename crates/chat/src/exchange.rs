@@ -261,17 +261,30 @@ impl Exchange {
 /// The most choices a request may ask for, and an answer may have.
 pub(crate) const MAX_CHOICES: u64 = 128;
 
+/// The most messages of users and tools in one request: each of them may have to leave a receipt,
+/// and a request whose evidence would be too much must be refused before anything is forwarded.
+const MAX_TURNS: usize = 2048;
+
+/// The most messages of one request.
+const MAX_MESSAGES: usize = 16_384;
+
 /// Every message must be an object with a role; content is a string, null, absent, or an array of
 /// objects and strings. Token-id arrays and bare objects have no text that could be judged.
 fn check_messages(value: &Value) -> Result<(), RequestError> {
     let wrong = |place: String| RequestError { kind: RequestErrorKind::Messages, at: place };
     let items = match value.get("messages") {
-        Some(Value::Array(items)) if !items.is_empty() => items,
+        Some(Value::Array(items)) if (1..=MAX_MESSAGES).contains(&items.len()) => items,
         _ => return Err(wrong("/messages".to_owned())),
     };
+    let mut turns = 0;
     for (index, item) in items.iter().enumerate() {
-        if item.get("role").and_then(Value::as_str).is_none_or(str::is_empty) {
-            return Err(wrong(format!("/messages/{index}/role")));
+        match item.get("role").and_then(Value::as_str) {
+            None | Some("") => return Err(wrong(format!("/messages/{index}/role"))),
+            Some("user" | "tool" | "function") if turns == MAX_TURNS => {
+                return Err(wrong(format!("/messages/{index}")));
+            }
+            Some("user" | "tool" | "function") => turns += 1,
+            Some(_) => {}
         }
         match item.get("content") {
             None | Some(Value::Null | Value::String(_)) => {}

@@ -69,6 +69,13 @@ pub enum AssembleError {
         /// The cap in bytes.
         cap: usize,
     },
+    /// Text in more places, or more tool calls, than an answer of this API has: judging each of
+    /// them costs time and evidence, and whoever answers must not decide how much.
+    #[error("the answer has more than {cap} places with text, or as many tool calls")]
+    TooManyPlaces {
+        /// The cap.
+        cap: usize,
+    },
     /// A redaction falls on text that cannot be edited, such as an object key.
     #[error("the text to redact is in a place that cannot be edited")]
     NotEditable,
@@ -140,6 +147,9 @@ impl Assembler {
     pub fn push_answer(&mut self, answer: &Answer) -> Result<Step, AssembleError> {
         let mut step = Step { holds: !answer.tool_calls.is_empty(), ..Step::default() };
         self.texts(&answer.texts, &mut step)?;
+        if answer.tool_calls.len() > CALLS {
+            return Err(AssembleError::TooManyPlaces { cap: CALLS });
+        }
         for call in &answer.tool_calls {
             self.charge(call.id.len() + call.name.len() + call.arguments.len())?;
             step.segments.push(Segment {
@@ -258,6 +268,9 @@ impl Assembler {
                 |text: &Accumulated| text.choice == piece.choice && text.channel == piece.channel;
             let at = match self.texts.iter().position(same) {
                 Some(at) => at,
+                None if self.texts.len() >= CHANNELS => {
+                    return Err(AssembleError::TooManyPlaces { cap: CHANNELS });
+                }
                 None => {
                     self.texts.push(Accumulated {
                         choice: piece.choice,
@@ -311,6 +324,9 @@ impl Assembler {
         };
         let at = match self.calls.iter().rposition(same) {
             Some(at) if continues(&self.calls[at]) => at,
+            _ if self.calls.len() >= CALLS => {
+                return Err(AssembleError::TooManyPlaces { cap: CALLS });
+            }
             _ => {
                 self.complete_filled(delta.choice, &mut step.calls);
                 let of_choice = self.calls.iter().filter(|call| call.call.choice == delta.choice);
@@ -423,6 +439,11 @@ impl Step {
         Ok(edits)
     }
 }
+
+/// The most channels of one answer, all choices together.
+const CHANNELS: usize = 1024;
+/// The most tool calls of one answer, all choices together.
+const CALLS: usize = 1024;
 
 /// Members that every chunk repeats whole.
 const REPEATED: [&str; 6] =

@@ -185,3 +185,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_request_has_no_more_turns_than_can_be_recorded() {
+    let messages = |role: &str, count: usize| {
+        let one = format!(r#"{{"role":"{role}","content":"x"}}"#);
+        format!(r#"{{"model":"m","messages":[{}]}}"#, vec![one; count].join(","))
+    };
+    let kind = |body: String| Exchange::parse(body, Limits::REQUEST).map_err(|error| error.kind);
+    for role in ["user", "tool", "function"] {
+        assert!(kind(messages(role, 2048)).is_ok());
+        assert_eq!(kind(messages(role, 2049)).err(), Some(RequestErrorKind::Messages));
+    }
+    assert!(kind(messages("assistant", 16_384)).is_ok());
+    assert_eq!(kind(messages("assistant", 16_385)).err(), Some(RequestErrorKind::Messages));
+}

@@ -212,6 +212,32 @@ fn text_without_end_is_refused() {
     assert!(assembler.push(&chunk).is_err());
 }
 
+#[test]
+fn an_upstream_does_not_decide_how_many_places_and_calls_are_judged() {
+    let keys = |range: std::ops::Range<usize>| {
+        let members: Vec<String> = range.map(|at| format!(r#""odd{at}":"v""#)).collect();
+        let chunk = format!(r#"{{"choices":[{{"delta":{{{}}}}}]}}"#, members.join(","));
+        Chunk::parse(&chunk, Limits::DOCUMENT).expect("a chunk")
+    };
+    let mut assembler = Assembler::new();
+    assert!(assembler.push(&keys(0..500)).is_ok());
+    assert!(assembler.push(&keys(0..500)).is_ok(), "known places are not new");
+    assert!(assembler.push(&keys(500..1000)).is_err());
+
+    // Every id is another call, whatever its index.
+    let mut assembler = Assembler::new();
+    let call = |id: usize| {
+        let call = format!(
+            r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"id":"c{id}","function":{{"name":"f","arguments":"{{}}"}}}}]}}}}]}}"#
+        );
+        Chunk::parse(&call, LIMITS).expect("a chunk")
+    };
+    for id in 0..1024 {
+        assert!(assembler.push(&call(id)).is_ok(), "{id}");
+    }
+    assert!(assembler.push(&call(1024)).is_err());
+}
+
 proptest! {
     #[test]
     fn the_normal_form_does_not_depend_on_the_cut(text in "[a-zA-Zé😀\"\\\\\n]{0,40}", cuts in proptest::collection::vec(1usize..5, 1..20), arguments in "[a-z{}\":]{1,20}") {

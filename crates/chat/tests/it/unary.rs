@@ -131,3 +131,21 @@ fn errors_are_read_whatever_their_shape() {
         answer(r#"{"error":{"message":"leak"}}"#).texts.into_iter().map(|text| text.text).collect();
     assert_eq!(texts, ["leak"]);
 }
+
+#[test]
+fn more_tool_calls_than_any_answer_has_are_refused() {
+    let choice = |calls: usize| {
+        let calls: Vec<String> = (0..calls)
+            .map(|id| {
+                format!(
+                    r#"{{"id":"c{id}","type":"function","function":{{"name":"f","arguments":""}}}}"#
+                )
+            })
+            .collect();
+        format!(r#"{{"message":{{"tool_calls":[{}]}}}}"#, calls.join(","))
+    };
+    let fits = answer(&format!(r#"{{"choices":[{},{}]}}"#, choice(512), choice(512)));
+    assert!(Assembler::new().push_answer(&fits).is_ok());
+    let more = answer(&format!(r#"{{"choices":[{},{}]}}"#, choice(512), choice(513)));
+    assert!(Assembler::new().push_answer(&more).is_err());
+}
