@@ -14,7 +14,7 @@ pub struct Figure {
     pub floor: Option<(f64, String)>,
     /// CPU time (user and system) that one operation cost, microseconds.
     pub cpu: Option<f64>,
-    /// The goal of contracts.md 9: first landing, later.
+    /// The goal (docs/benchmarks.md): first landing, later.
     pub goal: Option<(f64, f64)>,
 }
 

@@ -76,7 +76,7 @@ pub fn run(binary: &Path, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Goals of contracts.md 9, first landing and later.
+/// Goals (docs/benchmarks.md), first landing and later.
 #[derive(Clone, Copy)]
 struct Goals {
     cpu: (f64, f64),

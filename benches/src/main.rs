@@ -1,4 +1,4 @@
-//! The figures of contracts.md 9 on this machine, each with the floor it stands on, from one run.
+//! The figures of docs/benchmarks.md on this machine, each with the floor it stands on, from one run.
 //!
 //! `countersign-bench gateway|verify|ledger|scan|all [--json] [--binary PATH]`. Nothing here judges
 //! a figure: benches measure, tests assert. How to read them: `docs/benchmarks.md`.

@@ -69,7 +69,7 @@ pub struct EvidenceConfig {
     pub profile: ProfileName,
 }
 
-/// When the admission must be durable (contracts.md 6).
+/// When the admission must be durable (spec/request-evidence.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Release {

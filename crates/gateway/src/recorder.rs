@@ -44,7 +44,7 @@ use write::{Batch, Writer, lock};
 use crate::lineage::Lineage;
 use crate::state::{HMAC_KEY_ID, State, WRITER};
 
-/// How much each request leaves behind (contracts.md 6).
+/// How much each request leaves behind (spec/request-evidence.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Every step a v1 receipt, every answer a decision receipt.

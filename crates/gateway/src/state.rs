@@ -1,4 +1,4 @@
-//! The state directory: keys, trust file, lock and ledger store of contracts.md 1.
+//! The state directory: keys, trust file, lock and ledger store (docs/operating/gateway.md).
 //!
 //! Everything here is made once and never rewritten. A crash while it is made leaves either the
 //! whole file or none: keys are written aside and linked into place, which fails if something is

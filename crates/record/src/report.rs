@@ -242,7 +242,7 @@ impl Report {
     pub fn to_table(&self) -> String {
         let mut out = String::new();
         let mut line = |label: &str, text: &str| {
-            out.push_str(&format!("{:<12}{}\n", label, terminal(text)));
+            out.push_str(&format!("{label:<11} {}\n", terminal(text)));
         };
         if !self.subject.is_empty() {
             line("subject", &self.subject);

@@ -21,7 +21,7 @@ const LIMIT: u64 = 8 << 20;
 
 Exit codes: 0 CLEAN, 1 SUSPICIOUS, 2 MALICIOUS.")]
 pub struct Args {
-    /// The text; without it, and without --file, standard input is read
+    /// The text; `-`, or neither text nor --file, reads standard input
     text: Option<String>,
     /// Scan the text of a file
     #[arg(long, value_name = "PATH", conflicts_with = "text")]
@@ -43,7 +43,7 @@ enum As {
 }
 
 pub fn run(args: Args) -> Outcome {
-    let text = match (args.text, args.file) {
+    let text = match (args.text.filter(|text| text != "-"), args.file) {
         (Some(text), _) if text.len() as u64 <= LIMIT => text,
         (Some(_), _) => {
             return Err(Failure::new(

@@ -1,5 +1,5 @@
 //! The flood rule: refusals that come before any content check are, beyond a rate per peer,
-//! counted into one entry instead of written one by one (contracts.md 6).
+//! counted into one entry instead of written one by one (spec/request-evidence.md).
 
 use std::collections::HashMap;
 

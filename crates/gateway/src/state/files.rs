@@ -58,7 +58,7 @@ pub enum FileError {
 pub(super) enum Access {
     /// Nobody.
     OwnerOnly,
-    /// A co-reader group (contracts.md 1).
+    /// A co-reader group.
     GroupMayRead,
     /// Not ours to judge.
     Any,
