@@ -196,7 +196,7 @@ impl Default for Config {
             hosts: Vec::new(),
             upstream: None,
             evidence: EvidenceConfig::default(),
-            checkpoint_interval_seconds: 10,
+            checkpoint_interval_seconds: 1,
             guard: GuardConfig::default(),
             limits: LimitsConfig::default(),
             simulator: false,
