@@ -5,6 +5,7 @@
 //! several messages or parts is still one payload, and one scan serves many strings. Where a text
 //! holds a backslash it is read again with its escapes resolved.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -88,13 +89,14 @@ impl Scanned {
 /// Scans a request: everything but tool results as [`Target::Input`], each tool result by itself.
 pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<Scanned>) {
     let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known: HashMap<Of<'_>, usize> = HashMap::new();
     let mut ordinal = 0;
     each_leaf(&exchange.value, &mut |of, _, _, text| {
-        let at = groups.iter().position(|group| group.of == of).unwrap_or_else(|| {
-            groups.push(Group { of, pieces: Vec::new() });
+        let at = *known.entry(of).or_insert_with(|| {
+            groups.push(Group { of, pieces: Vec::new(), length: 0 });
             groups.len() - 1
         });
-        groups[at].pieces.push((ordinal, text));
+        groups[at].push(ordinal, text);
         ordinal += 1;
     });
     let mut scanned = vec![Scanned::clean(Target::Input, None)];
@@ -116,20 +118,20 @@ pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<
         };
         let joined;
         let text = match group.pieces.as_slice() {
-            [(_, text)] => text,
+            [only] => only.text,
             pieces => {
-                joined = pieces.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
+                joined = pieces.iter().map(|piece| piece.text).collect::<Vec<_>>().join("\n");
                 joined.as_str()
             }
         };
         let mut rules = Vec::new();
+        let mut quotes = Quotes::default();
         let verdict = scan_layers(engine, text, target, &mut |hit, span| {
             rules.push(hit.rule.clone());
             let mut found = Found { role: role.map(str::to_owned), message, ..found(hit, target) };
-            let spots = group.spots(span);
+            let spots = span.map_or_else(Vec::new, |span| group.spots(span));
             if let [(ordinal, span)] = spots.as_slice() {
-                let piece = group.pieces.iter().find(|(number, _)| number == ordinal);
-                quote(&mut found, piece.map_or("", |(_, text)| text), span.start);
+                quotes.leave(&mut found, *ordinal, group.text(*ordinal), span.start);
             }
             raw.push((found, spots));
         });
@@ -161,17 +163,18 @@ pub(crate) fn text(
     let mut rules = Vec::new();
     let mut fresh = Verdict::Clean;
     scan_layers(engine, window, Target::Output, &mut |hit, span| {
-        let (begin, end) = (start + span.start, start + span.end);
+        let span = span.map(|span| start + span.start..start + span.end);
         // What lies wholly in the old part was judged when it was new.
-        if end <= from && from > 0 {
+        if span.as_ref().is_some_and(|span| span.end <= from && from > 0) {
             return;
         }
         rules.push(hit.rule.clone());
         if hit.action != Action::Redact {
             fresh = fresh.max(hit.severity.verdict());
         }
-        let place = Place::Text { choice, channel: channel.clone() };
-        let spots = vec![Spot { place, start: begin, end }];
+        let place = || Place::Text { choice, channel: channel.clone() };
+        let spot = |span: Range<usize>| Spot { place: place(), start: span.start, end: span.end };
+        let spots = span.into_iter().map(spot).collect();
         all.push(Found { spots, ..found(hit, Target::Output) });
     });
     let mut scanned = Scanned::clean(Target::Output, None);
@@ -184,12 +187,15 @@ pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanne
     let mut scanned = Scanned::clean(Target::ToolCall, None);
     let mut all = Vec::new();
     let mut rules = Vec::new();
+    let mut quotes = Quotes::default();
     let mut verdict = scan_layers(engine, &call.arguments, Target::ToolCall, &mut |hit, span| {
         rules.push(hit.rule.clone());
-        let place = Place::Arguments { choice: call.choice, index: call.index };
-        let spots = vec![Spot { place, start: span.start, end: span.end }];
-        let mut found = Found { spots, ..found(hit, Target::ToolCall) };
-        quote(&mut found, &call.arguments, span.start);
+        let mut found = found(hit, Target::ToolCall);
+        if let Some(span) = span {
+            let place = Place::Arguments { choice: call.choice, index: call.index };
+            found.spots = vec![Spot { place, start: span.start, end: span.end }];
+            quotes.leave(&mut found, 0, &call.arguments, span.start);
+        }
         all.push(found);
     });
     let plain = |text: &str| {
@@ -208,17 +214,26 @@ pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanne
     (all, scanned)
 }
 
-/// The strings of one kind, with their numbers in the order of [`each_leaf`].
+/// The strings of one kind, in the order of [`each_leaf`].
 struct Group<'v> {
     of: Of<'v>,
-    pieces: Vec<(usize, &'v str)>,
+    pieces: Vec<Piece<'v>>,
+    /// Of the joined text, with a line end behind the last piece.
+    length: usize,
+}
+
+/// One string, its number, and where it begins in the joined text.
+struct Piece<'v> {
+    ordinal: usize,
+    begin: usize,
+    text: &'v str,
 }
 
 /// A hit, and its spans by the number of the string.
 type Raw = (Found, Vec<(usize, Range<usize>)>);
 
 /// What a string of a request belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Of<'v> {
     /// Message text of a role.
     Role(&'v str),
@@ -228,20 +243,28 @@ enum Of<'v> {
     Rest,
 }
 
-impl Group<'_> {
+impl<'v> Group<'v> {
+    fn push(&mut self, ordinal: usize, text: &'v str) {
+        self.pieces.push(Piece { ordinal, begin: self.length, text });
+        self.length += text.len() + 1;
+    }
+
     /// The parts of a span of the joined text, per piece.
     fn spots(&self, span: Range<usize>) -> Vec<(usize, Range<usize>)> {
-        let mut spots = Vec::new();
-        let mut begin = 0;
-        for (ordinal, text) in &self.pieces {
-            let start = span.start.max(begin);
-            let end = span.end.min(begin + text.len());
-            if start < end {
-                spots.push((*ordinal, start - begin..end - begin));
-            }
-            begin += text.len() + 1;
-        }
-        spots
+        let first =
+            self.pieces.partition_point(|piece| piece.begin + piece.text.len() <= span.start);
+        let reached = self.pieces.iter().skip(first).take_while(|piece| piece.begin < span.end);
+        let part = |piece: &Piece<'_>| {
+            let start = span.start.max(piece.begin) - piece.begin;
+            let end = span.end.min(piece.begin + piece.text.len()) - piece.begin;
+            (start < end).then_some((piece.ordinal, start..end))
+        };
+        reached.filter_map(part).collect()
+    }
+
+    fn text(&self, ordinal: usize) -> &'v str {
+        let at = self.pieces.binary_search_by_key(&ordinal, |piece| piece.ordinal);
+        at.ok().and_then(|at| self.pieces.get(at)).map_or("", |piece| piece.text)
     }
 }
 
@@ -348,12 +371,13 @@ fn placed(value: &Value, raw: Vec<Raw>) -> Vec<Found> {
 }
 
 /// Scans a text, and again with up to three layers of escapes resolved. Spans are of the text as
-/// given. A hit that a deeper layer only repeats is not reported again.
+/// given. A hit that a deeper layer only repeats is not reported again. Beyond [`HITS`] each rule is
+/// reported once more, without a span: what it would cut out is then refused.
 fn scan_layers(
     engine: &Engine,
     text: &str,
     target: Target,
-    report: &mut dyn FnMut(&Hit, Range<usize>),
+    report: &mut dyn FnMut(&Hit, Option<Range<usize>>),
 ) -> Verdict {
     if text.is_empty() {
         return Verdict::Clean;
@@ -361,9 +385,18 @@ fn scan_layers(
     let scan = engine.scan(text, target);
     let mut verdict = scan.verdict;
     let mut seen: Vec<(Arc<str>, Range<usize>)> = Vec::new();
+    let mut beyond: Vec<Arc<str>> = Vec::new();
+    let mut tell = |hit: &Hit, span: Range<usize>, seen: &mut Vec<(Arc<str>, Range<usize>)>| {
+        if seen.len() < HITS {
+            report(hit, Some(span.clone()));
+            seen.push((hit.rule.clone(), span));
+        } else if !beyond.contains(&hit.rule) {
+            report(hit, None);
+            beyond.push(hit.rule.clone());
+        }
+    };
     for hit in &scan.hits {
-        report(hit, hit.span.clone());
-        seen.push((hit.rule.clone(), hit.span.clone()));
+        tell(hit, hit.span.clone(), &mut seen);
     }
     let mut layers: Vec<Unescaped> = Vec::new();
     for _ in 0..LAYERS {
@@ -377,8 +410,7 @@ fn scan_layers(
             let span = layers.iter().rev().fold(hit.span.clone(), |span, layer| layer.source(span));
             let known = |(rule, at): &(Arc<str>, Range<usize>)| *rule == hit.rule && *at == span;
             if !seen.iter().any(known) {
-                report(hit, span.clone());
-                seen.push((hit.rule.clone(), span));
+                tell(hit, span, &mut seen);
             }
         }
     }
@@ -400,24 +432,37 @@ fn found(hit: &Hit, target: Target) -> Found {
     }
 }
 
-/// A number that is cut out of JSON text (a card number in arguments) leaves a string there, or the
-/// text would be JSON no more.
-fn quote(found: &mut Found, text: &str, at: usize) {
-    if !text.trim_start().starts_with(['{', '[']) {
-        return;
-    }
-    let mut inside = false;
-    let mut escaped = false;
-    for byte in text.bytes().take(at) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = inside,
-            b'"' => inside = !inside,
-            _ => {}
+/// Follows the quotes of JSON text. Hits come in order, so each text is read about once.
+#[derive(Default)]
+struct Quotes {
+    ordinal: usize,
+    at: usize,
+    inside: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// A number that is cut out of JSON text (a card number in arguments) leaves a string there, or
+    /// the text would be JSON no more.
+    fn leave(&mut self, found: &mut Found, ordinal: usize, text: &str, at: usize) {
+        if !text.trim_start().starts_with(['{', '[']) {
+            return;
         }
-    }
-    if !inside && text.as_bytes().get(at).is_some_and(u8::is_ascii_digit) {
-        found.replacement = format!("\"{}\"", found.replacement);
+        if self.ordinal != ordinal || self.at > at {
+            *self = Quotes { ordinal, ..Quotes::default() };
+        }
+        for byte in text.as_bytes().get(self.at..at).unwrap_or_default() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = self.inside,
+                b'"' => self.inside = !self.inside,
+                _ => {}
+            }
+        }
+        self.at = at;
+        if !self.inside && text.as_bytes().get(at).is_some_and(u8::is_ascii_digit) {
+            found.replacement = format!("\"{}\"", found.replacement);
+        }
     }
 }
 
@@ -445,6 +490,8 @@ fn window_start(text: &str, from: usize) -> usize {
     0
 }
 
+/// How many hits of one text are located and can be cut out one by one.
+const HITS: usize = 1024;
 /// How many layers of escapes are resolved: JSON in a JSON string in a JSON string.
 const LAYERS: usize = 3;
 /// How many visible characters of old text are read again with new text.

@@ -81,7 +81,18 @@ impl Check for Content {
         if !self.config.enabled {
             return Turn::allow(state);
         }
-        let ruling = found.iter().map(|found| self.ruling(found)).fold(Ruling::Allow, Ruling::join);
+        // Joined at once: composing after each of many findings would sort them all again and again.
+        let mut redactions = Vec::new();
+        let mut ruling = Ruling::Allow;
+        for found in *found {
+            match self.ruling(found) {
+                Ruling::Redact(more) => redactions.extend(more),
+                other => ruling = ruling.join(other),
+            }
+        }
+        if !redactions.is_empty() {
+            ruling = ruling.join(Ruling::Redact(compose(redactions)));
+        }
         Turn::ruled(state, ruling)
     }
 }

@@ -169,7 +169,11 @@ impl Check for ScopeDrift {
             }
             Event::Text { text, .. } => self.text(&mut drift, text),
             Event::ToolCall { call, .. } if self.config.markers => {
-                self.arguments(&drift, &call.arguments)
+                // The name and the id reach the caller too, and nothing of them can be cut.
+                [&call.name, &call.id, &call.arguments]
+                    .into_iter()
+                    .map(|text| self.arguments(&drift, text))
+                    .fold(Ruling::Allow, Ruling::join)
             }
             Event::Completion(_) if self.config.markers => self.ended(&mut drift),
             Event::ToolCall { .. } | Event::Completion(_) | Event::Disconnect(_) => Ruling::Allow,

@@ -220,6 +220,10 @@ fn tool_calls_are_judged_by_name_and_arguments() {
         "content",
         "a name cannot be edited"
     );
+    let marked = ToolCall { id: "SECRET//NOFORN".into(), ..call("f", "{}") };
+    let outcome = admitted("{}", &alice()).tool_call(&marked, &alice());
+    assert_eq!(code(&outcome), "classification_drift", "an id reaches the caller too");
+    assert_eq!(code(&judge_call("{}", "TS//SCI/x", "{}")), "classification_drift");
 }
 
 proptest! {

@@ -147,6 +147,20 @@ fn redaction_is_exact_complete_and_skips_no_check() {
 }
 
 #[test]
+fn more_findings_than_are_cut_out_one_by_one_are_refused() {
+    let texts = |count: usize, text: &str| user(&vec![text; count].join("\\n"));
+    assert_eq!(judge(&texts(1024, KEY)).ruling.name(), "redact");
+    assert_eq!(code(&judge(&texts(1025, KEY))), "content");
+    // What is only reported is not refused for being frequent.
+    assert_eq!(judge(&texts(1500, "a@example.com")).ruling.name(), "allow");
+    // An attack behind them is found.
+    let attack = format!("{} {ATTACK}", vec![KEY; 1100].join(" "));
+    let outcome = judge(&user(&attack));
+    let named = |check| outcome.rulings.iter().any(|(name, r)| *name == check && r.stops());
+    assert!(named("injection") && named("content"));
+}
+
+#[test]
 fn content_is_treated_as_configured() {
     let run = |config: &str, text: &str| {
         let outcome = pipeline(config).start().request(&exchange(&user(text)), &alice());
@@ -162,7 +176,7 @@ fn content_is_treated_as_configured() {
         run(r#"{"content":{"secrets":"block","rules":{"CS-SEC-001":"flag"}}}"#, KEY),
         "allow"
     );
-    assert_eq!(run("{}", "-----BEGIN PRIVATE KEY-----\nMC4CAQAw"), "deny");
+    assert_eq!(run("{}", "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYH"), "deny");
     assert_eq!(run(r#"{"content":{"enabled":false}}"#, KEY), "allow");
 }
 
