@@ -2,6 +2,7 @@
 //! Bytes and rules: `spec/audit-line.md`.
 
 mod chain;
+mod log;
 mod read;
 mod walk;
 
@@ -13,6 +14,7 @@ use seal::Zeroizing;
 use seal::json::Value;
 
 pub use chain::{AuditChain, SealedLine};
+pub use log::{LINE_LIMIT, LogBreak, LogWalk};
 pub use read::{MacCheck, ReadEntry, read_line};
 pub use walk::{Break, BreakKind, Walk, WalkSummary, verify_lines};
 
@@ -185,6 +187,11 @@ impl Keyring {
     /// The key with this id.
     pub fn get(&self, id: &str) -> Option<&[u8]> {
         self.0.get(id).map(|secret| secret.as_slice())
+    }
+
+    /// Whether a key with this id is in the ring.
+    pub fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
     }
 
     /// No key at all: MACs cannot be checked.

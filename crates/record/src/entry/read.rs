@@ -7,7 +7,7 @@ use super::{AuditEntry, Keyring, Owner, OwnerType};
 use crate::codes::Code;
 use crate::report::Finding;
 
-const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64 };
+pub(super) const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64 };
 /// Largest timestamp the format allows.
 const TS_LIMIT: u128 = 10_000_000_000_000_000_000;
 

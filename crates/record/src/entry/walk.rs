@@ -1,7 +1,7 @@
 //! Walking a chain of lines: does each follow the one before, and is each what was written?
 
 use super::read::read_loose;
-use super::{Keyring, MacCheck, ReadEntry};
+use super::{Keyring, LogWalk, MacCheck, ReadEntry};
 use crate::codes::Code;
 use crate::report::{Finding, Report};
 
@@ -27,7 +27,7 @@ impl BreakKind {
     pub fn as_str(self) -> &'static str {
         match self {
             BreakKind::MalformedLine => "malformed_line",
-            BreakKind::NotCanonical => "not_canonical",
+            BreakKind::NotCanonical => "non_canonical",
             BreakKind::LinkMismatch => "link_mismatch",
             BreakKind::SelfMismatch => "self_mismatch",
             BreakKind::UnknownKey => "unknown_key",
@@ -54,7 +54,6 @@ pub struct Walk<'a> {
     index: u64,
     /// What the next line has to follow; `None` after a line that could not be read.
     expected: Option<String>,
-    last_ts: u64,
     last_hmac: String,
     good: u64,
 }
@@ -64,7 +63,7 @@ impl<'a> Walk<'a> {
     pub fn new(ring: Option<&'a Keyring>) -> Self {
         let ring = ring.filter(|ring| !ring.is_empty());
         let expected = Some(String::new());
-        Walk { ring, index: 0, expected, last_ts: 0, last_hmac: String::new(), good: 0 }
+        Walk { ring, index: 0, expected, last_hmac: String::new(), good: 0 }
     }
 
     /// The next line, without its newline.
@@ -118,11 +117,14 @@ impl<'a> Walk<'a> {
         &self.last_hmac
     }
 
-    /// Whether this entry's time lies before an earlier line's.
-    fn runs_backwards(&mut self, entry: &ReadEntry) -> bool {
-        let backwards = entry.entry.ts_ns < self.last_ts;
-        self.last_ts = self.last_ts.max(entry.entry.ts_ns);
-        backwards
+    /// Lines walked so far.
+    pub(super) fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Lines without any break so far.
+    pub(super) fn good(&self) -> u64 {
+        self.good
     }
 
     fn broken(&self, kind: BreakKind, finding: Finding) -> Break {
@@ -148,40 +150,12 @@ pub struct WalkSummary {
 /// Judges a log file: its framing, every line and every link. Without keys HMACs are not checked,
 /// and the report says so.
 pub fn verify_lines(bytes: &[u8], ring: Option<&Keyring>, report: &mut Report) -> WalkSummary {
-    let mut walk = Walk::new(ring);
-    if walk.ring.is_none() {
+    let mut log = LogWalk::new(ring);
+    if ring.is_none_or(Keyring::is_empty) {
         report.push(Finding::here(Code::AuditUnchecked, ""));
     }
-    let bom: &[u8] = b"\xef\xbb\xbf";
-    let text = bytes.strip_prefix(bom).unwrap_or(bytes);
-    let mut unusual = (text.len() != bytes.len()).then_some("a byte order mark");
-    for (number, raw) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let line = match raw.strip_suffix(b"\n") {
-            Some(line) => line,
-            None => {
-                unusual.get_or_insert("no newline at the end");
-                raw
-            }
-        };
-        let plain = line.strip_suffix(b"\r").unwrap_or(line);
-        if plain.len() != line.len() {
-            unusual.get_or_insert("CRLF line endings");
-        }
-        if plain.trim_ascii().is_empty() {
-            unusual.get_or_insert("blank lines");
-            continue;
-        }
-        let place = format!("line {}", number + 1);
-        let (entry, breaks) = walk.line(plain);
-        if let Some(entry) = &entry
-            && walk.runs_backwards(entry)
-        {
-            report.push(Finding::new(Code::AuditTime, &place, ""));
-        }
-        report.push_all(&place, breaks.into_iter().map(|broken| broken.finding));
+    for raw in bytes.split_inclusive(|byte| *byte == b'\n') {
+        log.line(raw, report);
     }
-    if let Some(what) = unusual {
-        report.push(Finding::here(Code::AuditFraming, what));
-    }
-    WalkSummary { entries: walk.index, good: walk.good, head: walk.last_hmac }
+    WalkSummary { entries: log.lines(), good: log.unbroken(), head: log.head().to_string() }
 }
