@@ -12,7 +12,7 @@ use crate::gate::{Gate, Turned};
 use crate::inspect::{Delivery, End, Inspection, Released, Stopped, refusal};
 use crate::metrics::Route;
 use crate::problem::{self, Refusal};
-use crate::recorder::{self, Committed, Failure, RecordError, RequestLog, Ruling};
+use crate::recorder::{self, Committed, Failure, Pending, RecordError, RequestLog, Ruling};
 use crate::reply::{Outlet, Reply};
 use crate::server::App;
 use crate::stream::Ended;
@@ -205,7 +205,6 @@ pub(crate) async fn streamed(
             (log.complete(outcome), None, terminal)
         }
         Ended::Error => {
-            inspection.abandon();
             let failure = Failure {
                 code: "upstream_error_event".to_owned(),
                 reason: "the upstream ended its stream with an error event".to_owned(),
@@ -213,7 +212,7 @@ pub(crate) async fn streamed(
                 upstream: app.upstream.name().to_owned(),
                 response: outlet.digest_with(b""),
             };
-            (log.failed(failure), None, None)
+            (broken(inspection, &mut log, failure), None, None)
         }
         Ended::Stopped(stopped) => {
             let refusal = refusal(&stopped);
@@ -229,8 +228,8 @@ pub(crate) async fn streamed(
                     log.complete(outcome)
                 }
                 Stopped::Unreadable(error) => {
-                    inspection.abandon();
-                    log.failed(failure(app, error, status, response))
+                    let failure = failure(app, error, status, response);
+                    broken(inspection, &mut log, failure)
                 }
             };
             (pending, Some(Released::ours(event)), None)
@@ -246,6 +245,21 @@ pub(crate) async fn streamed(
         }
     }
     whole
+}
+
+/// A stream broke off. Events and whole tool calls may have gone out before: a caller may act on
+/// them, so they leave the evidence of an answer.
+fn broken(inspection: Inspection<'_, '_>, log: &mut RequestLog, failure: Failure) -> Pending {
+    if !inspection.began() {
+        inspection.abandon();
+        return log.failed(failure);
+    }
+    let Failure { code, reason, status, response, .. } = failure;
+    let ruling = Ruling { decision: AuditDecision::Block, check: String::new(), code, reason };
+    let output = inspection.normal_digest();
+    let delivery = Delivery { output, response, status, end: End::Failed(ruling) };
+    let outcome = inspection.outcome(log, delivery);
+    log.broken(outcome)
 }
 
 async fn gone(log: &mut RequestLog, partial: Option<recorder::Outcome>) {

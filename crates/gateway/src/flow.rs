@@ -66,6 +66,10 @@ async fn flow(app: &App, call: Call) {
     let forward = async {
         let early = match app.config.evidence.release {
             Release::BeforeForward => Some((&mut admission).await),
+            // A disk that takes nothing: what cannot be recorded does not go upstream either.
+            Release::BeforeRelease if admission.is_lost() || !app.recorder.taking() => {
+                Some((&mut admission).await)
+            }
             Release::BeforeRelease => None,
         };
         if let Some(Err(_)) = early {

@@ -94,6 +94,8 @@ pub(crate) enum End {
     Delivered,
     Gone,
     Withheld(Denied),
+    /// The upstream broke off; the ruling says how.
+    Failed(Ruling),
 }
 
 /// Spans of a tool call's arguments that must go: choice, call, what and by what.
@@ -206,7 +208,12 @@ impl<'g, 'a> Inspection<'g, 'a> {
         Digest::of(self.assembler.normal_form().as_bytes())
     }
 
-    /// The upstream failed: what was reserved is settled.
+    /// Whether anything of the answer was judged, and so may have been released.
+    pub(crate) fn began(&self) -> bool {
+        self.assembler.all_texts().next().is_some() || self.assembler.all_calls().next().is_some()
+    }
+
+    /// The upstream failed before it answered: what was reserved is settled.
     pub(crate) fn abandon(self) {
         self.gate.end(Ending::Aborted(self.assembler.usage()));
     }
@@ -216,13 +223,16 @@ impl<'g, 'a> Inspection<'g, 'a> {
     pub(crate) fn outcome(self, log: &mut RequestLog, delivery: Delivery) -> Outcome {
         let Delivery { output, response, status, end } = delivery;
         let usage = self.assembler.usage();
+        // What was withheld cannot be repeated by the caller.
+        let seen = !matches!(end, End::Withheld(_));
         let (ruling, ending) = match end {
             End::Delivered => (None, Ending::Aborted(usage)),
             End::Gone => (None, Ending::Disconnected(usage)),
             End::Withheld(denied) => (Some(denied.ruling), Ending::Aborted(usage)),
+            End::Failed(ruling) => (Some(ruling), Ending::Aborted(usage)),
         };
         self.gate.end(ending);
-        let answers = if ruling.is_none() { self.answers() } else { Vec::new() };
+        let answers = if seen { self.answers() } else { Vec::new() };
         for (_, _, proposal) in self.proposals {
             log.proposed(proposal);
         }

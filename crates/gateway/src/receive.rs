@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chat::Exchange;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use seal::json::Limits;
@@ -37,15 +37,30 @@ impl Hosts {
         Self(names)
     }
 
+    /// As [`Hosts::check`], and an absolute request target, which goes before the `Host` header,
+    /// names us too.
+    pub(crate) fn addressed(&self, target: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        match target.authority().map(|authority| without_port(authority.as_str())) {
+            None => {}
+            Some(Some(name)) if self.names(name) => {}
+            Some(_) => return Err(Refusal::HostNotAllowed),
+        }
+        self.check(headers)
+    }
+
+    fn names(&self, name: &str) -> bool {
+        self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+    }
+
     /// Exactly one `Host` that is ours, and no `Origin` but the one made of it.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let mut hosts = headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(Refusal::HostNotAllowed);
         };
         let host = host.to_str().map_err(|_| Refusal::HostNotAllowed)?;
         let name = without_port(host).ok_or(Refusal::HostNotAllowed)?;
-        if !self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+        if !self.names(name) {
             return Err(Refusal::HostNotAllowed);
         }
         for origin in headers.get_all(ORIGIN) {
@@ -190,6 +205,19 @@ mod tests {
         for origin in ["http://localhost:2", "null", "https://evil.example"] {
             let page = [("host", "localhost:1"), ("origin", origin)];
             assert_eq!(hosts(&page), Err(Refusal::ForeignOrigin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_target_names_us_too() {
+        let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("localhost:1"));
+        let asked = |target: &'static str| hosts.addressed(&Uri::from_static(target), &headers);
+        assert_eq!(asked("/v1/models"), Ok(()));
+        assert_eq!(asked("http://127.0.0.1:1/v1/models"), Ok(()));
+        for bad in ["http://evil.example/v1/models", "http://user:pw@127.0.0.1/v1/models"] {
+            assert_eq!(asked(bad), Err(Refusal::HostNotAllowed), "{bad}");
         }
     }
 

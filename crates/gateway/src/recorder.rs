@@ -246,6 +246,12 @@ impl Recorder {
         self.core.writer.healthy()
     }
 
+    /// Whether the last entries could be written; while they cannot, nothing may go upstream before
+    /// its own are.
+    pub(crate) fn taking(&self) -> bool {
+        self.core.writer.taking()
+    }
+
     /// Digest of the stored configuration body.
     pub fn config_digest(&self) -> Digest {
         self.core.config

@@ -351,8 +351,9 @@ async fn data(
     alive: Alive,
 ) -> Response<Body> {
     let log = app.recorder.begin(peer, request.method().as_str(), request.uri().path());
-    let routed =
-        hosts.check(request.headers()).and_then(|()| route(request.method(), request.uri().path()));
+    let routed = hosts
+        .addressed(request.uri(), request.headers())
+        .and_then(|()| route(request.method(), request.uri().path()));
     match routed {
         Err(refusal) => closing::refuse(&app, Route::None, log, &refusal).await,
         Ok(Route::Models) => unary::models(&app, log, request.headers()).await,
@@ -378,7 +379,8 @@ async fn operate(
     peer: &str,
     request: &Request<Incoming>,
 ) -> Response<Body> {
-    match hosts.check(request.headers()).and_then(|()| admin::handle(app, request)) {
+    let addressed = hosts.addressed(request.uri(), request.headers());
+    match addressed.and_then(|()| admin::handle(app, request)) {
         Ok(response) => response,
         Err(refusal) => {
             let log: RequestLog =

@@ -51,7 +51,7 @@ impl RequestLog {
             core,
             id,
             peer: peer.to_owned(),
-            method: name(method),
+            method: METHODS.iter().find(|known| **known == method).unwrap_or(&"other").to_string(),
             path: path.to_owned(),
             request: None,
             caller: Caller {
@@ -221,6 +221,15 @@ impl RequestLog {
         self.decide(Batch::after(&admitted.fate), audit, &close)
     }
 
+    /// The upstream failed after it had begun to answer: what was judged, and may have been seen, is
+    /// recorded like a whole answer. `outcome.ruling` says how it failed. Closes the request.
+    pub fn broken(&mut self, outcome: Outcome) -> Pending {
+        match self.close() {
+            Ok(admitted) => self.answered(&admitted, outcome, Ended::Failed),
+            Err(error) => Pending::failed(error),
+        }
+    }
+
     /// The caller went away; `partial` is what the upstream had answered so far, if anything.
     /// Closes the request.
     pub fn disconnected(&mut self, partial: Option<Outcome>) -> Pending {
@@ -344,6 +353,7 @@ impl RequestLog {
         let (stage, check_name, word) = match ended {
             Ended::Complete => ("complete", "pipeline.complete", "complete"),
             Ended::Disconnected => ("complete", "pipeline.complete", "disconnected"),
+            Ended::Failed => ("upstream", "pipeline.upstream", "failed"),
             Ended::Withheld if withheld_call => ("commitment", "pipeline.commitment", "withheld"),
             Ended::Withheld => ("inspection", "pipeline.inspection", "withheld"),
         };
@@ -374,6 +384,7 @@ impl RequestLog {
         }
         let decision = match ended {
             Ended::Disconnected => "interrupted",
+            Ended::Failed => "error",
             // What was changed on the way in was not the caller's own request any more.
             Ended::Complete if admitted.decision == AuditDecision::Redact => "redact",
             Ended::Complete | Ended::Withheld => outcome.ruling.decision.as_str(),
@@ -537,6 +548,7 @@ enum Ended {
     Complete,
     Withheld,
     Disconnected,
+    Failed,
 }
 
 pub(super) fn member(name: &str, value: impl Into<Value>) -> (String, Value) {
@@ -573,6 +585,9 @@ fn route(path: &str) -> &'static str {
     ROUTES.iter().copied().find(|known| *known == path).unwrap_or("other")
 }
 
+/// So may a method.
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 const ROUTES: [&str; 8] = [
     "/v1/chat/completions",
     "/v1/models",

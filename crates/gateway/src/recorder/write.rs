@@ -38,6 +38,8 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     stopped: AtomicBool,
+    /// Whether the last append failed.
+    failing: AtomicBool,
 }
 
 /// What only the one who writes may touch.
@@ -134,6 +136,7 @@ impl Writer {
             queue: Mutex::default(),
             wake: Condvar::new(),
             stopped: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
         });
         let mut thread = None;
         if !immediate {
@@ -155,6 +158,11 @@ impl Writer {
     /// False once the ledger has stopped for good; a full disk may have room again.
     pub fn healthy(&self) -> bool {
         !self.shared.stopped.load(Ordering::Acquire)
+    }
+
+    /// Whether the last append went through.
+    pub fn taking(&self) -> bool {
+        self.healthy() && !self.shared.failing.load(Ordering::Acquire)
     }
 
     /// Appends the batch; `committed` is what the durable append proves.
@@ -240,6 +248,7 @@ impl Shared {
         }
         match self.ledger.append(entries) {
             Ok(_) => {
+                self.failing.store(false, Ordering::Release);
                 chain.remember(stored);
                 let mut lineage = lock(&self.lineage);
                 let mut answers = Vec::with_capacity(sealed.len());
@@ -259,6 +268,7 @@ impl Shared {
                 drop(chain);
                 let full = matches!(error, AppendError::Full(_) | AppendError::Busy { .. });
                 self.stopped.fetch_or(!full, Ordering::AcqRel);
+                self.failing.store(true, Ordering::Release);
                 let error = RecordError::Append(error.to_string());
                 for (reply, _, fate, _) in sealed {
                     drop(fate);
@@ -364,6 +374,11 @@ impl Pending {
         let (sender, receiver) = oneshot::channel();
         let _ = sender.send(Ok(committed));
         Pending(Ok(receiver))
+    }
+
+    /// Whether it is known already that nothing was written.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.0.is_err()
     }
 
     /// Waits on this thread: for start and stop, where a runtime may or may not be there.

@@ -235,6 +235,43 @@ fn broken_streams_end_with_one_error_event_and_an_entry() {
 }
 
 #[test]
+fn what_went_out_before_a_stream_broke_is_on_record() {
+    let gateway = Gateway::start();
+    let called = || {
+        Script::events()
+            .delta("wait")
+            .event(&call_delta(0, 0, Some(("c1", "send_email")), "{}"))
+            .event(&finish_delta(0, "tool_calls"))
+    };
+    let broken = [
+        called().close(),
+        called().event("{not json").done(),
+        called().event(r#"{"error":{"message":"overloaded"}}"#).end(),
+    ];
+    let mut ids = Vec::new();
+    for script in broken {
+        gateway.upstream.push(script);
+        let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+        assert!(text.contains("send_email"), "{text}");
+        ids.push(id);
+    }
+    let evidence = gateway.stop();
+    for id in ids {
+        let told = [
+            ("pipeline.admission", "allow"),
+            ("pipeline.commitment", "allow"),
+            ("pipeline.upstream", "block"),
+        ];
+        assert_eq!(evidence.of(&id), told);
+        assert_eq!(evidence.last(&id).meta_text("_outcome"), Some("failed"));
+        assert_eq!(evidence.decision(&id).decision, "error");
+        let made = evidence.operations(&id);
+        assert!(made.contains(&Operation::ModelCall), "{made:?}");
+        assert_eq!(made.iter().filter(|o| **o == Operation::GuardrailScan).count(), 3);
+    }
+}
+
+#[test]
 fn an_upstream_that_falls_silent_is_given_up() {
     let gateway = Gateway::with("limits: {upstream_read_seconds: 1}");
     gateway.upstream.push(Script::events().delta("good").hang());
