@@ -8,15 +8,18 @@ use crate::files;
 /// Largest index looked at, bytes.
 const LIMIT: u64 = 256 << 20;
 
-/// Whether a repository around `file` tracks it. A repository that cannot be read counts as
+/// Whether any repository around `file` tracks it. A repository that cannot be read counts as
 /// tracking: a trust file that came with the evidence must not be believed by accident.
 pub(crate) fn tracks(file: &Path) -> bool {
     let Some(parent) = file.parent() else {
         return false;
     };
-    let Some(root) = parent.ancestors().find(|dir| dir.join(".git").exists()) else {
-        return false;
-    };
+    // All of them: an empty repository planted around the file must not hide the one that has it.
+    parent.ancestors().filter(|dir| dir.join(".git").exists()).any(|root| has(root, file))
+}
+
+/// Whether the repository at `root` tracks `file`.
+fn has(root: &Path, file: &Path) -> bool {
     let Ok(inside) = file.strip_prefix(root) else {
         return true;
     };
@@ -159,6 +162,19 @@ mod tests {
         assert_eq!(names(b"DIRX", &[20], b"a"), None);
         let cut = index(2, &[("a.txt", 0)]);
         assert_eq!(names(&cut[..40], &[20, 32], b"a"), None);
+    }
+
+    #[test]
+    fn a_planted_repository_hides_nothing() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let below = dir.path().join("evidence");
+        for git in [dir.path().join(".git"), below.join(".git")] {
+            std::fs::create_dir_all(git).expect("a directory");
+        }
+        let bytes = index(2, &[("evidence/countersign.trust.yaml", 0)]);
+        std::fs::write(dir.path().join(".git/index"), bytes).expect("a file");
+        assert!(tracks(&below.join("countersign.trust.yaml")));
+        assert!(!tracks(&below.join("another")));
     }
 
     #[test]

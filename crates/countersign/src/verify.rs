@@ -4,6 +4,7 @@
 
 mod audit;
 pub(crate) mod chain;
+pub(crate) mod claim;
 pub(crate) mod entry;
 pub(crate) mod ledger;
 mod single;
@@ -274,9 +275,15 @@ impl Verifier {
         File::open(path)
             .and_then(|file| file.take(PEEK).read_to_end(&mut start))
             .map_err(failed)?;
+        let whole = (start.len() as u64) < PEEK;
         let is_chain = path.extension().is_some_and(|extension| extension == "jsonl");
         match Shape::of(&start) {
             Shape::Audit => audit::verify(path, self, report).map_err(failed),
+            Shape::Token if !is_chain && !whole => {
+                let detail = format!("a token's file has less than {PEEK} bytes");
+                report.push(Finding::new(Code::FileLimit, report.subject.clone(), detail));
+                Ok(())
+            }
             Shape::Token if !is_chain => match std::str::from_utf8(start.trim_ascii()) {
                 Ok(token) => {
                     let place = report.subject.clone();
@@ -308,7 +315,23 @@ impl Verifier {
     }
 
     fn token(&self, place: &str, token: &str, report: &mut Report) {
-        single::verify(place, token, self.believed(), &self.statements, report);
+        let hash = single::verify(place, token, self.believed(), &self.statements, report);
+        self.expected(hash.iter().len() as u64, |head| hash == Some(*head), report);
+    }
+
+    /// Holds the evidence against the head and the count that were noted elsewhere. Whatever kind
+    /// of evidence it is: an expectation that nobody looks at must not pass for one that is met.
+    fn expected(&self, receipts: u64, has: impl Fn(&Digest) -> bool, report: &mut Report) {
+        if let Some(head) = self.expect_head.filter(|head| !has(head)) {
+            let detail = format!("head {head} is not here");
+            report.push(Finding::new(Code::ChainTruncated, "", detail));
+            report.assure(Assurance::None);
+        }
+        if let Some(count) = self.expect_count.filter(|count| *count != receipts) {
+            let detail = format!("{count} receipts are expected, {receipts} are here");
+            report.push(Finding::new(Code::ChainTruncated, "", detail));
+            report.assure(Assurance::None);
+        }
     }
 
     fn now() -> UnixMillis {

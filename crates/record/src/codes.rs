@@ -523,6 +523,10 @@ codes! {
         "decision and audit entry disagree",
         "The receipt and the audit entry it names do not say the same about one request.",
         "Treat both as suspect; compare with copies.";
+    DecisionMissing = "CS-DECISION-011", Error, Malformed,
+        "an outcome has no decision receipt",
+        "An audit entry ends a request, and the decision receipt that is logged with it is not there. Counted refusals alone have none.",
+        "Restore the ledger; an acknowledged answer has its decision receipt.";
 
     // ---- evidence at large ---------------------------------------------------------------
     EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,

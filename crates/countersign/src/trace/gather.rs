@@ -113,6 +113,8 @@ pub(super) fn survey_ledger(
                             index: entry.index,
                             kind: entry.leaf.kind,
                             id: entry.leaf.id.clone(),
+                            writer: entry.leaf.writer.clone(),
+                            ts: entry.leaf.ts,
                             body: entry.body.to_vec(),
                         },
                     ));
@@ -140,6 +142,11 @@ pub(super) fn survey_chain(
 ) -> io::Result<Survey> {
     report.kind = "trace of a receipt chain".to_owned();
     let mut survey = Survey::new(target);
+    // It is read twice, and opening a pipe would wait for somebody to write.
+    if !std::fs::metadata(path)?.is_file() {
+        report.push(Finding::new(Code::FileSpecial, path.display().to_string(), ""));
+        return Ok(survey);
+    }
     let mut index = 0;
     let refused = lines(path, &mut |_, _, jws| {
         if let Ok(signed) = receipt::read(jws) {
@@ -295,6 +302,8 @@ pub(super) fn collect_ledger(
                         index: entry.index,
                         kind: entry.leaf.kind,
                         id: entry.leaf.id.clone(),
+                        writer: entry.leaf.writer.clone(),
+                        ts: entry.leaf.ts,
                         body: entry.body.to_vec(),
                     });
                 }
@@ -313,6 +322,9 @@ pub(super) fn collect_chain(
     _report: &mut Report,
 ) -> io::Result<Pieces> {
     let mut pieces = Pieces::default();
+    if wanted.receipts.is_empty() {
+        return Ok(pieces);
+    }
     let trust = verifier.believed();
     let judge = Judge::new(trust, &[]).0;
     lines(path, &mut |place, stated, jws| {

@@ -9,6 +9,7 @@ use seal::Digest;
 
 use super::{Check, Inclusion, Request, Row, Ruleset, Trace, gather};
 use crate::verify::Verifier;
+use crate::verify::claim::Claim;
 
 impl Trace {
     pub(super) fn find(&mut self, code: Code, place: &str, detail: &str) {
@@ -241,8 +242,22 @@ impl Trace {
         }
         let audit =
             request.audits.iter().find(|audit| audit.entry.entry_id == decision.audit_entry_id);
-        if audit.is_none() {
-            self.find(Code::DecisionAudit, &place, &decision.audit_entry_id);
+        match audit {
+            None => self.find(Code::DecisionAudit, &place, &decision.audit_entry_id),
+            Some(audit) => {
+                let admitted = request
+                    .audits
+                    .iter()
+                    .find(|audit| audit.entry.check_name == "pipeline.admission")
+                    .map(|admission| admission.entry.decision);
+                let differs = match Claim::of(0, &audit.entry, admitted) {
+                    Some(claim) => claim.differs(decision),
+                    None => vec!["that entry ends no request"],
+                };
+                if !differs.is_empty() {
+                    self.find(Code::DecisionMismatch, &place, &differs.join("; "));
+                }
+            }
         }
         for head in &decision.heads {
             if !survey.nodes.contains_key(head) {

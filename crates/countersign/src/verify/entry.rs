@@ -10,7 +10,9 @@ use record::trust::Trust;
 use record::verify::{Judge, verify_decision_jws};
 use seal::Digest;
 use seal::json::{self, Limits};
+use seal::time::UnixMillis;
 
+use super::tally::SKEW;
 use crate::parallel::Weight;
 
 /// An entry taken out of the journal.
@@ -18,6 +20,9 @@ pub(crate) struct Raw {
     pub index: u64,
     pub kind: Kind,
     pub id: String,
+    pub writer: String,
+    /// When it was logged, Unix milliseconds.
+    pub ts: u64,
     pub body: Vec<u8>,
 }
 
@@ -67,13 +72,13 @@ pub(crate) fn place(index: u64, kind: Kind) -> String {
 
 /// Judges one entry. Nothing here depends on another one.
 pub(crate) fn judge(raw: Raw, judges: &Judges<'_>) -> Judged {
-    let Raw { index, kind, id, body } = raw;
+    let Raw { index, kind, id, writer, ts, body } = raw;
     let mut judged =
         Judged { index, kind, id, findings: Vec::new(), content: Content::Unread, signed: false };
     match kind {
-        Kind::Receipt => judged.receipt(&body, &judges.receipts),
+        Kind::Receipt => judged.receipt(&body, ts, &judges.receipts),
         Kind::Decision => judged.decision(&body, judges.trust),
-        Kind::Audit => judged.audit(&body, judges.ring),
+        Kind::Audit => judged.audit(&body, &writer, judges.ring),
         Kind::Ruleset | Kind::Config | Kind::Facts => judged.document(&body),
         Kind::Repair => {
             judged.content = Content::Repair(String::from_utf8_lossy(&body).into_owned());
@@ -112,7 +117,7 @@ impl Judged {
         }
     }
 
-    fn receipt(&mut self, body: &[u8], judge: &Judge<'_>) {
+    fn receipt(&mut self, body: &[u8], logged: u64, judge: &Judge<'_>) {
         let Some(jws) = self.text(body, Code::ReceiptEncoding) else {
             return;
         };
@@ -124,6 +129,10 @@ impl Judged {
         if let Ok(token) = seal::jws::split(jws, receipt::JWS_LIMIT) {
             let level = judge.receipt(&signed, &token.signature, &mut self.findings);
             self.signed = level == Assurance::Signed;
+        }
+        if signed.receipt.iat > UnixMillis(logged).seconds().saturating_add(SKEW) {
+            let detail = format!("iat {}, logged at {}", signed.receipt.iat, UnixMillis(logged));
+            self.refuse(Code::ChainFuture, detail);
         }
         self.content = Content::Receipt(Box::new(signed));
     }
@@ -142,11 +151,17 @@ impl Judged {
         }
     }
 
-    fn audit(&mut self, body: &[u8], ring: &Keyring) {
+    fn audit(&mut self, body: &[u8], writer: &str, ring: &Keyring) {
         match entry::read_line(body) {
             Err(findings) => self.findings.extend(findings),
             Ok(read) => {
                 self.filed_as(&read.entry.entry_id.clone());
+                if let Some(own) = read.writer()
+                    && own != writer
+                {
+                    let detail = format!("a line of writer {own:?}, logged by {writer:?}");
+                    self.refuse(Code::AuditLink, detail);
+                }
                 // Without any key the report says once that HMACs were not checked.
                 if !ring.is_empty() {
                     let mac = read.check_mac(ring);

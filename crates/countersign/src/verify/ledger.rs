@@ -63,6 +63,8 @@ pub(super) fn verify(
                             index: entry.index,
                             kind: entry.leaf.kind,
                             id: entry.leaf.id.clone(),
+                            writer: entry.leaf.writer.clone(),
+                            ts: entry.leaf.ts,
                             body: entry.body.to_vec(),
                         })),
                         Item::Damage(damage) => {
@@ -84,7 +86,9 @@ pub(super) fn verify(
         report.push(finding);
     }
     tail(&summary, report);
-    let totals = tally.finish(lost > 0, report);
+    verifier.expected(tally.receipts(), |head| tally.has(head), report);
+    let torn = summary.torn.as_ref().map(|_| summary.checkpointed);
+    let totals = tally.finish(lost > 0, torn, report);
     report.count("entries", summary.size);
     for (kind, number) in totals.kinds {
         report.count(kind, number);

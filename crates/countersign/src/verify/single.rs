@@ -5,19 +5,20 @@ use record::report::{Code, Finding, Report};
 use record::trust::Trust;
 use record::verify::{verify_decision_jws, verify_receipt_jws};
 use record::{decision, receipt};
+use seal::Digest;
 use seal::json::{self, Limits};
 
 /// Longest token taken apart to see what it is.
 const LIMIT: usize = receipt::JWS_LIMIT;
 
-/// Judges a token of either kind.
+/// Judges a token of either kind. The hash of a receipt comes back.
 pub(super) fn verify(
     place: &str,
     token: &str,
     trust: &Trust,
     statements: &[Statement],
     report: &mut Report,
-) {
+) -> Option<Digest> {
     match typ(token).as_deref() {
         Some(decision::TYP) => {
             report.kind = "decision receipt".to_owned();
@@ -39,10 +40,12 @@ pub(super) fn verify(
                     "what it binds (audit entry, receipts, ruleset) is in the ledger: `countersign trace` walks it",
                 );
             }
+            None
         }
         Some(receipt::TYP) | None => {
             report.kind = "receipt".to_owned();
-            if let Some(signed) = verify_receipt_jws(token, place, trust, statements, report) {
+            let signed = verify_receipt_jws(token, place, trust, statements, report);
+            if let Some(signed) = &signed {
                 report.count("receipts", 1);
                 report.note(format!("receipt {}", signed.hash));
                 if !signed.receipt.parents.is_empty() {
@@ -52,6 +55,7 @@ pub(super) fn verify(
                     ));
                 }
             }
+            signed.map(|signed| signed.hash)
         }
         Some(other) => {
             report.kind = "token".to_owned();
@@ -61,6 +65,7 @@ pub(super) fn verify(
                 decision::TYP
             );
             report.push(Finding::new(Code::EvidenceKind, place, detail));
+            None
         }
     }
 }

@@ -11,10 +11,11 @@ use record::report::{Code, Finding, Report};
 use record::taint::TaintSet;
 use seal::Digest;
 
+use super::claim::Claim;
 use super::entry::{Content, Judged, place};
 
 /// How much older than its parent a receipt may claim to be, seconds: signers' clocks differ.
-const SKEW: i64 = 300;
+pub(crate) const SKEW: i64 = 300;
 
 /// Everything later entries may refer to, in as little memory as that takes.
 pub(crate) struct Tally {
@@ -26,10 +27,15 @@ pub(crate) struct Tally {
     /// Ids of receipts that could not be read: their children lack nothing else.
     rejected: HashSet<Digest>,
     documents: HashSet<Digest>,
-    audits: HashMap<Short, Mark>,
+    /// Audit entries; those that end a request with what a decision receipt must repeat.
+    audits: HashMap<Short, Option<Box<Claim>>>,
+    /// Requests that ended.
+    closed: HashSet<Short>,
+    /// Outcomes, by index, that no decision receipt named yet.
+    owed: BTreeMap<u64, String>,
     /// HMAC of the last line of each writer; `None` behind a line that could not be read.
     chains: HashMap<String, Option<String>>,
-    open: BTreeMap<String, u64>,
+    open: BTreeMap<String, (u64, AuditDecision)>,
     waiting: Vec<Waiting>,
     kinds: BTreeMap<&'static str, u64>,
     unsigned: u64,
@@ -38,17 +44,11 @@ pub(crate) struct Tally {
 
 /// The first half of a digest: enough to tell honest ids apart, and a forger's collision would
 /// only hide his own second entry.
-type Short = [u8; 16];
+pub(crate) type Short = [u8; 16];
 
 struct Node {
     taint: Arc<TaintSet>,
     iat: i64,
-}
-
-/// What a decision receipt must say about the same request.
-struct Mark {
-    decision: AuditDecision,
-    binds: Short,
 }
 
 /// A citation of something that has not come yet.
@@ -77,6 +77,8 @@ impl Tally {
             rejected: HashSet::new(),
             documents: HashSet::new(),
             audits: HashMap::new(),
+            closed: HashSet::new(),
+            owed: BTreeMap::new(),
             chains: HashMap::new(),
             open: BTreeMap::new(),
             waiting: Vec::new(),
@@ -104,7 +106,12 @@ impl Tally {
             Content::Document(digest) => {
                 self.documents.insert(digest);
             }
-            Content::Repair(text) => self.find(Code::LedgerRepair, index, kind, &text),
+            Content::Repair(text) => {
+                // What was set aside may have been the receipts of outcomes that were kept; nobody
+                // was told of either.
+                self.owed.clear();
+                self.find(Code::LedgerRepair, index, kind, &text);
+            }
             Content::Other => {}
             Content::Unread => self.unread(kind, &id),
         }
@@ -136,14 +143,25 @@ impl Tally {
         }
     }
 
+    /// How many receipts there are.
+    pub(crate) fn receipts(&self) -> u64 {
+        self.receipts.len() as u64
+    }
+
+    /// Whether this receipt is there.
+    pub(crate) fn has(&self, receipt: &Digest) -> bool {
+        self.receipts.contains_key(receipt)
+    }
+
     /// A fault in the journal: entries may be missing, so the next audit line links to the unknown.
     pub(crate) fn gap(&mut self) {
         self.chains.values_mut().for_each(|last| *last = None);
     }
 
     /// After the last entry: citations that lead nowhere, and the counts. Where entries were lost
-    /// to damage, what is missing is no second finding.
-    pub(crate) fn finish(mut self, lost: bool, report: &mut Report) -> Totals {
+    /// to damage, what is missing is no second finding; `torn` is the size of the checkpoint when
+    /// the last batch beyond it is not whole.
+    pub(crate) fn finish(mut self, lost: bool, torn: Option<u64>, report: &mut Report) -> Totals {
         for waiting in std::mem::take(&mut self.waiting) {
             self.settle(&waiting);
         }
@@ -157,7 +175,13 @@ impl Tally {
                 ));
             }
         }
-        for (request, index) in std::mem::take(&mut self.open) {
+        let whole = torn.unwrap_or(u64::MAX);
+        for (index, id) in std::mem::take(&mut self.owed).range(..whole) {
+            if !lost {
+                self.find(Code::DecisionMissing, *index, Kind::Audit, &format!("entry id {id}"));
+            }
+        }
+        for (request, (index, _)) in std::mem::take(&mut self.open) {
             self.find(Code::EvidenceOpen, index, Kind::Audit, &format!("request {request}"));
         }
         self.hand_over(report);
@@ -206,11 +230,11 @@ impl Tally {
         };
         let node = Node { taint, iat: receipt.iat };
         self.receipts.insert(signed.hash, node);
-        if let (Some(log), Some(origin)) = (
-            receipt.extension_value("x_countersign_log").and_then(|log| log.as_str()),
-            &self.origin,
-        ) && log != origin
+        if let (Some(log), Some(origin)) =
+            (receipt.extension_value("x_countersign_log"), &self.origin)
+            && log.as_str() != Some(origin)
         {
+            let log = log.as_str().unwrap_or("(no text)");
             let detail = format!("the receipt was written for the log {log}");
             self.find(Code::EvidenceReference, index, Kind::Receipt, &detail);
         }
@@ -253,14 +277,17 @@ impl Tally {
         }
         self.chains.insert(writer.to_owned(), Some(read.hmac.clone()));
         let text = |name: &str| entry.meta_text(name).unwrap_or_default();
-        let binds = binding(
-            text("_request"),
-            text("_config"),
-            text("_ruleset"),
-            &entry.request_fingerprint,
-        );
-        let mark = Mark { decision: entry.decision, binds };
-        self.audits.insert(short(entry.entry_id.as_bytes()), mark);
+        let request = text("_request");
+        let admitted = self.open.get(request).map(|(_, decision)| *decision);
+        let claim = Claim::of(index, entry, admitted);
+        if claim.is_some() {
+            self.owed.insert(index, entry.entry_id.clone());
+            if !request.is_empty() && !self.closed.insert(short(request.as_bytes())) {
+                let detail = format!("a second outcome of request {request}");
+                self.find(Code::LedgerDuplicate, index, Kind::Audit, &detail);
+            }
+        }
+        self.audits.insert(short(entry.entry_id.as_bytes()), claim.map(Box::new));
         for name in ["_config", "_ruleset", "_facts"] {
             if let Some(digest) = digest_of(text(name))
                 && !self.documents.contains(&digest)
@@ -273,12 +300,11 @@ impl Tally {
         {
             self.wait(index, Kind::Audit, Cited::Receipt(receipt));
         }
-        let request = text("_request");
         if !request.is_empty() {
             if entry.meta("_outcome").is_some() {
                 self.open.remove(request);
             } else if entry.check_name == "pipeline.admission" {
-                self.open.insert(request.to_owned(), index);
+                self.open.insert(request.to_owned(), (index, entry.decision));
             }
         }
     }
@@ -312,30 +338,29 @@ impl Tally {
         }
     }
 
-    /// The audit entry and the decision receipt must tell the same about one request.
+    /// The audit entry and the decision receipt must tell the same about one request, once.
     fn compare(&mut self, index: u64, decision: &Decision) {
-        let Some(mark) = self.audits.get(&short(decision.audit_entry_id.as_bytes())) else {
-            return;
-        };
-        let same_word = match decision.decision.as_str() {
-            "allow" | "redact" => {
-                matches!(mark.decision, AuditDecision::Allow | AuditDecision::Redact)
+        let detail =
+            format!("request {}, audit entry {}", decision.request_id, decision.audit_entry_id);
+        match self.audits.get_mut(&short(decision.audit_entry_id.as_bytes())) {
+            None => {}
+            Some(None) => {
+                let detail = format!("{detail}: that entry ends no request");
+                self.find(Code::DecisionMismatch, index, Kind::Decision, &detail);
             }
-            "block" => mark.decision == AuditDecision::Block,
-            "escalate" => mark.decision == AuditDecision::Escalate,
-            // How a request ended without a ruling of its own.
-            _ => true,
-        };
-        let binds = binding(
-            &decision.request_id,
-            &decision.config_digest.to_string(),
-            &decision.ruleset_digest.to_string(),
-            &decision.request_digest.to_string(),
-        );
-        if !same_word || binds != mark.binds {
-            let detail =
-                format!("request {}, audit entry {}", decision.request_id, decision.audit_entry_id);
-            self.find(Code::DecisionMismatch, index, Kind::Decision, &detail);
+            Some(Some(claim)) => {
+                self.owed.remove(&claim.index);
+                let again = std::mem::replace(&mut claim.answered, true);
+                let differs = claim.differs(decision);
+                if !differs.is_empty() {
+                    let detail = format!("{detail}: {}", differs.join("; "));
+                    self.find(Code::DecisionMismatch, index, Kind::Decision, &detail);
+                }
+                if again {
+                    let detail = format!("{detail}: a second decision receipt");
+                    self.find(Code::LedgerDuplicate, index, Kind::Decision, &detail);
+                }
+            }
         }
     }
 
@@ -412,17 +437,9 @@ fn digest_of(text: &str) -> Option<Digest> {
     text.parse().ok()
 }
 
-fn short(bytes: &[u8]) -> Short {
+pub(crate) fn short(bytes: &[u8]) -> Short {
     let mut out = [0; 16];
     let digest = Digest::of(bytes);
     out.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
     out
-}
-
-/// What both an audit entry and a decision receipt say about a request. A request without a body
-/// has no fingerprint in the audit line, and the digest of nothing in the receipt.
-fn binding(request: &str, config: &str, ruleset: &str, fingerprint: &str) -> Short {
-    let empty = Digest::of(b"").to_string();
-    let fingerprint = if fingerprint.is_empty() { &empty } else { fingerprint };
-    short(format!("{request}\n{config}\n{ruleset}\n{fingerprint}").as_bytes())
 }

@@ -107,6 +107,8 @@ fn audit(
         ("_request".to_owned(), Value::from(REQUEST)),
         ("_config".to_owned(), Digest::of(CONFIG.as_bytes()).into()),
         ("_ruleset".to_owned(), Digest::of(RULES.as_bytes()).into()),
+        ("_code".to_owned(), "injection".into()),
+        ("_route".to_owned(), "/v1/chat/completions".into()),
     ];
     metadata.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let owner = Owner::new(OwnerType::Agent, "billing");
@@ -130,8 +132,17 @@ fn chain(secret: [u8; 32]) -> AuditChain {
     AuditChain::new("k1".to_owned(), secret.to_vec().into(), "gateway".to_owned(), None)
 }
 
-fn outcome() -> [(&'static str, Value); 1] {
-    [("_outcome", "refused".into())]
+fn outcome() -> [(&'static str, Value); 3] {
+    [
+        ("_outcome", "refused".into()),
+        ("_response", Digest::of(b"response").into()),
+        ("_receipt", root().hash.into()),
+    ]
+}
+
+/// Refusals that were only counted: nobody got a receipt for them.
+fn counted() -> [(&'static str, Value); 1] {
+    [("_outcome", "aggregate".into())]
 }
 
 fn decision(change: impl FnOnce(&mut Decision)) -> Entry {
@@ -198,6 +209,11 @@ fn receipts_must_stand_on_each_other() {
     check(vec![of_receipt(&strange)], Untrusted, &[Code::ReceiptKeyUnknown]);
     let elsewhere = root.receipt.clone().extension("x_countersign_log", "other.example");
     check(vec![of_receipt(&sign(&elsewhere))], Malformed, &[Code::EvidenceReference]);
+    let nowhere = root.receipt.clone().extension("x_countersign_log", 7i64);
+    check(vec![of_receipt(&sign(&nowhere))], Malformed, &[Code::EvidenceReference]);
+    let mut future = root.receipt.clone();
+    future.iat = 4_000_000_000;
+    check(vec![of_receipt(&sign(&future))], ExitClass::Ok, &[Code::ChainFuture]);
     // What was rejected is not missing as well.
     let broken = entry(Kind::Receipt, &root.hash.to_string(), "no receipt");
     check(vec![broken, of_receipt(&good)], Tampered, &[Code::LedgerId, Code::ReceiptEncoding]);
@@ -212,11 +228,11 @@ fn audit_lines_follow_each_other() {
     use ExitClass::{Malformed, Ok, Tampered};
     let mut lines = chain(HMAC);
     let block = AuditDecision::Block;
-    let [one, two, three] = ["a", "b", "c"].map(|id| audit(&mut lines, id, block, &outcome()));
+    let [one, two, three] = ["a", "b", "c"].map(|id| audit(&mut lines, id, block, &counted()));
     with(vec![one.clone(), two.clone(), three.clone()], Ok, &[]);
     with(vec![one.clone(), three.clone()], Tampered, &[Code::AuditLink]);
     with(vec![two.clone()], Tampered, &[Code::AuditLink]);
-    let forged = audit(&mut chain([8; 32]), "a", block, &outcome());
+    let forged = audit(&mut chain([8; 32]), "a", block, &counted());
     with(vec![forged], Tampered, &[Code::AuditMac]);
     let text = String::from_utf8_lossy(&one.body).replace("\":", "\": ");
     with(vec![entry(Kind::Audit, "a", &text)], Malformed, &[Code::AuditCanonical]);
@@ -225,10 +241,13 @@ fn audit_lines_follow_each_other() {
         Tampered,
         &[Code::LedgerId],
     );
+    let other = AuditChain::new("k1".into(), HMAC.to_vec().into(), "other".into(), None);
+    let moved = audit(&mut { other }, "a", block, &counted());
+    with(vec![moved], Tampered, &[Code::AuditLink]);
     // Admitted, and nobody knows how it ended.
     let open = audit(&mut chain(HMAC), "a", AuditDecision::Allow, &[]);
     with(vec![open], Ok, &[Code::EvidenceOpen]);
-    let facts = [("_facts", Digest::of(b"gone").into()), ("_outcome", "refused".into())];
+    let facts = [("_facts", Digest::of(b"gone").into()), ("_outcome", "aggregate".into())];
     let dangling = audit(&mut chain(HMAC), "a", block, &facts);
     with(vec![dangling], Malformed, &[Code::EvidenceReference]);
 }
@@ -244,7 +263,7 @@ fn a_decision_receipt_binds_what_is_there() {
     check(
         story(|decision| decision.audit_entry_id = "gone".to_owned()),
         Malformed,
-        &[Code::DecisionAudit],
+        &[Code::DecisionAudit, Code::DecisionMissing],
     );
     check(
         story(|decision| decision.heads = vec![Digest::of(b"gone")]),
@@ -259,10 +278,42 @@ fn a_decision_receipt_binds_what_is_there() {
     for change in [
         (|decision: &mut Decision| decision.decision = "allow".to_owned()) as fn(&mut Decision),
         |decision| decision.request_id = "another".to_owned(),
+        |decision| decision.decision = "redact".to_owned(),
+        |decision| decision.decision = "error".to_owned(),
+        |decision| decision.decision = "interrupted".to_owned(),
         |decision| decision.request_digest = Digest::of(b"another"),
+        |decision| decision.response_digest = Some(Digest::of(b"another")),
+        |decision| decision.response_digest = None,
+        |decision| decision.reason_code = "ok".to_owned(),
+        |decision| decision.route = "other".to_owned(),
+        |decision| decision.upstream = "elsewhere".to_owned(),
+        |decision| decision.model = "another".to_owned(),
+        |decision| decision.profile = "sealed".to_owned(),
+        |decision| decision.heads.clear(),
+        |decision| decision.iat = 1_794_000_000,
     ] {
         check(story(change), Tampered, &[Code::DecisionMismatch]);
     }
+    // An outcome has one decision receipt: no more, no less.
+    let mut silent = story(|_| {});
+    silent.pop();
+    check(silent, Malformed, &[Code::DecisionMissing]);
+    let mut twice = story(|_| {});
+    twice.push(decision(|decision| decision.iat += 1));
+    check(twice, Malformed, &[Code::LedgerDuplicate]);
+    // And a request has one outcome.
+    let mut again = story(|_| {});
+    let mut lines = chain(HMAC);
+    again.remove(3);
+    again.insert(3, audit(&mut lines, AUDIT, AuditDecision::Block, &outcome()));
+    again.push(audit(&mut lines, "again", AuditDecision::Block, &outcome()));
+    again.push(decision(|decision| decision.audit_entry_id = "again".to_owned()));
+    check(again, Malformed, &[Code::LedgerDuplicate]);
+    // An entry that ends no request is not what a decision receipt is for.
+    let mut open = story(|_| {});
+    open.remove(3);
+    open.insert(3, audit(&mut chain(HMAC), AUDIT, AuditDecision::Block, &[]));
+    check(open, Tampered, &[Code::DecisionMismatch, Code::EvidenceOpen]);
     let mut late = story(|_| {});
     late.rotate_right(1);
     check(late, ExitClass::Ok, &[]);

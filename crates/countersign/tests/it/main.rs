@@ -4,4 +4,5 @@ mod entries;
 mod example;
 mod ledger;
 mod logger;
+mod paths;
 mod trust;

@@ -59,7 +59,11 @@ pub(super) fn parse(yaml: &str, resolve: Resolve<'_>) -> Result<Trust, TrustErro
         return Err(TrustError::TooLong(LIMIT));
     }
     // No snippet of the file in the message: a key may stand beside the fault.
-    let options = serde_saphyr::options! { with_snippet: false };
+    // Merge keys are YAML 1.1, and two readers could take them for different files.
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+    };
     let file: File = serde_saphyr::from_str_with_options(yaml, options)
         .map_err(|error| TrustError::Yaml(error.to_string()))?;
     if file.version != 1 {

@@ -38,6 +38,13 @@ fn full() -> String {
 }
 
 #[test]
+fn merge_keys_are_refused() {
+    // Two readers of YAML could take such a file for two different ones.
+    let merged = full().replace("  - {name: k1,", "  - {<<: {purpose: root}, name: k1,");
+    assert!(matches!(parse(&merged), Err(TrustError::Yaml(_))), "{merged}");
+}
+
+#[test]
 fn a_full_file_is_read() {
     let trust = parse(&full()).unwrap();
     let gateway = trust.find(Purpose::Receipts, &key(1).key_id()).unwrap();
