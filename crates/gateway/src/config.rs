@@ -3,6 +3,15 @@
 //! surprise at run time. Its effective form is evidence: its digest stands in
 //! every entry.
 
+#[cfg(test)]
+mod agreement;
+pub mod keys;
+mod read;
+mod schema;
+mod settings;
+
+pub use schema::schema;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -141,8 +150,23 @@ pub enum ConfigError {
         cause: std::io::Error,
     },
     /// The YAML is not a configuration.
-    #[error("the configuration is not valid: {0}")]
-    Yaml(String),
+    #[error("the configuration is not valid: line {line}: {what}")]
+    Yaml {
+        /// Counted from 1.
+        line: u64,
+        /// What was expected there.
+        what: String,
+    },
+    /// A key that means nothing.
+    #[error("line {line}: unknown key {key}; the nearest known one is `{nearest}`")]
+    UnknownKey {
+        /// Counted from 1.
+        line: u64,
+        /// The key, in a form that may be printed.
+        key: String,
+        /// The known key most like it.
+        nearest: &'static str,
+    },
     /// A number is out of range.
     #[error("{key} must be between {least} and {most}")]
     Range {
@@ -233,16 +257,21 @@ impl Config {
 
     /// Reads YAML text. An empty document is the defaults.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = if text.trim().is_empty() {
-            Self::default()
-        } else {
-            serde_saphyr::from_str(text).map_err(|error| ConfigError::Yaml(error.to_string()))?
-        };
+        let config = read::read(text)?;
         config.check()?;
         Ok(config)
     }
 
-    /// Whether everything configured can work.
+    /// Everything that a start checks and that needs neither network nor state directory: values,
+    /// upstream, its key, and whether the checks can work with the rules there are.
+    pub fn rehearse(&self) -> Result<(), ConfigError> {
+        self.check()?;
+        self.open_upstream()?;
+        let engine = scan::Engine::builtin();
+        self.guard.validate(&engine).map_err(|error| ConfigError::Check(error.to_string()))
+    }
+
+    /// Whether every value can work by itself.
     pub fn check(&self) -> Result<(), ConfigError> {
         // Nothing here tells one network caller from another yet, so the data
         // listener is loopback without exception; the admin listener has its token.
@@ -258,22 +287,24 @@ impl Config {
             }
         }
         let limits = &self.limits;
-        let ranges = [
-            ("checkpoint_interval_seconds", self.checkpoint_interval_seconds, 1, 86_400),
-            ("limits.body_bytes", limits.body_bytes, 1, 8 << 20),
-            ("limits.answer_bytes", limits.answer_bytes, 1, 256 << 20),
-            ("limits.connections", u64::from(limits.connections), 1, 100_000),
-            ("limits.header_read_seconds", limits.header_read_seconds, 1, 3_600),
-            ("limits.body_read_seconds", limits.body_read_seconds, 1, 3_600),
-            ("limits.upstream_connect_seconds", limits.upstream_connect_seconds, 1, 3_600),
-            ("limits.upstream_answer_seconds", limits.upstream_answer_seconds, 1, 3_600),
-            ("limits.upstream_read_seconds", limits.upstream_read_seconds, 1, 3_600),
-            ("limits.caller_stall_seconds", limits.caller_stall_seconds, 1, 3_600),
-            ("limits.stop_grace_seconds", limits.stop_grace_seconds, 0, 3_600),
-            ("limits.refusals_per_minute", u64::from(limits.refusals_per_minute), 1, 1_000_000),
+        let numbers = [
+            ("checkpoint_interval_seconds", self.checkpoint_interval_seconds),
+            ("limits.body_bytes", limits.body_bytes),
+            ("limits.answer_bytes", limits.answer_bytes),
+            ("limits.connections", u64::from(limits.connections)),
+            ("limits.header_read_seconds", limits.header_read_seconds),
+            ("limits.body_read_seconds", limits.body_read_seconds),
+            ("limits.upstream_connect_seconds", limits.upstream_connect_seconds),
+            ("limits.upstream_answer_seconds", limits.upstream_answer_seconds),
+            ("limits.upstream_read_seconds", limits.upstream_read_seconds),
+            ("limits.caller_stall_seconds", limits.caller_stall_seconds),
+            ("limits.stop_grace_seconds", limits.stop_grace_seconds),
+            ("limits.refusals_per_minute", u64::from(limits.refusals_per_minute)),
         ];
-        for (key, value, least, most) in ranges {
-            if !(least..=most).contains(&value) {
+        for (key, value) in numbers {
+            if let Some(keys::Kind::Number { least, most }) = keys::find(key).map(|key| key.kind)
+                && !(least..=most).contains(&value)
+            {
                 return Err(ConfigError::Range { key, least, most });
             }
         }
@@ -311,14 +342,6 @@ impl Config {
                 ("name", upstream.name.as_deref().map_or(Value::Null, Into::into)),
             ]),
         };
-        let release = match self.evidence.release {
-            Release::BeforeRelease => "before-release",
-            Release::BeforeForward => "before-forward",
-        };
-        let profile = match self.evidence.profile {
-            ProfileName::Full => "full",
-            ProfileName::Sealed => "sealed",
-        };
         let number = |n: u64| -> Value { i64::try_from(n).unwrap_or(i64::MAX).into() };
         let limits = Value::object([
             ("body_bytes", number(self.limits.body_bytes)),
@@ -330,10 +353,34 @@ impl Config {
         Value::object([
             ("version", 1_i64.into()),
             ("upstream", upstream),
-            ("evidence", Value::object([("release", release.into()), ("profile", profile.into())])),
+            (
+                "evidence",
+                Value::object([
+                    ("release", self.evidence.release.as_str().into()),
+                    ("profile", self.evidence.profile.as_str().into()),
+                ]),
+            ),
             ("guard", self.guard.to_value()),
             ("limits", limits),
         ])
+    }
+}
+
+impl Release {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::BeforeRelease => "before-release",
+            Self::BeforeForward => "before-forward",
+        }
+    }
+}
+
+impl ProfileName {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Sealed => "sealed",
+        }
     }
 }
 
@@ -377,7 +424,7 @@ mod tests {
         check("", Err("upstream is missing"));
         check("listen: 0.0.0.0:8443", Err("not a loopback address"));
         check("listen: '[::ffff:127.0.0.1]:8443'\nupstream: {url: 'http://a/v1'}", Ok(()));
-        check("unknown: 1", Err("not valid"));
+        check("unknown: 1", Err("unknown key `unknown`"));
         check("upstream: {url: 'http://a/v1', key: sk-secret}", Err("env:NAME"));
         check(
             "upstream: {url: 'http://a/v1', key: 'env:COUNTERSIGN_TEST_UNSET'}",
