@@ -4,7 +4,9 @@ mod agent;
 mod audit;
 mod code;
 mod completions;
+mod config;
 mod gateway;
+mod hmac;
 mod keys;
 mod ledger;
 mod receipt;
@@ -66,6 +68,8 @@ enum Command {
     Audit(audit::Args),
     /// Show the keys of this directory
     Keys(keys::Args),
+    /// Check, explain and compare configuration files
+    Config(config::Args),
     /// Explain a finding code
     Code(code::Args),
     /// Print shell completions
@@ -88,6 +92,7 @@ impl Cli {
             Command::Ledger(args) => ledger::run(args, dir),
             Command::Audit(args) => audit::run(args, dir),
             Command::Keys(args) => keys::run(args, dir),
+            Command::Config(args) => config::run(args, dir),
             Command::Code(args) => code::run(args),
             Command::Completions(args) => completions::run(args),
         }

@@ -189,6 +189,11 @@ impl Keyring {
         self.0.get(id).map(|secret| secret.as_slice())
     }
 
+    /// The keys with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(id, secret)| (id.as_str(), secret.as_slice()))
+    }
+
     /// Whether a key with this id is in the ring.
     pub fn has(&self, id: &str) -> bool {
         self.0.contains_key(id)

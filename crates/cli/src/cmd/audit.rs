@@ -1,11 +1,12 @@
-//! `countersign audit`: the audit entries of a ledger.
+//! `countersign audit`: the audit entries of a ledger, and logs of such entries.
+
+mod lines;
+mod verify;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use ledger::Kind;
-use ledger::read::Item;
 use record::entry::{self, ReadEntry};
 use record::report::ExitClass;
 use seal::json::{self, Limits};
@@ -48,12 +49,17 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         ledger: Option<PathBuf>,
     },
-    /// Judge an exported audit log (JSON Lines) or the ledger with its HMAC chain
+    /// Judge an audit log (JSON Lines), or the ledger with its HMAC chain
     #[command(after_help = "Examples:
   countersign audit verify
-  countersign audit verify audit.jsonl --require consistent")]
+  countersign audit verify audit.jsonl --keyring keys.txt --expect-count 1200
+  countersign audit verify audit.jsonl --hmac-key k1=file:k1.hex --hmac-key k2=env:K2 --format json
+  countersign audit verify audit.jsonl --require consistent        the links alone, without keys
+
+With keys 0 means that every line is what was written, canonical and in its place. That the end was
+not cut off shows only --expect-head (the hmac of an entry the log must hold) or --expect-count.")]
     Verify {
-        /// The log or ledger; default: .countersign/ledger in --dir
+        /// The log, `-`, or a ledger; default: .countersign/ledger in --dir
         path: Option<PathBuf>,
         #[command(flatten)]
         how: How,
@@ -65,33 +71,18 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
         Command::Tail { lines, ledger, format } => tail(&at(ledger), lines, format),
         Command::Show { id, ledger } => show(&at(ledger), &id),
-        Command::Verify { path, how } => super::verify::judge(&at(path), how, dir),
+        Command::Verify { path, how } => verify::run(&at(path), how, dir),
     }
-}
-
-/// Hands every audit line to `f`.
-fn each(path: &Path, f: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
-    let reader = super::ledger::open(path)?;
-    let mut entries = reader.entries();
-    while let Some(item) = entries.next().map_err(|error| Failure::io(path, &error))? {
-        match item {
-            Item::Entry(entry) if entry.leaf.kind == Kind::Audit => f(entry.body),
-            Item::Entry(_) => {}
-            Item::Damage(damage) => {
-                output::complain(&format!("{damage}; run `countersign verify`"));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn tail(path: &Path, count: usize, format: Format) -> Outcome {
     let mut lines: VecDeque<Vec<u8>> = VecDeque::new();
-    each(path, &mut |line| {
+    lines::each_of_ledger(path, &mut |line| {
         lines.push_back(line.to_vec());
         if lines.len() > count {
             lines.pop_front();
         }
+        Ok(())
     })?;
     let out: String = lines
         .iter()
@@ -128,13 +119,14 @@ fn row(read: &ReadEntry) -> String {
 
 fn show(path: &Path, id: &str) -> Outcome {
     let mut found = Vec::new();
-    each(path, &mut |line| {
+    lines::each_of_ledger(path, &mut |line| {
         if let Ok(read) = entry::read_line(line)
             && (read.entry.entry_id == id || read.entry.meta_text("_request") == Some(id))
             && let Ok(value) = json::parse(line, Limits::DOCUMENT)
         {
             found.push(value);
         }
+        Ok(())
     })?;
     if found.is_empty() {
         return Err(Failure::new(

@@ -8,6 +8,7 @@ use record::report::Report;
 use record::trust::{KeyMaterial, Purpose, Trust, TrustKey, Validity};
 use seal::Digest;
 
+use super::hmac::HmacKeys;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -33,28 +34,80 @@ pub struct How {
     /// The trust file; default: countersign.trust.yaml in --dir (unless it lies below PATH or git
     /// tracks it), then the user's own
     #[arg(long, value_name = "FILE")]
-    trust: Option<PathBuf>,
+    pub(super) trust: Option<PathBuf>,
     /// Trust this public key (PEM) for receipts, in this command only
     #[arg(long, value_name = "PEM", conflicts_with = "trust")]
     pubkeys: Vec<PathBuf>,
-    /// A key for the HMACs of audit lines, in this command only: ID=file:PATH or ID=env:NAME
-    #[arg(long = "hmac-key", value_name = "ID=SOURCE")]
-    hmac_keys: Vec<String>,
+    #[command(flatten)]
+    pub(super) hmac: HmacKeys,
     /// The level to insist on: consistent, signed (default), anchored, witnessed
     #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
-    require: Vec<Level>,
+    pub(super) require: Vec<Level>,
     /// Capability statements (JSON) that the receipts of a chain must keep to
     #[arg(long = "statement", value_name = "FILE")]
     statements: Vec<PathBuf>,
-    /// A receipt that the chain must hold
+    /// A receipt that the chain must hold; for an audit log, the hmac of an entry
     #[arg(long, value_name = "HASH")]
-    expect_head: Option<Digest>,
-    /// How many receipts the chain must hold
+    expect_head: Option<Head>,
+    /// How many receipts the chain, or entries the audit log, must hold
     #[arg(long, value_name = "N")]
-    expect_count: Option<u64>,
+    pub(super) expect_count: Option<u64>,
     /// How to print
     #[arg(long, default_value = "table")]
-    format: Format,
+    pub(super) format: Format,
+}
+
+/// What `--expect-head` names.
+#[derive(Clone, Debug)]
+pub enum Head {
+    /// A receipt, by its hash.
+    Receipt(Digest),
+    /// An audit entry, by its hmac.
+    Mac(String),
+}
+
+impl std::str::FromStr for Head {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(digest) = text.parse() {
+            return Ok(Head::Receipt(digest));
+        }
+        match seal::hex::decode(text).is_some_and(|bytes| bytes.len() == 32) {
+            true => Ok(Head::Mac(text.to_owned())),
+            false => Err(
+                "expected sha256: and 64 lower-case hex digits, or, for an audit log, 64 digits"
+                    .into(),
+            ),
+        }
+    }
+}
+
+impl How {
+    /// The hmac that `--expect-head` names.
+    pub(super) fn head_of_log(&self) -> Option<&str> {
+        match &self.expect_head {
+            Some(Head::Mac(hmac)) => Some(hmac),
+            Some(Head::Receipt(_)) | None => None,
+        }
+    }
+
+    /// Refuses what says nothing about an audit log: an option that nobody looks at must not pass
+    /// for one that is met.
+    pub(super) fn fits_a_log(&self) -> Result<(), Failure> {
+        let unfit = [
+            (!self.pubkeys.is_empty(), "--pubkeys is about receipts; a log takes --hmac-key"),
+            (!self.statements.is_empty(), "--statement is about receipts"),
+            (
+                matches!(self.expect_head, Some(Head::Receipt(_))),
+                "--expect-head: for an audit log the 64 hex digits of an entry's hmac, without sha256:",
+            ),
+        ];
+        match unfit.into_iter().find(|(given, _)| *given) {
+            Some((_, why)) => Err(Failure::new(Exit::Usage, why)),
+            None => Ok(()),
+        }
+    }
 }
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
@@ -69,9 +122,17 @@ pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
     }
     let statements =
         how.statements.iter().map(|path| statement(path)).collect::<Result<Vec<_>, _>>()?;
+    let expect_head = match how.expect_head {
+        Some(Head::Mac(_)) => {
+            let why = "--expect-head: expected sha256: and the 64 hex digits of a receipt's hash";
+            return Err(Failure::new(Exit::Usage, why));
+        }
+        Some(Head::Receipt(head)) => Some(head),
+        None => None,
+    };
     let mut verifier = Verifier::new()
         .statements(statements)
-        .expect_head(how.expect_head)
+        .expect_head(expect_head)
         .expect_count(how.expect_count);
     if how.pubkeys.is_empty() {
         let (file, passed_over) = super::trust_for(how.trust.as_deref(), dir, path)?;
@@ -79,9 +140,8 @@ pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
     } else {
         verifier = verifier.trust(pinned(&how.pubkeys)?);
     }
-    for key in &how.hmac_keys {
-        let (id, secret) = hmac_key(key)?;
-        verifier = verifier.hmac_key(id, secret);
+    for (id, secret) in how.hmac.read()?.iter() {
+        verifier = verifier.hmac_key(id, seal::Zeroizing::new(secret.to_vec()));
     }
     for level in how.require {
         verifier = verifier.require(level);
@@ -118,25 +178,6 @@ fn statement(path: &Path) -> Result<Statement, Failure> {
         let first = findings.first().map(ToString::to_string);
         Failure::new(Exit::Input, format!("{}: {}", path.display(), first.unwrap_or_default()))
     })
-}
-
-fn hmac_key(argument: &str) -> Result<(&str, seal::Zeroizing<Vec<u8>>), Failure> {
-    let (id, source) = argument.split_once('=').ok_or_else(|| {
-        Failure::new(Exit::Usage, "--hmac-key: expected ID=file:PATH or ID=env:NAME")
-    })?;
-    let text = if source.starts_with("file:") || source.starts_with("env:") {
-        // Paths on the command line are relative to where it is given.
-        countersign::trustfile::resolve(source, Path::new("."))
-            .map_err(|cause| Failure::new(Exit::Config, format!("{source}: {cause}")))?
-    } else {
-        output::complain(
-            "--hmac-key: a secret on the command line is visible to every user of this machine; use file: or env:",
-        );
-        source.to_owned()
-    };
-    let secret = seal::hex::decode(text.trim())
-        .ok_or_else(|| Failure::new(Exit::Input, "--hmac-key: the secret is not lower-case hex"))?;
-    Ok((id, seal::Zeroizing::new(secret)))
 }
 
 fn pinned(paths: &[PathBuf]) -> Result<Trust, Failure> {

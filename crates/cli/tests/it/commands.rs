@@ -4,6 +4,7 @@
 //! earlier step printed and saved under that name.
 
 mod chain;
+mod config;
 
 use std::collections::HashMap;
 use std::fs;
@@ -110,6 +111,10 @@ fn every_command_explains_itself() {
         "audit show",
         "audit verify",
         "keys show",
+        "config check",
+        "config explain",
+        "config diff",
+        "config schema",
         "code",
         "completions",
     ] {

@@ -3,7 +3,7 @@
 use seal::json::{Limits, Value, parse, write_audit};
 use seal::mac::{equal, hmac_sha256};
 
-use super::{AuditEntry, Keyring, Owner, OwnerType};
+use super::{AuditEntry, BreakKind, Keyring, Owner, OwnerType};
 use crate::codes::Code;
 use crate::report::Finding;
 
@@ -99,21 +99,25 @@ pub fn read_line(line: &[u8]) -> Result<ReadEntry, Vec<Finding>> {
         read_loose(line).map_err(|detail| vec![Finding::here(Code::AuditMalformed, detail)])?;
     match findings.is_empty() {
         true => Ok(entry),
-        false => Err(findings),
+        false => Err(findings.into_iter().map(|(_, finding)| finding).collect()),
     }
 }
 
+/// What a readable line breaks.
+type Faults = Vec<(BreakKind, Finding)>;
+
 /// Reads a line that may break the rule of canonical bytes: the walk reports that and goes on.
 /// `Err` is a line that cannot be read at all.
-pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Vec<Finding>), String> {
+pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Faults), String> {
     let value = parse(line, LIMITS).map_err(|error| error.to_string())?;
     let members = value.as_object().ok_or_else(|| format!("the line is {}", value.kind()))?;
     let mut found = Vec::new();
+    let mut fault = |kind, code, detail| found.push((kind, Finding::here(code, detail)));
     if let Some((unknown, _)) = members.iter().find(|(name, _)| !MEMBERS.contains(&name.as_str())) {
-        found.push(Finding::here(Code::AuditMalformed, format!("member {unknown:?}")));
+        fault(BreakKind::NotCanonical, Code::AuditMalformed, format!("member {unknown:?}"));
     }
     if let Some(missing) = MEMBERS.iter().find(|name| value.get(name).is_none()) {
-        found.push(Finding::here(Code::AuditMalformed, format!("{missing} is missing")));
+        fault(BreakKind::NotCanonical, Code::AuditMalformed, format!("{missing} is missing"));
     }
     let entry = entry(&value)?;
     let mac = |name: &str| match value.get(name) {
@@ -125,11 +129,16 @@ pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Vec<Finding>), Strin
     let key_id = match value.get("metadata").and_then(|meta| meta.get("_signing_key_id")) {
         None => None,
         Some(Value::String(id)) => Some(id.clone()),
-        Some(other) => return Err(format!("metadata._signing_key_id is {}", other.kind())),
+        Some(other) => {
+            let detail = format!("metadata._signing_key_id is {}", other.kind());
+            fault(BreakKind::MalformedLine, Code::AuditMalformed, detail);
+            None
+        }
     };
     let written = write_audit(&value).map_err(|error| error.to_string())?;
     if written.as_bytes() != line {
-        found.push(Finding::here(Code::AuditCanonical, "the bytes are not their canonical form"));
+        let detail = "the bytes are not their canonical form".to_string();
+        fault(BreakKind::NotCanonical, Code::AuditCanonical, detail);
     }
     let preimage = without_hmac(written, &hmac);
     Ok((ReadEntry { entry, prev_hmac, hmac, key_id, preimage }, found))

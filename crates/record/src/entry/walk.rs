@@ -8,7 +8,7 @@ use crate::report::{Finding, Report};
 /// What broke at a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakKind {
-    /// The line cannot be read; what follows is linked afresh.
+    /// The line cannot be read, and what follows is linked afresh; or its key id is no string.
     MalformedLine,
     /// The line is readable, but has foreign or missing members or is not canonical.
     NotCanonical,
@@ -79,7 +79,8 @@ impl<'a> Walk<'a> {
             }
         };
         let mut breaks: Vec<Break> =
-            findings.into_iter().map(|f| self.broken(BreakKind::NotCanonical, f)).collect();
+            findings.into_iter().map(|(kind, finding)| self.broken(kind, finding)).collect();
+        let unkeyed = breaks.iter().any(|broken| broken.kind == BreakKind::MalformedLine);
         let linked = self.expected.as_ref().is_none_or(|prev| *prev == entry.prev_hmac);
         if !linked {
             let detail = format!("prev_hmac is {:?}", short(&entry.prev_hmac));
@@ -93,7 +94,8 @@ impl<'a> Walk<'a> {
                 // An edited prev_hmac explains the mismatch; it is one fault, not two.
                 MacCheck::Mismatch => linked.then_some(BreakKind::SelfMismatch),
                 MacCheck::UnknownKey => Some(BreakKind::UnknownKey),
-                MacCheck::MissingKeyId => Some(BreakKind::MissingKeyId),
+                // A key id of the wrong type is a fault of its own, told above.
+                MacCheck::MissingKeyId => (!unkeyed).then_some(BreakKind::MissingKeyId),
             };
             if let (Some(kind), Some(code)) = (kind, mac.code()) {
                 let detail = match (&entry.key_id, kind) {

@@ -1,0 +1,68 @@
+//! The audit lines of a log file, of standard input or of a ledger, one at a time.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use ledger::Kind;
+use ledger::read::Item;
+use record::entry::LINE_LIMIT;
+
+use crate::exit::Failure;
+use crate::output;
+
+/// Opens a log; `None` for what is not a regular file.
+pub fn open(path: &Path) -> Result<Option<Box<dyn BufRead>>, Failure> {
+    if path == Path::new("-") {
+        return Ok(Some(Box::new(BufReader::new(io::stdin()))));
+    }
+    let failed = |error: io::Error| Failure::io(path, &error);
+    // Looked at before it is opened: opening a pipe waits for somebody to write.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Ok(None);
+    }
+    let file = File::open(path).map_err(failed)?;
+    let regular = file.metadata().map_err(failed)?.is_file();
+    Ok(regular.then(|| Box::new(BufReader::with_capacity(1 << 16, file)) as Box<dyn BufRead>))
+}
+
+/// Hands every line to `f` with its newline. Of an overlong one only so much is handed over that
+/// it is seen to be one; the rest is skipped.
+pub fn each_raw(
+    path: &Path,
+    input: &mut dyn BufRead,
+    f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::io(path, &error);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let limit = LINE_LIMIT as u64;
+        if input.take(limit).read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            return Ok(());
+        }
+        if line.len() == LINE_LIMIT && !line.ends_with(b"\n") {
+            input.skip_until(b'\n').map_err(failed)?;
+        }
+        f(&line)?;
+    }
+}
+
+/// Hands the audit lines of a ledger to `f`, without newline.
+pub fn each_of_ledger(
+    path: &Path,
+    f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let reader = crate::cmd::ledger::open(path)?;
+    let mut entries = reader.entries();
+    while let Some(item) = entries.next().map_err(|error| Failure::io(path, &error))? {
+        match item {
+            Item::Entry(entry) if entry.leaf.kind == Kind::Audit => f(entry.body)?,
+            Item::Entry(_) => {}
+            Item::Damage(damage) => {
+                output::complain(&format!("{damage}; run `countersign verify`"));
+            }
+        }
+    }
+    Ok(())
+}
