@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use guard::GuardConfig;
-use seal::json::Value;
+use seal::digest::Digest;
+use seal::json::{Value, WriteError};
 use serde::Deserialize;
 
 use crate::recorder::Profile;
@@ -329,6 +330,12 @@ impl Config {
             bytes: usize::try_from(self.limits.answer_bytes).unwrap_or(usize::MAX),
         };
         Ok(Upstream::http(&upstream.url, upstream.name.as_deref(), key.as_deref(), limits)?)
+    }
+
+    /// The digest of the effective configuration, the same wherever it is computed. Entries cite it
+    /// salted ([`crate::state::cited_config`]).
+    pub fn digest(&self) -> Result<Digest, WriteError> {
+        Ok(Digest::of(seal::json::write_receipt(&self.effective())?.as_bytes()))
     }
 
     /// The effective configuration as evidence: everything that shapes a

@@ -278,6 +278,15 @@ impl State {
     }
 }
 
+/// The digest under which entries of the ledger in `dir` cite a configuration; `None` where no keys
+/// were made yet. Reads one file, writes nothing, takes no lock.
+pub fn cited_config(dir: &Path, config: &crate::Config) -> Result<Option<Digest>, StateError> {
+    let salt = keys::salt(&dir.join(HOME).join("keys"))?;
+    // What has no canonical form has no digest either, and cannot be cited.
+    let cited = |salt: &[u8]| crate::recorder::salted(salt, "config", &config.effective()).ok();
+    Ok(salt.and_then(|salt| cited(&salt[..])).map(|(digest, _)| digest))
+}
+
 /// The id under which audit lines name their HMAC key.
 pub(crate) const HMAC_KEY_ID: &str = "k1";
 /// The writer of the gateway's audit chain.

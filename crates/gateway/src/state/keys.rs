@@ -24,6 +24,8 @@ pub(super) struct Keys {
 
 /// The file of the admin listener's token.
 pub(super) const ADMIN: &str = "admin.token";
+/// The file of the secret that salts are made of.
+const SALT: &str = "salt.hex";
 
 impl Keys {
     /// Reads the keys in `dir`; those missing are made if `may_make` agrees. Says whether any was.
@@ -31,7 +33,7 @@ impl Keys {
         dir: &Path,
         may_make: impl Fn(&Path) -> Result<(), StateError>,
     ) -> Result<(Keys, bool), StateError> {
-        let names = ["gateway.pem", "decisions.pem", "log.pem", &hmac_file(), ADMIN, "salt.hex"]
+        let names = ["gateway.pem", "decisions.pem", "log.pem", &hmac_file(), ADMIN, SALT]
             .map(|name| dir.join(name));
         let mut missing = Vec::new();
         for (at, path) in names.iter().enumerate() {
@@ -93,6 +95,12 @@ impl Keys {
     pub fn vkey(&self, origin: &str) -> Option<VerifierKey> {
         VerifierKey::new(origin, self.log.public().clone())
     }
+}
+
+/// The ledger's secret for salts, where it was made.
+pub(super) fn salt(dir: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, StateError> {
+    let path = dir.join(SALT);
+    if files::exists(&path)? { secret(path).map(Some) } else { Ok(None) }
 }
 
 /// `hmac-k1.hex`.
