@@ -9,6 +9,7 @@ mod ancestry;
 mod decide;
 mod flood;
 mod judge;
+mod names;
 mod receipts;
 mod replay;
 mod request;
@@ -416,7 +417,11 @@ impl Core {
 
 /// The body `{"<kind>":<value>,"salt":"<hex>"}` and its digest. The salt comes from a secret and the
 /// content, so equal content shares one body, and nobody without the secret can test a guess.
-pub(crate) fn salted(secret: &[u8], kind: &str, value: &Value) -> Result<(Digest, String), RecordError> {
+pub(crate) fn salted(
+    secret: &[u8],
+    kind: &str,
+    value: &Value,
+) -> Result<(Digest, String), RecordError> {
     let content = seal::json::write_receipt(value)
         .map_err(|error| RecordError::Form(format!("{kind}: {error}")))?;
     let salt = hmac_sha256(secret, format!("{kind}\0{content}").as_bytes());

@@ -8,6 +8,7 @@ use seal::digest::Digest;
 use seal::json::Value;
 
 use super::decide::{Close, Decided, decision_entry};
+use super::names;
 use super::receipts::{self, Stamp, name};
 use super::step::{Caller, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling, Scanned};
 use super::write::{Batch, Committed, Fate, Pending};
@@ -51,7 +52,7 @@ impl RequestLog {
             core,
             id,
             peer: peer.to_owned(),
-            method: METHODS.iter().find(|known| **known == method).unwrap_or(&"other").to_string(),
+            method: names::method(method).to_owned(),
             path: path.to_owned(),
             request: None,
             caller: Caller {
@@ -466,7 +467,7 @@ impl RequestLog {
             request_id: &self.id,
             entry_id: &entry_id,
             request: self.request_digest(),
-            route: route(&self.path),
+            route: names::route(&self.path),
             config: self.core.config,
             ruleset: self.core.ruleset,
             close,
@@ -505,7 +506,7 @@ impl RequestLog {
             member("_ruleset", self.core.ruleset),
             member("_how", name(&self.caller.how)),
             member("_method", self.method.as_str()),
-            member("_route", route(&self.path)),
+            member("_route", names::route(&self.path)),
             member("_code", ruling.code.as_str()),
         ];
         if !ruling.check.is_empty() {
@@ -579,25 +580,6 @@ fn gone() -> Ruling {
         reason: "the caller went away before the answer was complete".to_owned(),
     }
 }
-
-/// Routes are named, anything else is `other`: a path from outside may hold a secret.
-fn route(path: &str) -> &'static str {
-    ROUTES.iter().copied().find(|known| *known == path).unwrap_or("other")
-}
-
-/// So may a method.
-const METHODS: [&str; 9] =
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-const ROUTES: [&str; 8] = [
-    "/v1/chat/completions",
-    "/v1/models",
-    "/v1/completions",
-    "/v1/embeddings",
-    "/v1/responses",
-    "/v1/messages",
-    "/v1/realtime",
-    "/mcp",
-];
 
 /// As many choices and as many calls of one answer are remembered; it keeps the line bounded.
 const REMEMBERED: usize = 128;
