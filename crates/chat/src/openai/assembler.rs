@@ -341,6 +341,11 @@ impl Assembler {
                 self.calls.len() - 1
             }
         };
+        // Clients that know calls by their index join what we keep apart: judged joined, too.
+        let others = |(place, call): &(usize, &PartialCall)| *place != at && same(call);
+        if self.calls.iter().enumerate().any(|other| others(&other)) {
+            self.joined(delta, step)?;
+        }
         let open = &mut self.calls[at];
         let call = &mut open.call;
         if !delta.arguments.is_empty() || (!delta.name.is_empty() && delta.name != call.name) {
@@ -362,6 +367,31 @@ impl Assembler {
             pointer: Some(delta.pointer.clone()),
         });
         Ok(())
+    }
+
+    /// Adds the arguments of calls that share an index to one text. It has no place of its own, so
+    /// nothing of it can be cut out.
+    fn joined(&mut self, delta: &CallDelta, step: &mut Step) -> Result<(), AssembleError> {
+        let channel = Channel::Other(format!("/choices/*/delta/tool_calls/{}", delta.index));
+        let known = |text: &Accumulated| text.choice == delta.choice && text.channel == channel;
+        let mut pieces = Vec::new();
+        if !self.texts.iter().any(known) {
+            let shared = self
+                .calls
+                .iter()
+                .filter(|call| call.call.choice == delta.choice && call.wire_index == delta.index);
+            pieces.extend(shared.map(|call| call.call.arguments.clone()));
+        }
+        pieces.push(delta.arguments.clone());
+        let piece = |text: String| Text {
+            choice: delta.choice,
+            channel: channel.clone(),
+            pointer: None,
+            text,
+        };
+        let pieces: Vec<Text> =
+            pieces.into_iter().filter(|text| !text.is_empty()).map(piece).collect();
+        self.texts(&pieces, step)
     }
 
     fn complete(&mut self, choice: Option<u32>, calls: &mut Vec<ToolCall>) {

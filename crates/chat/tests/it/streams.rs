@@ -238,6 +238,28 @@ fn an_upstream_does_not_decide_how_many_places_and_calls_are_judged() {
     assert!(assembler.push(&call(1024)).is_err());
 }
 
+#[test]
+fn calls_that_share_an_index_are_judged_joined_too() {
+    let call = |index: u32, id: &str, arguments: &str| {
+        delta(
+            0,
+            &format!(
+                r#"{{"tool_calls":[{{"index":{index},"id":"{id}","function":{{"name":"f","arguments":"{arguments}"}}}}]}}"#
+            ),
+        )
+    };
+    let stream = [call(0, "a", "SEC"), call(1, "b", "x"), call(0, "c", "RET"), call(0, "c", "!")];
+    let (steps, assembler) = assemble(&stream.concat(), 5);
+    let joined = Channel::Other("/choices/*/delta/tool_calls/0".to_owned());
+    assert_eq!(assembler.text(0, &joined), "SECRET!");
+    let from: Vec<Option<usize>> = steps
+        .iter()
+        .map(|(_, _, step)| step.texts.iter().find(|t| t.channel == joined).map(|t| t.from))
+        .collect();
+    assert_eq!(from, [None, None, Some(0), Some(6)]);
+    assert_eq!(assembler.all_calls().count(), 3);
+}
+
 proptest! {
     #[test]
     fn the_normal_form_does_not_depend_on_the_cut(text in "[a-zA-Zé😀\"\\\\\n]{0,40}", cuts in proptest::collection::vec(1usize..5, 1..20), arguments in "[a-z{}\":]{1,20}") {
