@@ -152,8 +152,9 @@ fn refused(gateway: &Gateway, client: &mut Client) {
         assert_eq!(reply.header("x-countersign-receipt"), None);
         assert!(!reply.text().contains("must not"));
     }
-    // The first completion, which is how the gateway learns, and the list of models.
-    assert_eq!(gateway.upstream.seen().len() - seen, 2, "no prompt goes upstream unrecorded");
+    // The list of models, and at most the first completion, by which the gateway may learn.
+    let seen = gateway.upstream.seen().len() - seen;
+    assert!((1..=2).contains(&seen), "no prompt goes upstream unrecorded: {seen}");
 }
 
 #[test]
