@@ -5,6 +5,7 @@ mod commands;
 mod flip;
 mod kill;
 mod quiet;
+mod readme;
 mod running;
 mod sdk;
 mod trail;

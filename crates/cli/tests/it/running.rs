@@ -25,12 +25,14 @@ pub struct Running {
 impl Running {
     /// Starts `countersign --dir DIR up ARGS…` and returns when it has printed its address.
     pub fn up(dir: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .arg("--dir")
-            .arg(dir)
-            .arg("up")
-            .args(args)
-            .envs(environment.iter().copied())
+        let mut up = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        up.arg("--dir").arg(dir).arg("up").args(args).envs(environment.iter().copied());
+        Self::start(up)
+    }
+
+    /// Starts what becomes `countersign up`.
+    pub fn start(mut up: Command) -> Self {
+        let mut child = up
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
