@@ -44,6 +44,7 @@ pub(crate) struct Judged {
     pub index: u64,
     pub kind: Kind,
     pub id: String,
+    pub ts: u64,
     pub findings: Vec<Finding>,
     pub content: Content,
     /// A signature of somebody trusted holds over it (receipts and decision receipts).
@@ -73,8 +74,15 @@ pub(crate) fn place(index: u64, kind: Kind) -> String {
 /// Judges one entry. Nothing here depends on another one.
 pub(crate) fn judge(raw: Raw, judges: &Judges<'_>) -> Judged {
     let Raw { index, kind, id, writer, ts, body } = raw;
-    let mut judged =
-        Judged { index, kind, id, findings: Vec::new(), content: Content::Unread, signed: false };
+    let mut judged = Judged {
+        index,
+        kind,
+        id,
+        ts,
+        findings: Vec::new(),
+        content: Content::Unread,
+        signed: false,
+    };
     match kind {
         Kind::Receipt => judged.receipt(&body, ts, &judges.receipts),
         Kind::Decision => judged.decision(&body, judges.trust),

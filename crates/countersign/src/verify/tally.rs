@@ -32,7 +32,9 @@ pub(crate) struct Tally {
     /// Requests that ended.
     closed: HashSet<Short>,
     /// Outcomes, by index, that no decision receipt named yet.
-    owed: BTreeMap<u64, String>,
+    owed: BTreeMap<u64, (String, u64)>,
+    /// When the entry before was logged.
+    ts: u64,
     /// HMAC of the last line of each writer; `None` behind a line that could not be read.
     chains: HashMap<String, Option<String>>,
     open: BTreeMap<String, (u64, AuditDecision)>,
@@ -79,6 +81,7 @@ impl Tally {
             audits: HashMap::new(),
             closed: HashSet::new(),
             owed: BTreeMap::new(),
+            ts: 0,
             chains: HashMap::new(),
             open: BTreeMap::new(),
             waiting: Vec::new(),
@@ -90,7 +93,7 @@ impl Tally {
 
     /// The next entry, in the order of the ledger.
     pub(crate) fn add(&mut self, judged: Judged, report: &mut Report) {
-        let Judged { index, kind, id, findings, content, signed } = judged;
+        let Judged { index, kind, id, ts, findings, content, signed } = judged;
         *self.kinds.entry(kind.as_str()).or_default() += 1;
         if !self.ids.insert((kind, short(id.as_bytes()))) {
             self.find(Code::LedgerDuplicate, index, kind, &id);
@@ -102,19 +105,21 @@ impl Tally {
         match content {
             Content::Receipt(receipt) => self.receipt(index, &receipt),
             Content::Decision(signed) => self.decision(index, &signed.decision),
-            Content::Audit(entry) => self.audit(index, &entry),
+            Content::Audit(entry) => self.audit(index, ts, &entry),
             Content::Document(digest) => {
                 self.documents.insert(digest);
             }
             Content::Repair(text) => {
                 // What was set aside may have been the receipts of outcomes that were kept; nobody
-                // was told of either.
-                self.owed.clear();
+                // was told of either. A batch has one time, so older outcomes are no part of it.
+                let torn = self.ts;
+                self.owed.retain(|_, (_, logged)| *logged != torn);
                 self.find(Code::LedgerRepair, index, kind, &text);
             }
             Content::Other => {}
             Content::Unread => self.unread(kind, &id),
         }
+        self.ts = ts;
         self.hand_over(report);
     }
 
@@ -176,7 +181,7 @@ impl Tally {
             }
         }
         let whole = torn.unwrap_or(u64::MAX);
-        for (index, id) in std::mem::take(&mut self.owed).range(..whole) {
+        for (index, (id, _)) in std::mem::take(&mut self.owed).range(..whole) {
             if !lost {
                 self.find(Code::DecisionMissing, *index, Kind::Audit, &format!("entry id {id}"));
             }
@@ -263,7 +268,7 @@ impl Tally {
         }
     }
 
-    fn audit(&mut self, index: u64, read: &ReadEntry) {
+    fn audit(&mut self, index: u64, ts: u64, read: &ReadEntry) {
         let entry = &read.entry;
         let writer = read.writer().unwrap_or_default();
         let expected = match self.chains.get(writer) {
@@ -281,7 +286,7 @@ impl Tally {
         let admitted = self.open.get(request).map(|(_, decision)| *decision);
         let claim = Claim::of(index, entry, admitted);
         if claim.is_some() {
-            self.owed.insert(index, entry.entry_id.clone());
+            self.owed.insert(index, (entry.entry_id.clone(), ts));
             if !request.is_empty() && !self.closed.insert(short(request.as_bytes())) {
                 let detail = format!("a second outcome of request {request}");
                 self.find(Code::LedgerDuplicate, index, Kind::Audit, &detail);

@@ -2,6 +2,7 @@
 //! only somebody with the log's key could write, and what a verifier says to it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign::{ExitClass, Verifier};
 use ledger::store::file::FileStore;
@@ -14,6 +15,7 @@ use record::taint::TaintSet;
 use record::trust::{KeyMaterial, LogKey, Purpose, Quorum, Trust, TrustKey, Validity};
 use seal::json::Value;
 use seal::note::NoteSigner;
+use seal::time::UnixMillis;
 use seal::{Digest, SecretKey, Signer};
 
 const ORIGIN: &str = "log.example";
@@ -317,6 +319,54 @@ fn a_decision_receipt_binds_what_is_there() {
     let mut late = story(|_| {});
     late.rotate_right(1);
     check(late, ExitClass::Ok, &[]);
+}
+
+/// Later at every look.
+struct Ticking(AtomicU64);
+
+impl ledger::Clock for Ticking {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(1_795_000_000_000 + self.0.fetch_add(1000, Ordering::Relaxed))
+    }
+}
+
+/// A crash tears the decision receipt off its outcome; `before` is an earlier batch.
+fn torn(before: Vec<Entry>) -> Vec<Code> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("ledger");
+    let open = || {
+        let store = FileStore::open(&path).expect("the directory");
+        let clock = Arc::new(Ticking(AtomicU64::new(0)));
+        let options = Options::new(ORIGIN, Arc::new(key(3)), "gateway", clock);
+        Ledger::open(Arc::new(store), options, &mut |_, _, _| {}).expect("it opens")
+    };
+    let ledger = open();
+    if !before.is_empty() {
+        ledger.append(before).expect("appended");
+    }
+    let mut lines = chain(HMAC);
+    let counted = audit(&mut lines, "counted", AuditDecision::Block, &counted());
+    ledger.append(vec![document(Kind::Config, CONFIG), counted]).expect("appended");
+    drop(ledger);
+    let segment = path.join("journal").join(format!("{:020}.seg", 0));
+    let ledger = open();
+    let outcome = audit(&mut lines, AUDIT, AuditDecision::Block, &outcome());
+    let last = vec![document(Kind::Ruleset, RULES), of_receipt(&root()), outcome];
+    ledger.append([last, vec![decision(|_| {})]].concat()).expect("appended");
+    drop(ledger);
+    let length = std::fs::metadata(&segment).expect("a segment").len();
+    let file = std::fs::File::options().write(true).open(&segment).expect("a segment");
+    file.set_len(length - 100).expect("cut");
+    open().close().expect("closed");
+    let report = Verifier::new().trust(trust()).verify(&path).expect("it can be read");
+    report.findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn a_repair_excuses_what_it_cut_and_nothing_older() {
+    assert_eq!(torn(Vec::new()), [Code::LedgerRepair]);
+    let older = audit(&mut chain(HMAC), "older", AuditDecision::Block, &outcome());
+    assert!(torn(vec![older]).contains(&Code::DecisionMissing));
 }
 
 #[test]
