@@ -2,6 +2,7 @@
 //! Bytes and rules: `spec/audit-line.md`.
 
 mod chain;
+mod header;
 mod log;
 mod read;
 mod walk;
@@ -14,6 +15,7 @@ use seal::Zeroizing;
 use seal::json::Value;
 
 pub use chain::{AuditChain, SealedLine};
+pub use header::{HeaderAlgorithm, ReceiptHeader};
 pub use log::{LINE_LIMIT, LogBreak, LogWalk};
 pub use read::{MacCheck, ReadEntry, read_line};
 pub use walk::{Break, BreakKind, Walk, WalkSummary, verify_lines};

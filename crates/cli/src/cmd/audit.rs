@@ -1,6 +1,9 @@
 //! `countersign audit`: the audit entries of a ledger, and logs of such entries.
 
+mod export;
 mod lines;
+mod receipt;
+mod summary;
 mod verify;
 
 use std::collections::VecDeque;
@@ -49,6 +52,43 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         ledger: Option<PathBuf>,
     },
+    /// Count audit entries, by a field
+    #[command(after_help = "Examples:
+  countersign audit count
+  countersign audit count audit.jsonl --by decision --since 2026-11-20T00:00:00Z --format json")]
+    Count {
+        #[command(flatten)]
+        which: summary::Which,
+        /// Group by this
+        #[arg(long)]
+        by: Option<summary::By>,
+    },
+    /// Sum up audit entries: decisions, refusals, owners, writers, keys; unverified
+    #[command(after_help = "Examples:
+  countersign audit report
+  countersign audit report audit.jsonl --since 2026-11-13T00:00:00Z --owners --format json")]
+    Report {
+        #[command(flatten)]
+        which: summary::Which,
+        /// Name the owners too
+        #[arg(long)]
+        owners: bool,
+    },
+    /// Write the audit lines of one writer and key as a log (JSON Lines)
+    #[command(after_help = "Examples:
+  countersign audit export > audit.jsonl
+  countersign audit export --writer gateway --key k1 --out audit.jsonl
+
+The lines are those of the ledger, byte for byte. Who holds the key verifies them with `countersign
+audit verify audit.jsonl` or with the upstream proxy's verifier; keep the head that is printed, for
+--expect-head.")]
+    Export(export::Args),
+    /// Check an upstream proxy's X-Signet-Receipt against the audit entry it signs
+    #[command(after_help = "Examples:
+  countersign audit check-receipt 'signet=v1; alg=hmac-sha256; entry=...; key=k1; sig=...' \\
+      --log audit.jsonl --keyring keys.txt
+  countersign audit check-receipt @receipt.txt --log audit.jsonl --ed25519-key ed-1=signer.pub.pem")]
+    CheckReceipt(receipt::Args),
     /// Judge an audit log (JSON Lines), or the ledger with its HMAC chain
     #[command(after_help = "Examples:
   countersign audit verify
@@ -71,6 +111,10 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
         Command::Tail { lines, ledger, format } => tail(&at(ledger), lines, format),
         Command::Show { id, ledger } => show(&at(ledger), &id),
+        Command::Count { which, by } => summary::count(&which, by, dir),
+        Command::Report { which, owners } => summary::report(&which, owners, dir),
+        Command::Export(args) => export::run(&args, dir),
+        Command::CheckReceipt(args) => receipt::run(args, dir),
         Command::Verify { path, how } => verify::run(&at(path), how, dir),
     }
 }

@@ -1,6 +1,8 @@
 //! Audit logs on the command line: other implementations' fixtures, and hostile files of our own.
 
+mod ledger;
 mod log;
+mod receipts;
 mod vectors;
 
 use std::path::{Path, PathBuf};

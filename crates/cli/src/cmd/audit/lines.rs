@@ -6,9 +6,9 @@ use std::path::Path;
 
 use ledger::Kind;
 use ledger::read::Item;
-use record::entry::LINE_LIMIT;
+use record::entry::{self, LINE_LIMIT, ReadEntry};
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// Opens a log; `None` for what is not a regular file.
@@ -65,4 +65,38 @@ pub fn each_of_ledger(
         }
     }
     Ok(())
+}
+
+/// Hands every line of a log or ledger to `f`, without what frames it.
+pub fn each(path: &Path, f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+    if path.is_dir() {
+        return each_of_ledger(path, f);
+    }
+    let Some(mut input) = open(path)? else {
+        return Err(Failure::new(Exit::Input, format!("{}: not a regular file", path.display())));
+    };
+    let mut first = true;
+    each_raw(path, &mut *input, &mut |raw| {
+        let bom: &[u8] = if std::mem::take(&mut first) { b"\xef\xbb\xbf" } else { b"" };
+        match raw.strip_prefix(bom).unwrap_or(raw).trim_ascii() {
+            [] => Ok(()),
+            line => f(line),
+        }
+    })
+}
+
+/// What is done with an entry and its line.
+type EachEntry<'f> = &'f mut dyn FnMut(&ReadEntry, &[u8]) -> Result<(), Failure>;
+
+/// Hands every entry that can be read to `f`, with its line; returns how many lines could not.
+pub fn each_entry(path: &Path, f: EachEntry<'_>) -> Result<u64, Failure> {
+    let mut unreadable = 0;
+    each(path, &mut |line| match entry::read_line(line) {
+        Ok(read) => f(&read, line),
+        Err(_) => {
+            unreadable += 1;
+            Ok(())
+        }
+    })?;
+    Ok(unreadable)
 }
