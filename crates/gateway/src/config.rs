@@ -151,9 +151,9 @@ pub enum ConfigError {
         cause: std::io::Error,
     },
     /// The YAML is not a configuration.
-    #[error("the configuration is not valid: line {line}: {what}")]
+    #[error("the configuration is not valid: {}{what}", at(*line))]
     Yaml {
-        /// Counted from 1.
+        /// Counted from 1; 0 where it is the file as a whole.
         line: u64,
         /// What was expected there.
         what: String,
@@ -389,6 +389,11 @@ impl ProfileName {
             Self::Sealed => "sealed",
         }
     }
+}
+
+/// Where in the file, before what is wrong there.
+fn at(line: u64) -> String {
+    if line == 0 { String::new() } else { format!("line {line}: ") }
 }
 
 /// Reads a secret from where its source says; never from the configuration itself.
