@@ -26,6 +26,8 @@ pub(crate) struct Walk<'s> {
     window: Option<Window>,
     position: u64,
     expect: Expect,
+    /// How far the entries went before a frame that turns back.
+    reached: u64,
     open_batch: Option<OpenBatch>,
     /// Roots wanted at these sizes.
     wanted: BTreeMap<u64, Option<Digest>>,
@@ -138,6 +140,7 @@ impl<'s> Walk<'s> {
             window: None,
             position: 0,
             expect: Expect { batch: Some(0), sequences_known: true, ..Expect::default() },
+            reached: 0,
             open_batch: None,
             wanted: wanted.iter().map(|&size| (size, None)).collect(),
             frontier: Some(Frontier::new()),
@@ -176,7 +179,7 @@ impl<'s> Walk<'s> {
 
     /// Number of entries, lost ones included as far as later frames tell.
     pub fn size(&self) -> u64 {
-        self.expect.index
+        self.expect.index.max(self.reached)
     }
 
     /// State behind the last closed batch.
@@ -348,6 +351,7 @@ impl<'s> Walk<'s> {
 
     /// Entries were lost, up to this index.
     fn lose_place(&mut self, next_index: u64) {
+        self.reached = self.reached.max(self.expect.index);
         self.expect.index = next_index;
         self.expect.batch = None;
         self.lose_leaf();

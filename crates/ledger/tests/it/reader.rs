@@ -68,6 +68,22 @@ fn a_short_tail_is_news_and_anything_else_damage() {
 }
 
 #[test]
+fn an_old_frame_at_the_end_does_not_make_the_journal_look_cut() {
+    let store = Arc::new(MemoryStore::new());
+    let ledger = open(store.clone()).unwrap();
+    ledger.append(entries("a", 3)).unwrap();
+    ledger.close().unwrap();
+    let mut files = store.snapshot();
+    let journal = files.get_mut(SEGMENT).unwrap();
+    // The first frame's header: it holds, and it stands where entry 3 would.
+    journal.extend_from_within(32..64);
+    let (summary, _) = read_all(Arc::new(MemoryStore::of(files)));
+    assert_eq!(summary.size, 3);
+    assert_eq!(summary.damage[0].cause, Cause::Index { expected: 3, found: 0 });
+    assert!(summary.damage.iter().all(|damage| damage.file == SEGMENT), "{:?}", summary.damage);
+}
+
+#[test]
 fn a_body_longer_than_the_view_is_read() {
     let store = Arc::new(MemoryStore::new());
     let ledger = open(store.clone()).unwrap();
