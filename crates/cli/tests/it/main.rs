@@ -3,6 +3,7 @@
 mod audit;
 mod commands;
 mod flip;
+mod interop;
 mod kill;
 mod quiet;
 mod readme;
