@@ -35,8 +35,8 @@ enum Command {
         /// How many
         #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
         lines: usize,
-        /// The ledger; default: .countersign/ledger in --dir
-        #[arg(long, value_name = "DIR")]
+        /// The ledger, or a log (JSON Lines); default: .countersign/ledger in --dir
+        #[arg(long, value_name = "PATH")]
         ledger: Option<PathBuf>,
         /// How to print
         #[arg(long, default_value = "table")]
@@ -48,8 +48,8 @@ enum Command {
     Show {
         /// An audit entry id or a correlation id
         id: String,
-        /// The ledger; default: .countersign/ledger in --dir
-        #[arg(long, value_name = "DIR")]
+        /// The ledger, or a log (JSON Lines); default: .countersign/ledger in --dir
+        #[arg(long, value_name = "PATH")]
         ledger: Option<PathBuf>,
     },
     /// Count audit entries, by a field
@@ -121,7 +121,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
 
 fn tail(path: &Path, count: usize, format: Format) -> Outcome {
     let mut lines: VecDeque<Vec<u8>> = VecDeque::new();
-    lines::each_of_ledger(path, &mut |line| {
+    lines::each(path, &mut |line| {
         lines.push_back(line.to_vec());
         if lines.len() > count {
             lines.pop_front();
@@ -163,7 +163,7 @@ fn row(read: &ReadEntry) -> String {
 
 fn show(path: &Path, id: &str) -> Outcome {
     let mut found = Vec::new();
-    lines::each_of_ledger(path, &mut |line| {
+    lines::each(path, &mut |line| {
         if let Ok(read) = entry::read_line(line)
             && (read.entry.entry_id == id || read.entry.meta_text("_request") == Some(id))
             && let Ok(value) = json::parse(line, Limits::DOCUMENT)

@@ -88,9 +88,11 @@ impl<'a> LogWalk<'a> {
             report.push(Finding::new(Code::AuditTime, place, ""));
         }
         self.last_ts = self.last_ts.max(entry.entry.ts_ns);
-        // A line after a broken link is good in itself when its own HMAC agrees.
+        // A line after a broken link is good in itself when its own HMAC agrees, which the walk
+        // does not tell there.
         let itself = breaks.iter().all(|broken| broken.kind == BreakKind::LinkMismatch);
-        if itself && self.ring.is_some_and(|ring| entry.check_mac(ring) == MacCheck::Good) {
+        let good = |ring| breaks.is_empty() || entry.check_mac(ring) == MacCheck::Good;
+        if itself && self.ring.is_some_and(good) {
             self.last_good = Some((index, entry.hmac.clone()));
         }
     }

@@ -88,6 +88,7 @@ proptest! {
         let _ = capability::read(&bytes);
         let _ = chainfile::parse_line(&text);
         let _ = entry::read_line(&bytes);
+        let _ = text.parse::<entry::ReceiptHeader>();
         let _ = record::Trust::parse(&text, &|_| Err("nothing".into()));
         let mut report = Report::new("bytes");
         entry::verify_lines(&bytes, None, &mut report);

@@ -49,7 +49,7 @@ pub fn each_raw(
 }
 
 /// Hands the audit lines of a ledger to `f`, without newline.
-pub fn each_of_ledger(
+fn each_of_ledger(
     path: &Path,
     f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -69,7 +69,7 @@ pub fn each_of_ledger(
 
 /// Hands every line of a log or ledger to `f`, without what frames it.
 pub fn each(path: &Path, f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
-    if path.is_dir() {
+    if path.is_dir() || !path.exists() && path != Path::new("-") {
         return each_of_ledger(path, f);
     }
     let Some(mut input) = open(path)? else {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use record::entry::{AuditChain, read_line};
 use seal::json::Value;
 
 use super::{audit, audit_json, breaks, own_log};
@@ -71,4 +72,50 @@ fn figures_are_those_of_the_log() {
         let help = countersign(dir.path(), &["audit", command, "--help"]);
         assert!(said(&help).contains("Examples:"), "{command}");
     }
+}
+
+/// One entry under each of two keys, the second linked to the first.
+fn rotated() -> String {
+    let mut prev = None;
+    let mut log = String::new();
+    for key in ["k1", "k2"] {
+        let secret = seal::Zeroizing::new(vec![1; 32]);
+        let mut chain = AuditChain::new(key.into(), secret, "gateway".into(), prev);
+        let line = own_log().lines().next().map(str::to_owned).expect("a line");
+        let entry = read_line(line.as_bytes()).expect("an entry").entry;
+        log += &(chain.seal(entry).expect("sealed").line + "\n");
+        prev = Some(chain.head().to_owned());
+    }
+    log
+}
+
+#[test]
+fn an_export_is_of_one_key() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = rotated();
+    fs::write(dir.path().join("log.jsonl"), &log).expect("written");
+    let export = ["export", "--ledger", "log.jsonl"];
+    let told = said(&audit(dir.path(), &export, 64));
+    assert!(told.contains("gateway under k1, gateway under k2"), "{told}");
+    for (key, line, remark) in [("k1", 0, false), ("k2", 1, true)] {
+        let output = audit(dir.path(), &[&export[..], &["--key", key]].concat(), 0);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text.trim_end(), log.lines().nth(line).expect("a line"));
+        assert_eq!(said(&output).contains("follows one under another key"), remark, "{key}");
+    }
+    // A hole inside the epoch is a finding, a line nobody can read too.
+    let own = own_log();
+    let lines: Vec<&str> = own.lines().collect();
+    fs::write(dir.path().join("log.jsonl"), [lines[0], lines[2]].join("\n")).expect("written");
+    assert!(said(&audit(dir.path(), &export, 12)).contains("CS-AUDIT-003"));
+    fs::write(dir.path().join("log.jsonl"), [lines[0], "{}"].join("\n")).expect("written");
+    assert!(said(&audit(dir.path(), &export, 14)).contains("CS-AUDIT-001"));
+    // Logs are shown as ledgers are.
+    fs::write(dir.path().join("log.jsonl"), &own).expect("written");
+    let tail = audit(dir.path(), &["tail", "-n", "2", "--ledger", "log.jsonl"], 0);
+    assert_eq!(String::from_utf8_lossy(&tail.stdout).lines().count(), 2);
+    let id = "00000000-0000-4000-8000-000000000001";
+    audit(dir.path(), &["show", id, "--ledger", "log.jsonl"], 0);
+    audit(dir.path(), &["show", "nothing", "--ledger", "log.jsonl"], 10);
+    audit(dir.path(), &["show", id, "--ledger", "gone"], 66);
 }
