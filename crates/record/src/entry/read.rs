@@ -109,7 +109,7 @@ type Faults = Vec<(BreakKind, Finding)>;
 /// Reads a line that may break the rule of canonical bytes: the walk reports that and goes on.
 /// `Err` is a line that cannot be read at all.
 pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Faults), String> {
-    let value = parse(line, LIMITS).map_err(|error| error.to_string())?;
+    let mut value = parse(line, LIMITS).map_err(|error| error.to_string())?;
     let members = value.as_object().ok_or_else(|| format!("the line is {}", value.kind()))?;
     let mut found = Vec::new();
     let mut fault = |kind, code, detail| found.push((kind, Finding::here(code, detail)));
@@ -119,7 +119,6 @@ pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Faults), String> {
     if let Some(missing) = MEMBERS.iter().find(|name| value.get(name).is_none()) {
         fault(BreakKind::NotCanonical, Code::AuditMalformed, format!("{missing} is missing"));
     }
-    let entry = entry(&value)?;
     let mac = |name: &str| match value.get(name) {
         None => Ok(String::new()),
         Some(Value::String(text)) if text.is_empty() || is_mac(text) => Ok(text.clone()),
@@ -140,6 +139,8 @@ pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Faults), String> {
         let detail = "the bytes are not their canonical form".to_string();
         fault(BreakKind::NotCanonical, Code::AuditCanonical, detail);
     }
+    // Last, since it takes the value apart.
+    let entry = entry(&mut value)?;
     let preimage = without_hmac(written, &hmac);
     Ok((ReadEntry { entry, prev_hmac, hmac, key_id, preimage }, found))
 }
@@ -147,9 +148,13 @@ pub(super) fn read_loose(line: &[u8]) -> Result<(ReadEntry, Faults), String> {
 /// Cuts the member `hmac` out of a canonical line. No string before it can look like it: inside
 /// strings every quote is escaped.
 fn without_hmac(mut line: String, hmac: &str) -> String {
-    let member = format!(",\"hmac\":\"{hmac}\"");
-    if let Some(at) = line.find(&member) {
-        line.replace_range(at..at + member.len(), "");
+    let name = ",\"hmac\":\"";
+    let whole = |at: &usize| {
+        let rest = line[at + name.len()..].strip_prefix(hmac);
+        rest.is_some_and(|rest| rest.starts_with('"'))
+    };
+    if let Some(at) = line.match_indices(name).map(|(at, _)| at).find(whole) {
+        line.replace_range(at..at + name.len() + hmac.len() + 1, "");
     }
     line
 }
@@ -158,10 +163,12 @@ fn is_mac(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-fn entry(value: &Value) -> Result<AuditEntry, String> {
-    let text = |name: &str| {
-        let text = value.get(name).and_then(Value::as_str);
-        text.map(str::to_string).ok_or_else(|| format!("{name} is missing or not a string"))
+fn entry(value: &mut Value) -> Result<AuditEntry, String> {
+    let mut taken =
+        |name: &str| value.get_mut(name).map(|member| std::mem::replace(member, Value::Null));
+    let mut text = |name: &str| match taken(name) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(format!("{name} is missing or not a string")),
     };
     let kind: OwnerType =
         text("owner_type")?.parse().map_err(|error| format!("owner_type: {error}"))?;
@@ -169,33 +176,38 @@ fn entry(value: &Value) -> Result<AuditEntry, String> {
     if owner.id.is_empty() && kind != OwnerType::Unresolved {
         return Err("owner_id is empty for a resolved owner".into());
     }
-    let approval_chain = match value.get("approval_chain") {
+    let (entry_id, check_name, reason) = (text("entry_id")?, text("check_name")?, text("reason")?);
+    let decision = text("decision")?.parse().map_err(|error| format!("decision: {error}"))?;
+    let approval_chain = match taken("approval_chain") {
         None => Vec::new(),
-        Some(list) => list
-            .as_array()
-            .and_then(|items| {
-                let texts = items.iter().map(|item| item.as_str().map(str::to_string));
-                texts.collect::<Option<Vec<String>>>()
-            })
-            .ok_or("approval_chain is not a list of strings")?,
+        Some(Value::Array(items)) => {
+            let texts = items.into_iter().map(|item| match item {
+                Value::String(text) => Ok(text),
+                _ => Err("approval_chain is not a list of strings"),
+            });
+            texts.collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err("approval_chain is not a list of strings".into()),
     };
-    let metadata = match value.get("metadata") {
+    let metadata = match taken("metadata") {
         None => Vec::new(),
-        Some(Value::Object(members)) => members.clone(),
+        Some(Value::Object(members)) => members,
         Some(other) => return Err(format!("metadata is {}", other.kind())),
     };
-    let request_fingerprint = match value.get("request_fingerprint") {
+    let request_fingerprint = match taken("request_fingerprint") {
         None => String::new(),
-        Some(_) => text("request_fingerprint")?,
+        Some(Value::String(text)) => text,
+        Some(_) => return Err("request_fingerprint is not a string".into()),
     };
+    let ts_ns = timestamp(taken("ts_ns").as_ref())?;
     Ok(AuditEntry {
-        entry_id: text("entry_id")?,
-        ts_ns: timestamp(value.get("ts_ns"))?,
+        entry_id,
+        ts_ns,
         owner,
         approval_chain,
-        check_name: text("check_name")?,
-        decision: text("decision")?.parse().map_err(|error| format!("decision: {error}"))?,
-        reason: text("reason")?,
+        check_name,
+        decision,
+        reason,
         request_fingerprint,
         metadata,
     })
