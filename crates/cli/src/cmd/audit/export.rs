@@ -39,6 +39,8 @@ fn epoch(read: &ReadEntry) -> Epoch {
 
 pub fn run(args: &Args, dir: &Path) -> Outcome {
     let path = args.ledger.clone().unwrap_or_else(|| crate::cmd::ledger_of(dir));
+    // It is read twice, which standard input is not.
+    crate::cmd::must_exist(&path)?;
     let wanted = choose(args, &path)?;
     let mut out = Out::open(args.out.as_deref())?;
     // Links alone: whether each line is what was written is for `audit verify` to say.

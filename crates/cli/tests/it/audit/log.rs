@@ -3,6 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use record::entry::{AuditChain, read_line};
+use seal::json::Value;
+
 use super::{KEY, Kinds, audit, audit_json, breaks, own_log};
 use crate::running::said;
 
@@ -117,4 +120,27 @@ fn only_files_are_read() {
     {
         audit(dir.path(), &["verify", path, "--hmac-key", KEY], exit);
     }
+}
+
+/// What a line says is never followed: a marker of archived lines may name any path.
+#[test]
+fn a_path_in_a_line_is_not_opened() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = own_log();
+    let line = log.lines().next().expect("a line");
+    let mut entry = read_line(line.as_bytes()).expect("an entry").entry;
+    entry.check_name = "_compaction".into();
+    let marker = [
+        ("archive_path", Value::from("/dev/zero")),
+        ("compacted_count", Value::from("many")),
+        ("_marker_signature", Value::from("a")),
+    ];
+    entry.metadata = vec![("_compaction_marker".into(), Value::object(marker))];
+    let secret = seal::Zeroizing::new(vec![1; 32]);
+    let mut chain = AuditChain::new("k1".into(), secret, String::new(), None);
+    let line = chain.seal(entry).expect("sealed").line;
+    fs::write(dir.path().join("log.jsonl"), line + "\n").expect("written");
+    audit(dir.path(), &["verify", "log.jsonl", "--hmac-key", KEY], 0);
+    // Read twice, which standard input is not.
+    audit(dir.path(), &["export", "--ledger", "-"], 66);
 }
