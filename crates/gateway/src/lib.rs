@@ -15,6 +15,7 @@ mod gate;
 mod inspect;
 mod lineage;
 pub mod metrics;
+mod patient;
 pub mod problem;
 mod receive;
 pub mod recorder;

@@ -23,6 +23,7 @@ use crate::config::{Config, ConfigError};
 use crate::facts::Counters;
 use crate::flow::{self, Call};
 use crate::metrics::{Metrics, Route};
+use crate::patient::Patient;
 use crate::problem::Refusal;
 use crate::receive::{Hosts, route};
 use crate::recorder::{RecordError, Recorder, RequestLog, Setup, StartError};
@@ -305,6 +306,7 @@ async fn connection(
     // Without it small events would wait for the peer's acknowledgement.
     let _ = stream.set_nodelay(true);
     let header_read = Duration::from_secs(app.config.limits.header_read_seconds);
+    let stall = Duration::from_secs(app.config.limits.caller_stall_seconds);
     let peer: Arc<str> = Arc::from(peer.ip().to_canonical().to_string());
     let service = {
         let (app, peer) = (app.clone(), peer.clone());
@@ -323,7 +325,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(header_read)
         .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, stall)), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

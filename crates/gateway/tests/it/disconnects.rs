@@ -72,3 +72,25 @@ fn a_stop_lets_requests_finish() {
     assert!(reader.join().expect("the stream ends").contains("x-countersign-receipt"));
     assert_eq!(evidence.last(&only_request(&evidence)).check_name, "pipeline.complete");
 }
+
+#[test]
+fn a_caller_that_never_reads_does_not_keep_its_connection() {
+    let gateway = Gateway::with("limits: {caller_stall_seconds: 1, connections: 1}");
+    // More than the buffers of both ends of a connection hold.
+    let list = format!(r#"{{"data":"{}"}}"#, "x".repeat(15 << 20));
+    gateway.upstream.push(Script::json(200, &list));
+    gateway.upstream.push(Script::json(200, r#"{"data":[]}"#));
+    let mut idle = gateway.client();
+    idle.request("GET", "/v1/models", "", &[]);
+    gateway.upstream.wait_seen(1);
+    // There is one place only: an answer shows that the first caller has lost it.
+    let mut next = gateway.client();
+    next.request("GET", "/v1/models", "", &[]);
+    assert_eq!(next.reply().status, 200);
+    let mut got = 0;
+    while idle.chunk_or_end() {
+        got += idle.text().len();
+    }
+    assert!(got < list.len(), "{got} bytes arrived");
+    gateway.stop();
+}
