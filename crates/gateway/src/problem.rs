@@ -222,16 +222,18 @@ pub enum Standing {
     Failure,
     /// 3xx: never followed, never passed on.
     Redirect,
-    /// 1xx as a final status: not HTTP.
+    /// 1xx as a final status, 206, or beyond 599: nothing that this API answers.
     Nonsense,
 }
 
 /// Reads an upstream's status.
 pub fn standing(status: StatusCode) -> Standing {
     match status.as_u16() {
+        // A part that nobody asked for is not an answer.
+        206 => Standing::Nonsense,
         200..=299 => Standing::Success,
         300..=399 => Standing::Redirect,
-        400.. => Standing::Failure,
+        400..=599 => Standing::Failure,
         _ => Standing::Nonsense,
     }
 }

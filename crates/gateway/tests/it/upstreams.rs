@@ -16,6 +16,12 @@ fn unusable_answers_are_refused_with_a_cause() {
     let cases = [
         (Script::raw("garbage\r\n\r\n"), 502, "upstream_protocol_violation"),
         (Script::raw(""), 502, "upstream_protocol_violation"),
+        (head("999 What", json, r#"{"choices":[]}"#), 502, "upstream_protocol_violation"),
+        (
+            head("206 Partial Content", json, r#"{"choices":[]}"#),
+            502,
+            "upstream_protocol_violation",
+        ),
         (head("302 Found", "location: http://evil/\r\n", ""), 502, "upstream_redirect"),
         (
             head("200 OK", "content-type: text/html\r\n", "<p>"),
