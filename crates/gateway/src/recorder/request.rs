@@ -239,7 +239,8 @@ impl RequestLog {
             Err(RecordError::NotAdmitted) => return self.abandoned(),
             Err(error) => return Pending::failed(error),
         };
-        if let Some(outcome) = partial {
+        if let Some(mut outcome) = partial {
+            outcome.ruling = left(outcome.ruling);
             return self.answered(&admitted, outcome, Ended::Disconnected);
         }
         let ruling = gone();
@@ -578,6 +579,17 @@ fn gone() -> Ruling {
         check: String::new(),
         code: "client_disconnected".to_owned(),
         reason: "the caller went away before the answer was complete".to_owned(),
+    }
+}
+
+/// What the checks ruled over the part there was, in the words of an answer that nobody has whole.
+fn left(part: Ruling) -> Ruling {
+    let gone = gone();
+    match part.decision {
+        AuditDecision::Allow => Ruling { decision: AuditDecision::Allow, ..gone },
+        AuditDecision::Redact | AuditDecision::Escalate | AuditDecision::Block => {
+            Ruling { reason: format!("{}; {}", gone.reason, part.reason), ..part }
+        }
     }
 }
 

@@ -25,6 +25,28 @@ fn a_disconnect_keeps_what_the_model_had_said() {
     let found = Evidence::of(&store, &bench.state).check(&bench.state);
     assert_eq!(found.step(Operation::ModelCall, log.id()).len(), 1);
     assert_eq!(found.decisions[0].decision, "interrupted");
+    assert_eq!(found.decisions[0].reason_code, "client_disconnected");
+    let last = found.audits.last().expect("an outcome");
+    assert_eq!(last.reason, "the caller went away before the answer was complete");
+}
+
+#[test]
+fn a_disconnect_does_not_hide_what_was_ruled_before() {
+    let (store, bench) = bench(Profile::Full);
+    let mut log = bench.admit("billing", FIRST);
+    let ruling = Ruling {
+        decision: AuditDecision::Redact,
+        check: "content".to_owned(),
+        code: "redacted".to_owned(),
+        reason: "1 spans redacted by aws-access-key".to_owned(),
+    };
+    let partial = Outcome { ruling, ..outcome("half of", &[]) };
+    log.disconnected(Some(partial)).wait().expect("durable");
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    let last = found.audits.last().expect("an outcome");
+    assert_eq!(last.decision, AuditDecision::Redact);
+    assert_eq!(last.meta_text("_code"), Some("redacted"));
+    assert!(last.reason.starts_with("the caller went away") && last.reason.contains("aws-access"));
 }
 
 #[test]
