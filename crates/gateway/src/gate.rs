@@ -211,6 +211,21 @@ impl<'a> Gate<'a> {
     }
 }
 
+impl Judged {
+    /// The same call under another of its names: it passes only under both.
+    pub(crate) fn under(&mut self, other: Judged) {
+        worse(&mut self.scan, &other.scan);
+        stronger(&mut self.ruling, &other.ruling);
+        match other.cuts {
+            Err(denied) if self.cuts.is_ok() => self.cuts = Err(denied),
+            Ok(spans) if !spans.is_empty() && self.cuts.is_ok() => {
+                self.cuts = Err(Denied::not_editable());
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
         self.end(Ending::Aborted(None));

@@ -307,7 +307,13 @@ impl<'g, 'a> Inspection<'g, 'a> {
         let mut stopped = None;
         // All calls of the step are judged and recorded, even behind a denied one.
         for call in calls {
-            let judged = self.gate.call(call);
+            let mut judged = self.gate.call(call);
+            for name in self.assembler.other_names(call) {
+                // The rest is the same under every name, and was judged.
+                let (choice, index, kind) = (call.choice, call.index, call.kind);
+                let other = ToolCall { choice, index, kind, name, ..ToolCall::default() };
+                judged.under(self.gate.call(&other));
+            }
             self.note(&judged);
             let proposal = Proposal::of(call, judged.scan, judged.ruling);
             let place = (call.choice, call.index);

@@ -95,6 +95,16 @@ struct PartialCall {
     wire_index: u32,
     call: ToolCall,
     complete: bool,
+    named: Named,
+}
+
+/// The pieces of a name, as far as clients differ in what they make of them.
+#[derive(Debug, Clone, Default)]
+struct Named {
+    first: String,
+    last: String,
+    /// All of them, repetitions too; no more than [`NAME_BYTES`] and one piece.
+    all: String,
 }
 
 impl Default for Assembler {
@@ -160,7 +170,12 @@ impl Assembler {
             });
             step.calls.push(call.clone());
             let call = call.clone();
-            self.calls.push(PartialCall { wire_index: call.index, call, complete: true });
+            self.calls.push(PartialCall {
+                wire_index: call.index,
+                call,
+                complete: true,
+                named: Named::default(),
+            });
         }
         for (choice, reason) in &answer.finish {
             self.finish(*choice, reason);
@@ -195,6 +210,29 @@ impl Assembler {
     /// Every tool call so far, complete or not, in order of appearance.
     pub fn all_calls(&self) -> impl Iterator<Item = &ToolCall> {
         self.calls.iter().map(|call| &call.call)
+    }
+
+    /// Other names under which a client may take a call of a stream: some join all pieces of a name,
+    /// some take the first or the last, and those that know calls by their index join the names of
+    /// all that share one. A call is judged under each of them.
+    pub fn other_names(&self, call: &ToolCall) -> Vec<String> {
+        let same = |partial: &&PartialCall| {
+            (partial.call.choice, partial.call.index) == (call.choice, call.index)
+        };
+        let Some(own) = self.calls.iter().find(same) else { return Vec::new() };
+        let mut shared = String::new();
+        for partial in self.calls.iter().filter(|partial| partial.shares(own)) {
+            if shared.len() > NAME_BYTES {
+                break;
+            }
+            shared.push_str(&partial.named.all);
+        }
+        let Named { first, last, all } = own.named.clone();
+        let mut names = vec![first, last, all, shared];
+        names.retain(|name| !name.is_empty() && *name != call.name);
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The model that says it answered; the last one that said so.
@@ -337,7 +375,12 @@ impl Assembler {
                     kind: delta.kind,
                     ..ToolCall::default()
                 };
-                self.calls.push(PartialCall { wire_index: delta.index, call, complete: false });
+                self.calls.push(PartialCall {
+                    wire_index: delta.index,
+                    call,
+                    complete: false,
+                    named: Named::default(),
+                });
                 self.calls.len() - 1
             }
         };
@@ -348,9 +391,11 @@ impl Assembler {
         }
         let open = &mut self.calls[at];
         let call = &mut open.call;
-        if !delta.arguments.is_empty() || (!delta.name.is_empty() && delta.name != call.name) {
+        // A name that is repeated makes a longer one for some clients.
+        if !delta.arguments.is_empty() || !delta.name.is_empty() {
             open.complete = false;
         }
+        open.named.push(&delta.name);
         if call.id.is_empty() {
             call.id.clone_from(&delta.id);
         }
@@ -436,6 +481,31 @@ impl Assembler {
     }
 }
 
+impl PartialCall {
+    /// Whether a client that knows calls by their index takes both for one.
+    fn shares(&self, other: &PartialCall) -> bool {
+        self.call.choice == other.call.choice
+            && self.wire_index == other.wire_index
+            && (self.call.kind == CallKind::Legacy) == (other.call.kind == CallKind::Legacy)
+    }
+}
+
+impl Named {
+    fn push(&mut self, piece: &str) {
+        if piece.is_empty() {
+            return;
+        }
+        if self.first.is_empty() {
+            piece.clone_into(&mut self.first);
+        }
+        piece.clone_into(&mut self.last);
+        // Beyond it no list can have the name, and its text is judged in the call.
+        if self.all.len() <= NAME_BYTES {
+            self.all.push_str(piece);
+        }
+    }
+}
+
 impl Step {
     /// What spans of accumulated text, or of a call's accumulated arguments, mean in this
     /// document. A span that began in an earlier document loses its rest here; its replacement
@@ -474,6 +544,9 @@ impl Step {
 const CHANNELS: usize = 1024;
 /// The most tool calls of one answer, all choices together.
 const CALLS: usize = 1024;
+
+/// A name that is longer is nobody's.
+const NAME_BYTES: usize = 1024;
 
 /// Members that every chunk repeats whole.
 const REPEATED: [&str; 6] =

@@ -260,6 +260,45 @@ fn calls_that_share_an_index_are_judged_joined_too() {
     assert_eq!(assembler.all_calls().count(), 3);
 }
 
+#[test]
+fn a_name_in_pieces_has_every_name_a_client_may_read() {
+    let call = |id: &str, name: &str| {
+        let function = format!(r#"{{"name":"{name}","arguments":""}}"#);
+        delta(0, &format!(r#"{{"tool_calls":[{{"index":0,"id":"{id}","function":{function}}}]}}"#))
+    };
+    let check = |pieces: &[(&str, &str)], names: &[&str]| {
+        let stream: String = pieces.iter().map(|(id, name)| call(id, name)).collect();
+        let (_, assembler) = assemble(&stream, 5);
+        let last = assembler.all_calls().last().expect("a call");
+        let mut all = assembler.other_names(last);
+        all.push(last.name.clone());
+        all.sort_unstable();
+        assert_eq!(all, names, "{pieces:?}");
+    };
+    check(&[("a", "time")], &["time"]);
+    check(&[("a", "time"), ("", "")], &["time"]);
+    check(&[("a", "da"), ("", "da")], &["da", "dada"]);
+    check(&[("a", "get_"), ("", "time")], &["get_", "get_time", "time"]);
+    check(&[("a", "da"), ("b", "da")], &["da", "dada"]);
+}
+
+#[test]
+fn a_repeated_name_opens_its_call_again() {
+    let named = r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"da","arguments":""}}]}"#;
+    let mut assembler = Assembler::new();
+    let stream = [delta(0, named), finish(0, "tool_calls"), delta(0, named)];
+    let judged: Vec<usize> = stream
+        .iter()
+        .map(|event| {
+            let data = event.trim_start_matches("data: ");
+            let chunk = Chunk::parse(data, LIMITS).expect("a chunk");
+            assembler.push(&chunk).expect("within bounds").calls.len()
+        })
+        .collect();
+    assert_eq!(judged, [0, 1, 0]);
+    assert_eq!(assembler.end().len(), 1, "the longer name is judged, too");
+}
+
 proptest! {
     #[test]
     fn the_normal_form_does_not_depend_on_the_cut(text in "[a-zA-Zé😀\"\\\\\n]{0,40}", cuts in proptest::collection::vec(1usize..5, 1..20), arguments in "[a-z{}\":]{1,20}") {

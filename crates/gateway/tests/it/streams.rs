@@ -182,6 +182,36 @@ fn a_tool_call_that_is_denied_leaves_nothing_of_itself() {
 }
 
 #[test]
+fn a_name_in_pieces_is_denied_under_every_name_a_client_may_read() {
+    let pieces = |names: &[(&str, &str)]| {
+        let mut script = Script::events();
+        for piece in names {
+            script = script.event(&call_delta(0, 0, Some(*piece), ""));
+        }
+        script.event(&call_delta(0, 0, None, "{}")).event(&finish_delta(0, "tool_calls")).done()
+    };
+    let check = |yaml: &str, names: &[(&str, &str)], passes: bool| {
+        let gateway = Gateway::with(yaml);
+        gateway.upstream.push(pieces(names));
+        let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+        assert_eq!(text.contains("[DONE]"), passes, "{yaml} {names:?}: {text}");
+        let evidence = gateway.stop();
+        let denied = evidence.of(&id).contains(&("pipeline.commitment", "block"));
+        assert_eq!(denied, !passes, "{yaml} {names:?}");
+    };
+    let denied = "guard: {tools: {denied: [dada, transfer]}}";
+    check(denied, &[("c1", "da"), ("c1", "da")], false);
+    check(denied, &[("c1", "x"), ("c1", "transfer")], false);
+    check(denied, &[("c1", "transfer"), ("c1", "x")], false);
+    check(denied, &[("c1", "trans"), ("c1", "fer")], false);
+    check(denied, &[("c1", "trans"), ("c2", "fer")], false);
+    check(denied, &[("c1", "time"), ("c1", "time")], true);
+    let allowed = "guard: {tools: {allowed: [time]}}";
+    check(allowed, &[("c1", "time")], true);
+    check(allowed, &[("c1", "ti"), ("c1", "me")], false);
+}
+
+#[test]
 fn a_secret_in_tool_arguments_is_cut_over_all_fragments() {
     let gateway = Gateway::start();
     gateway.upstream.push(
