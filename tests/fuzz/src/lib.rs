@@ -1,0 +1,42 @@
+//! One function for each parser of outside bytes: given any bytes it must return, and what it
+//! accepted must be what its writer would write.
+//!
+//! The tests replay the seeds and some thousand mutations of them; `fuzz/` gives the same functions
+//! to libFuzzer (`./x fuzz`).
+
+mod api;
+mod evidence;
+mod journal;
+pub mod mutate;
+pub mod seeds;
+mod text;
+
+/// A target by name, with what it does to its input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target. Each has a file of its name in `fuzz/fuzz_targets`.
+pub const TARGETS: &[Target] = &[
+    ("answer", api::answer),
+    ("audit", evidence::audit),
+    ("capability", evidence::capability),
+    ("chain", evidence::chain),
+    ("decision", evidence::decision),
+    ("json", text::json),
+    ("journal", journal::journal),
+    ("note", text::note),
+    ("receipt", evidence::receipt),
+    ("request", api::request),
+    ("scan", text::scan),
+    ("sse", api::sse),
+    ("tokens", text::tokens),
+    ("trust", evidence::trust),
+];
+
+/// Gives the input to the target of this name.
+///
+/// # Panics
+/// There is no such target, or it found a fault.
+pub fn run(name: &str, input: &[u8]) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target's name");
+    target(input);
+}
