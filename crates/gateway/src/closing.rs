@@ -1,7 +1,6 @@
 //! How a request ends: the last word is recorded, and only when it is durable
 //! does the caller get it. Without evidence nobody gets anything but an id.
 
-use bytes::Bytes;
 use guard::Ending;
 use http::Response;
 use record::entry::AuditDecision;
@@ -16,6 +15,7 @@ use crate::recorder::{self, Committed, Failure, Pending, RecordError, RequestLog
 use crate::reply::{Outlet, Reply};
 use crate::server::App;
 use crate::stream::Ended;
+use crate::unary::Judged;
 use crate::upstream::{Head, UpstreamError};
 
 /// Why there is no answer to inspect.
@@ -74,7 +74,7 @@ pub(crate) async fn turned(app: &App, mut log: RequestLog, reply: Reply<'_>, tur
 /// There is no answer to inspect.
 pub(crate) async fn unanswered(
     app: &App,
-    mut gate: Gate<'_>,
+    mut gate: Gate,
     mut log: RequestLog,
     reply: Reply<'_>,
     closing: Closing,
@@ -112,19 +112,17 @@ pub(crate) async fn unanswered(
 /// A whole answer was judged.
 pub(crate) async fn whole(
     app: &App,
-    inspection: Inspection<'_, '_>,
+    inspection: Inspection,
     mut log: RequestLog,
     reply: Reply<'_>,
     head: Head,
-    upstream: &Bytes,
-    judged: Result<Released, Stopped>,
+    judged: Judged,
 ) {
-    match judged {
-        Ok(released) => {
-            let response = Digest::of(released.bytes());
+    let Judged { output, released } = judged;
+    match released {
+        Ok((released, response)) => {
             let number = head.status.as_u16();
             let pending = if head.success {
-                let output = Digest::of(upstream);
                 let delivery = Delivery { output, response, status: number, end: End::Delivered };
                 let outcome = inspection.outcome(&mut log, delivery);
                 log.complete(outcome)
@@ -148,7 +146,6 @@ pub(crate) async fn whole(
             let response = Digest::of(refusal.body(reply.id()).as_bytes());
             let pending = match stopped {
                 Stopped::Denied(denied) if head.success => {
-                    let output = Digest::of(upstream);
                     let number = refusal.number();
                     let end = End::Withheld(denied);
                     let delivery = Delivery { output, response, status: number, end };
@@ -181,7 +178,7 @@ pub(crate) async fn whole(
 /// A stream ended. Whether it did so whole, so that its connection is good.
 pub(crate) async fn streamed(
     app: &App,
-    inspection: Inspection<'_, '_>,
+    inspection: Inspection,
     mut log: RequestLog,
     outlet: Outlet,
     ended: Ended,
@@ -249,7 +246,7 @@ pub(crate) async fn streamed(
 
 /// A stream broke off. Events and whole tool calls may have gone out before: a caller may act on
 /// them, so they leave the evidence of an answer.
-fn broken(inspection: Inspection<'_, '_>, log: &mut RequestLog, failure: Failure) -> Pending {
+fn broken(inspection: Inspection, log: &mut RequestLog, failure: Failure) -> Pending {
     if !inspection.began() {
         inspection.abandon();
         return log.failed(failure);

@@ -36,7 +36,7 @@ pub(crate) async fn run(app: Arc<App>, call: Call, alive: Alive) {
     drop(alive);
 }
 
-async fn flow(app: &App, call: Call) {
+async fn flow(app: &Arc<App>, call: Call) {
     let Call { head: asked, body, mut log, reply } = call;
     let mut reply = Reply::new(app, log.id(), reply);
 
@@ -55,8 +55,11 @@ async fn flow(app: &App, call: Call) {
     }
 
     // Admission: all checks over every string of the request.
+    let bytes = exchange.body.len();
     let mut gate = Gate::new(app, facts);
-    let (admitted, input, ruling) = match gate.admit(exchange) {
+    let admit = move || (gate.admit(exchange), gate);
+    let (admitted, gate) = app.aside.run(bytes, admit).await;
+    let (admitted, input, ruling) = match admitted {
         Ok(admitted) => admitted,
         Err(turned) => return closing::turned(app, log, reply, turned).await,
     };
@@ -104,7 +107,7 @@ async fn flow(app: &App, call: Call) {
             return closing::unanswered(app, gate, log, reply, closing).await;
         }
         let mut outlet = reply.stream(&durable);
-        let mut inspection = Inspection::new(&mut gate, admitted.model());
+        let mut inspection = Inspection::new(gate, admitted.model());
         let ended = stream::relay(&mut answer, &mut inspection, &mut outlet).await;
         if closing::streamed(app, inspection, log, outlet, ended).await {
             answer.finish().await;
@@ -121,9 +124,11 @@ async fn flow(app: &App, call: Call) {
         Ok(bytes) => bytes,
         Err(closing) => return closing::unanswered(app, gate, log, reply, closing).await,
     };
-    let mut inspection = Inspection::new(&mut gate, admitted.model());
-    let judged = unary::judge(&mut inspection, bytes.clone(), head.success);
+    let length = bytes.len();
+    let mut inspection = Inspection::new(gate, admitted.model());
+    let judge = move || (unary::judge(&mut inspection, bytes, head.success), inspection);
+    let (judged, inspection) = app.aside.run(length, judge).await;
 
     // Record: the outcome is durable before the first byte of the body.
-    closing::whole(app, inspection, log, reply, head, &bytes, judged).await;
+    closing::whole(app, inspection, log, reply, head, judged).await;
 }

@@ -2,6 +2,7 @@
 //! executed. A [`Gate`] that is dropped gives back what it reserved.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chat::event::{ToolCall, Usage};
@@ -18,8 +19,8 @@ use crate::recorder::{Conversation, Forward, Input, Ruling, Scanned};
 use crate::server::App;
 
 /// The checks of one request.
-pub(crate) struct Gate<'a> {
-    app: &'a App,
+pub(crate) struct Gate {
+    app: Arc<App>,
     gathered: Gathered,
     run: Run,
     ended: bool,
@@ -30,6 +31,7 @@ pub(crate) struct Gate<'a> {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     body: Bytes,
+    digest: Digest,
     stream: bool,
     model: String,
 }
@@ -57,9 +59,10 @@ pub(crate) struct Judged {
     pub(crate) cuts: Result<Vec<(Range<usize>, String)>, Denied>,
 }
 
-impl<'a> Gate<'a> {
-    pub(crate) fn new(app: &'a App, gathered: Gathered) -> Self {
-        Self { app, gathered, run: app.pipeline.start(), ended: false, settled: Vec::new() }
+impl Gate {
+    pub(crate) fn new(app: &Arc<App>, gathered: Gathered) -> Self {
+        let run = app.pipeline.start();
+        Self { app: app.clone(), gathered, run, ended: false, settled: Vec::new() }
     }
 
     /// Asks all checks about the request. Whoever is admitted comes with what
@@ -99,7 +102,8 @@ impl<'a> Gate<'a> {
                 }
             }
         };
-        let admitted = Admitted { body: Bytes::from(body), stream, model };
+        let digest = Digest::of(&body);
+        let admitted = Admitted { body: Bytes::from(body), digest, stream, model };
         Ok((admitted, input, ruling(&outcome)))
     }
 
@@ -226,7 +230,7 @@ impl Judged {
     }
 }
 
-impl Drop for Gate<'_> {
+impl Drop for Gate {
     fn drop(&mut self) {
         self.end(Ending::Aborted(None));
     }
@@ -251,7 +255,7 @@ impl Admitted {
     /// Where it goes, as evidence.
     pub(crate) fn forward(&self, app: &App) -> Forward {
         Forward {
-            body: Digest::of(&self.body),
+            body: self.digest,
             upstream: app.upstream.name().to_owned(),
             model: self.model.clone(),
         }

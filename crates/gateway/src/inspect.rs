@@ -64,9 +64,9 @@ impl From<AssembleError> for Stopped {
 }
 
 /// The inspection of one answer.
-pub(crate) struct Inspection<'g, 'a> {
-    gate: &'g mut Gate<'a>,
-    model: &'g str,
+pub(crate) struct Inspection {
+    gate: Gate,
+    model: String,
     assembler: Assembler,
     ruling: Ruling,
     scan: Scanned,
@@ -119,12 +119,12 @@ pub(crate) struct Held {
 /// More than any sane tool call; memory per stream stays bounded.
 const HELD_BYTES: usize = 4 << 20;
 
-impl<'g, 'a> Inspection<'g, 'a> {
+impl Inspection {
     /// `model` is the one asked for, for answers that name none.
-    pub(crate) fn new(gate: &'g mut Gate<'a>, model: &'g str) -> Self {
+    pub(crate) fn new(gate: Gate, model: &str) -> Self {
         Self {
             gate,
-            model,
+            model: model.to_owned(),
             assembler: Assembler::new(),
             ruling: Ruling::allow(),
             scan: Scanned::clean(),
@@ -214,13 +214,13 @@ impl<'g, 'a> Inspection<'g, 'a> {
     }
 
     /// The upstream failed before it answered: what was reserved is settled.
-    pub(crate) fn abandon(self) {
+    pub(crate) fn abandon(mut self) {
         self.gate.end(Ending::Aborted(self.assembler.usage()));
     }
 
     /// Hands the proposals to the log and makes the outcome. Nothing is judged
     /// after this, and what was reserved is settled.
-    pub(crate) fn outcome(self, log: &mut RequestLog, delivery: Delivery) -> Outcome {
+    pub(crate) fn outcome(mut self, log: &mut RequestLog, delivery: Delivery) -> Outcome {
         let Delivery { output, response, status, end } = delivery;
         let usage = self.assembler.usage();
         // What was withheld cannot be repeated by the caller.
@@ -240,7 +240,7 @@ impl<'g, 'a> Inspection<'g, 'a> {
             ruling: ruling.unwrap_or(self.ruling),
             status,
             upstream: self.gate.upstream().to_owned(),
-            model: self.assembler.model().unwrap_or(self.model).to_owned(),
+            model: self.assembler.model().unwrap_or(&self.model).to_owned(),
             output,
             scan: self.scan,
             response,

@@ -11,6 +11,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN}
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use seal::digest::Digest;
 use seal::json::Limits;
 use tokio::time::{Instant, timeout_at};
 
@@ -139,9 +140,11 @@ pub(crate) async fn exchange(
     announced(headers, limits.body_bytes)?;
     let deadline = Duration::from_secs(limits.body_read_seconds);
     let bytes = whole(body, limits.body_bytes, deadline).await?;
-    log.body(&bytes);
     let limits = Limits { bytes: bytes.len(), depth: Limits::REQUEST.depth };
-    Exchange::parse(bytes, limits).map_err(|error| Refusal::Malformed { kind: error.kind.code() })
+    let read = move || (Digest::of(&bytes), Exchange::parse(bytes, limits));
+    let (digest, parsed) = app.aside.run(limits.bytes, read).await;
+    log.body(digest);
+    parsed.map_err(|error| Refusal::Malformed { kind: error.kind.code() })
 }
 
 /// Reads the whole body within the limit and the deadline.

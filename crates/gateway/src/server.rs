@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::aside::Aside;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
 use crate::facts::Counters;
@@ -77,6 +78,7 @@ pub(crate) struct App {
     pub(crate) upstream: Upstream,
     pub(crate) counters: Counters,
     pub(crate) metrics: Metrics,
+    pub(crate) aside: Aside,
     state: State,
 }
 
@@ -123,6 +125,7 @@ impl App {
             upstream,
             counters: Counters::default(),
             metrics,
+            aside: Aside::new(),
             config,
             state,
         })

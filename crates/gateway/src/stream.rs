@@ -31,7 +31,7 @@ const EVENT_LIMITS: Limits = Limits { bytes: chat::sse::EVENT_BYTES, depth: 64 }
 /// Reads, judges and releases events until the stream ends.
 pub(crate) async fn relay(
     answer: &mut Answer,
-    inspection: &mut Inspection<'_, '_>,
+    inspection: &mut Inspection,
     outlet: &mut Outlet,
 ) -> Ended {
     let mut relay = Relay { inspection, outlet, held: Held::default(), free: Vec::new() };
@@ -79,14 +79,14 @@ pub(crate) async fn relay(
     }
 }
 
-struct Relay<'r, 'g, 'a> {
-    inspection: &'r mut Inspection<'g, 'a>,
+struct Relay<'r> {
+    inspection: &'r mut Inspection,
     outlet: &'r mut Outlet,
     held: Held,
     free: Vec<Released>,
 }
 
-impl Relay<'_, '_, '_> {
+impl Relay<'_> {
     /// Judges one event; says how the stream ended, if it did.
     async fn event(&mut self, event: Event) -> Option<Ended> {
         let chunk = match openai::item(&event, EVENT_LIMITS) {

@@ -18,12 +18,25 @@ use crate::{closing, facts};
 
 const ANSWER_LIMITS: Limits = Limits { bytes: 256 << 20, depth: 64 };
 
+/// What became of a whole answer.
+pub(crate) struct Judged {
+    /// Over what the upstream answered.
+    pub(crate) output: Digest,
+    /// What goes on, with its digest.
+    pub(crate) released: Result<(Released, Digest), Stopped>,
+}
+
 /// Reads an answer strictly and judges all of it.
-pub(crate) fn judge(
-    inspection: &mut Inspection<'_, '_>,
-    body: Bytes,
-    success: bool,
-) -> Result<Released, Stopped> {
+pub(crate) fn judge(inspection: &mut Inspection, body: Bytes, success: bool) -> Judged {
+    let output = Digest::of(&body);
+    let released = read(inspection, body, success).map(|released| {
+        let digest = Digest::of(released.bytes());
+        (released, digest)
+    });
+    Judged { output, released }
+}
+
+fn read(inspection: &mut Inspection, body: Bytes, success: bool) -> Result<Released, Stopped> {
     let unreadable = || Stopped::Unreadable(UpstreamError::MalformedAnswer);
     let answer = Answer::parse(&body, ANSWER_LIMITS).map_err(|_| unreadable())?;
     // A success without choices is no answer of this API; a failure may say anything.
@@ -67,8 +80,10 @@ async fn list(app: &App, headers: &HeaderMap) -> Result<(StatusCode, Bytes), Ups
     }
     let status = answer.head.status;
     let body = answer.whole().await?;
-    match json::parse(&body, ANSWER_LIMITS) {
-        Ok(Value::Object(_)) => Ok((status, body)),
-        Ok(_) | Err(_) => Err(UpstreamError::MalformedAnswer),
+    let read = body.clone();
+    let object = move || matches!(json::parse(&read, ANSWER_LIMITS), Ok(Value::Object(_)));
+    match app.aside.run(body.len(), object).await {
+        true => Ok((status, body)),
+        false => Err(UpstreamError::MalformedAnswer),
     }
 }

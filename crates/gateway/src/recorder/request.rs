@@ -70,9 +70,9 @@ impl RequestLog {
         &self.id
     }
 
-    /// The body as received: its digest is the request digest.
-    pub fn body(&mut self, body: &[u8]) {
-        self.request = Some(Digest::of(body));
+    /// The digest of the body as received, which is the request digest.
+    pub fn body(&mut self, digest: Digest) {
+        self.request = Some(digest);
     }
 
     /// Who asks.

@@ -68,7 +68,7 @@ fn agent(id: &str) -> Owner {
 impl Bench {
     fn log(&self, owner: &str, body: &str) -> (RequestLog, Input) {
         let mut log = self.recorder.begin("127.0.0.1", "POST", "/v1/chat/completions");
-        log.body(body.as_bytes());
+        log.body(Digest::of(body.as_bytes()));
         let owner = agent(owner);
         let approval_chain = owner.approval_chain();
         log.caller(Caller { owner, how: "asserted".to_owned(), approval_chain });

@@ -42,6 +42,32 @@ fn an_answer_comes_as_the_upstream_sent_it_with_its_evidence() {
 }
 
 #[test]
+fn large_bodies_are_judged_like_small_ones() {
+    let gateway = Gateway::start();
+    let (word, secret) = ("word ".repeat(40 << 10), "AKIAIOSFODNN7EXAMPLE");
+    gateway.upstream.push(Script::says(&word));
+    gateway.upstream.push(Script::says(&format!("{word}{secret}")));
+    let mut client = gateway.client();
+    let request = ask(&word);
+    client.chat(&request, &[]);
+    let plain = client.reply();
+    assert_eq!(plain.text(), completion(&word));
+    client.chat(&ask(&format!("{word}SECRET//NOFORN")), &[("X-Classification", "bogus")]);
+    let refused = client.reply();
+    assert_eq!(refused.status, 403);
+    client.chat(&ask(&format!("{word}{secret}")), &[]);
+    let cut = client.reply();
+    assert_eq!(cut.text(), completion(&format!("{word}[REDACTED:aws-access-key]")));
+    assert!(!gateway.upstream.seen()[1].text().contains(secret));
+    let evidence = gateway.stop();
+    assert_eq!(evidence.decision(plain.id()).request_digest, digest(&request));
+    assert_eq!(evidence.decision(plain.id()).response_digest, Some(digest(&plain.body)));
+    assert_eq!(evidence.decision(cut.id()).response_digest, Some(digest(&cut.body)));
+    assert_eq!(evidence.last(cut.id()).decision.as_str(), "redact");
+    assert_eq!(evidence.last(refused.id()).decision.as_str(), "block");
+}
+
+#[test]
 fn connections_are_kept_and_every_request_has_its_own_id() {
     let gateway = Gateway::start();
     let mut client = gateway.client();
