@@ -96,7 +96,9 @@ fn notes() -> Vec<Vec<u8>> {
     let other = NoteSigner::new("witness.test", &*key).expect("a valid name");
     let text = Checkpoint { origin, size: 42, root: Digest::of(b"root") }.text();
     let signed = seal::note::sign(&text, &[signer, other]);
-    vec![text.into_bytes(), signed.into_bytes()]
+    // Near misses of the canonical text, which a lenient parser would take for it.
+    let near = ["042", "+42", "42\r", " 42", "42\nextension"].map(|size| text.replace("42", size));
+    near.into_iter().chain([text, signed]).map(String::into_bytes).collect()
 }
 
 fn journal() -> Vec<Vec<u8>> {
@@ -118,7 +120,12 @@ fn journal() -> Vec<Vec<u8>> {
         ts: 1_700_000_000_000,
         writer: "fuzz".into(),
     };
-    seeds.push([&[0], leaf.to_bytes().expect("a valid leaf").as_slice()].concat());
+    let leaf = leaf.to_bytes().expect("a valid leaf");
+    let text = String::from_utf8(leaf).expect("JSON");
+    // Other spellings of the same leaf: each would have a hash of its own.
+    let near = [("a-1", "\\u0061-1"), (":4", ": 4"), (":4", ":4.0"), ("\"v\":1,", ""), ("}", "} ")];
+    let near = near.map(|(from, to)| text.replace(from, to));
+    seeds.extend(near.iter().chain([&text]).map(|text| [&[0], text.as_bytes()].concat()));
     // Edits: cut at 600; a byte at 40; sixteen bytes twice; sixteen bytes gone.
     seeds.push(vec![4, 88, 2, 0, 0]);
     seeds.push(vec![4, 40, 0, 3, 255, 0, 1, 2, 16]);
@@ -133,6 +140,11 @@ const JSON: &[&str] = &[
     "[0.1,1e16,1e15,123456789012345680.0,5e-324,1.7976931348623157e308,-0.0]",
     " \"text\" ",
     "9007199254740993",
+    r#"{"a":1,"\u0061":2}"#,
+    "[\"\\ud800\"]",
+    "[01]",
+    "[-0,-0.0,0e0,1e400]",
+    "\u{feff}{}",
 ];
 
 const REQUESTS: &[&str] = &[
@@ -172,6 +184,11 @@ const TOKENS: &[&str] = &[
     "2026-02-29T00:00:00Z",
     "aGVsbG8td29ybGQ",
     "aGVsbG8=",
+    "aGVsbG9=",
+    "aGVsbG8",
+    "44136FA355B3678A",
+    "agent:",
+    "agent:harbour..pilot",
     "\u{1b}[31m\u{202e}\u{9b}\0text\u{2028}",
 ];
 
