@@ -95,6 +95,8 @@ struct PartialCall {
     wire_index: u32,
     call: ToolCall,
     complete: bool,
+    /// Whether it was complete before.
+    before: bool,
     named: Named,
 }
 
@@ -143,7 +145,9 @@ impl Assembler {
             self.call_delta(delta, &mut step)?;
         }
         for (choice, reason) in &chunk.finish {
-            self.complete(Some(*choice), &mut step.calls);
+            let of_choice = |call: &PartialCall| call.call.choice == *choice;
+            let again = self.complete(of_choice, &mut step.calls);
+            self.charge(again)?;
             self.finish(*choice, reason);
         }
         self.about(chunk.model.as_deref(), chunk.usage);
@@ -174,6 +178,7 @@ impl Assembler {
                 wire_index: call.index,
                 call,
                 complete: true,
+                before: true,
                 named: Named::default(),
             });
         }
@@ -187,7 +192,7 @@ impl Assembler {
     /// The stream has ended: the calls that never saw a finish reason.
     pub fn end(&mut self) -> Vec<ToolCall> {
         let mut calls = Vec::new();
-        self.complete(None, &mut calls);
+        self.complete(|_| true, &mut calls);
         calls
     }
 
@@ -366,7 +371,11 @@ impl Assembler {
                 return Err(AssembleError::TooManyPlaces { cap: CALLS });
             }
             _ => {
-                self.complete_filled(delta.choice, &mut step.calls);
+                let filled = |call: &PartialCall| {
+                    call.call.choice == delta.choice && !call.call.arguments.is_empty()
+                };
+                let again = self.complete(filled, &mut step.calls);
+                self.charge(again)?;
                 let of_choice = self.calls.iter().filter(|call| call.call.choice == delta.choice);
                 let index = u32::try_from(of_choice.count()).unwrap_or(u32::MAX);
                 let call = ToolCall {
@@ -379,6 +388,7 @@ impl Assembler {
                     wire_index: delta.index,
                     call,
                     complete: false,
+                    before: false,
                     named: Named::default(),
                 });
                 self.calls.len() - 1
@@ -439,22 +449,23 @@ impl Assembler {
         self.texts(&pieces, step)
     }
 
-    fn complete(&mut self, choice: Option<u32>, calls: &mut Vec<ToolCall>) {
-        for open in self.calls.iter_mut().filter(|open| !open.complete) {
-            if choice.is_none_or(|choice| choice == open.call.choice) {
-                open.complete = true;
-                calls.push(open.call.clone());
+    /// Completes the open calls that `which` picks. Returns the bytes of those that were complete
+    /// before: to judge them again costs as much as new text, and counts like it, or a stream that
+    /// ends its call with every piece would cost the square of its length.
+    fn complete(
+        &mut self,
+        which: impl Fn(&PartialCall) -> bool,
+        calls: &mut Vec<ToolCall>,
+    ) -> usize {
+        let mut again = 0;
+        for open in self.calls.iter_mut().filter(|open| !open.complete && which(open)) {
+            open.complete = true;
+            if std::mem::replace(&mut open.before, true) {
+                again += open.weight();
             }
+            calls.push(open.call.clone());
         }
-    }
-
-    fn complete_filled(&mut self, choice: u32, calls: &mut Vec<ToolCall>) {
-        for open in self.calls.iter_mut().filter(|open| !open.complete) {
-            if open.call.choice == choice && !open.call.arguments.is_empty() {
-                open.complete = true;
-                calls.push(open.call.clone());
-            }
-        }
+        again
     }
 
     fn finish(&mut self, choice: u32, reason: &str) {
@@ -482,6 +493,13 @@ impl Assembler {
 }
 
 impl PartialCall {
+    /// The bytes that judging it goes over.
+    fn weight(&self) -> usize {
+        let ToolCall { id, name, arguments, .. } = &self.call;
+        let Named { first, last, all } = &self.named;
+        [id, name, arguments, first, last, all].map(String::len).iter().sum()
+    }
+
     /// Whether a client that knows calls by their index takes both for one.
     fn shares(&self, other: &PartialCall) -> bool {
         self.call.choice == other.call.choice

@@ -261,6 +261,21 @@ fn calls_that_share_an_index_are_judged_joined_too() {
 }
 
 #[test]
+fn a_call_that_ends_again_and_again_is_not_judged_without_end() {
+    let piece = format!(
+        r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"id":"a","function":{{"name":"f","arguments":"{}"}}}}]}},"finish_reason":"tool_calls"}}]}}"#,
+        "x".repeat(1000)
+    );
+    let chunk = Chunk::parse(&piece, LIMITS).expect("a chunk");
+    let mut assembler = Assembler::with_cap(100_000);
+    let mut judged = 0;
+    while let Ok(step) = assembler.push(&chunk) {
+        judged += step.calls.iter().map(|call| call.arguments.len()).sum::<usize>();
+    }
+    assert!((10_000..=100_000).contains(&judged), "{judged}");
+}
+
+#[test]
 fn a_name_in_pieces_has_every_name_a_client_may_read() {
     let call = |id: &str, name: &str| {
         let function = format!(r#"{{"name":"{name}","arguments":""}}"#);
