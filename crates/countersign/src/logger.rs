@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use record::agent::AgentId;
 use record::hash;
-use record::receipt::{self, EmitError, Receipt, SignedReceipt, Verdict};
+use record::receipt::{self, EmitError, Receipt, SignedReceipt};
 use record::taint::TaintSet;
 use scan::Target;
 use seal::Digest;
@@ -226,11 +226,6 @@ impl ProvenanceLogger {
         text: &str,
         result: &ScanResult,
     ) -> Result<Digest, RecordError> {
-        let verdict = match result.verdict {
-            scan::Verdict::Clean => Verdict::Clean,
-            scan::Verdict::Suspicious => Verdict::Suspicious,
-            scan::Verdict::Malicious => Verdict::Malicious,
-        };
         let target = match result.target {
             Target::Input => "input",
             Target::Output => "output",
@@ -243,7 +238,7 @@ impl ProvenanceLogger {
             now(),
             hash::text(text),
             result.ruleset,
-            verdict,
+            result.verdict,
             target,
         );
         self.record(receipt, parents, 0)

@@ -9,7 +9,6 @@ use chat::event::{ToolCall, Usage};
 use chat::exchange::Exchange;
 use guard::{Completion, Effect, Ending, Outcome, Run, TextEvent};
 use record::entry::AuditDecision;
-use record::receipt::Verdict;
 use seal::digest::Digest;
 use seal::json::Value;
 
@@ -315,24 +314,13 @@ fn ruling(outcome: &Outcome) -> Ruling {
 }
 
 fn scan_of(scanned: &guard::Scanned) -> Scanned {
-    let verdict = match scanned.verdict {
-        scan::Verdict::Clean => Verdict::Clean,
-        scan::Verdict::Suspicious => Verdict::Suspicious,
-        scan::Verdict::Malicious => Verdict::Malicious,
-    };
+    let verdict = scanned.verdict;
     Scanned { verdict, rules: scanned.rules.iter().map(|rule| rule.to_string()).collect() }
 }
 
 /// Takes the worse verdict and the rules of both.
 pub(crate) fn worse(kept: &mut Scanned, other: &Scanned) {
-    let rank = |verdict: Verdict| match verdict {
-        Verdict::Clean => 0,
-        Verdict::Suspicious => 1,
-        Verdict::Malicious => 2,
-    };
-    if rank(other.verdict) > rank(kept.verdict) {
-        kept.verdict = other.verdict;
-    }
+    kept.verdict = kept.verdict.max(other.verdict);
     for rule in &other.rules {
         if !kept.rules.contains(rule) {
             kept.rules.push(rule.clone());

@@ -103,6 +103,18 @@ pub enum Event<'e> {
     Disconnect(Ending),
 }
 
+impl<'e> Event<'e> {
+    /// What the scan found in the event's text; `None` when the event has none.
+    pub fn found(&self) -> Option<&'e [Found]> {
+        match self {
+            Event::Request { found, .. }
+            | Event::Text { found, .. }
+            | Event::ToolCall { found, .. } => Some(found),
+            Event::Completion(_) | Event::Disconnect(_) => None,
+        }
+    }
+}
+
 /// The text of one channel of the answer so far.
 #[derive(Debug, Clone, Copy)]
 pub struct TextEvent<'e> {

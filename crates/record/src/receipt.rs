@@ -98,12 +98,12 @@ impl FromStr for Operation {
     }
 }
 
-/// What a scan concluded.
+/// What a scan concluded, ordered from harmless to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// Nothing found.
+    /// Nothing, or only what redaction removes.
     Clean,
-    /// Something to look at.
+    /// Something to look at, or a text that could not be read to the end.
     Suspicious,
     /// Something to refuse.
     Malicious,

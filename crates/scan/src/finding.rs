@@ -3,35 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use record::receipt::Verdict;
+
 use crate::rule::{Action, Category, Severity};
-
-/// The answer for one text, ordered from harmless to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// Nothing, or only hits of low severity or hits that redaction removes.
-    Clean,
-    /// A hit of medium severity, or a text that could not be decoded to the end.
-    Suspicious,
-    /// A hit of high severity.
-    Malicious,
-}
-
-impl Verdict {
-    /// The word used in receipts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Clean => "CLEAN",
-            Verdict::Suspicious => "SUSPICIOUS",
-            Verdict::Malicious => "MALICIOUS",
-        }
-    }
-}
-
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// One rule that fired, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -107,17 +107,7 @@ pub(super) fn survey_ledger(
         |sink| -> io::Result<()> {
             while let Some(item) = entries.next()? {
                 if let Item::Entry(entry) = item {
-                    sink((
-                        seal::merkle::leaf_hash(entry.leaf_bytes),
-                        Raw {
-                            index: entry.index,
-                            kind: entry.leaf.kind,
-                            id: entry.leaf.id.clone(),
-                            writer: entry.leaf.writer.clone(),
-                            ts: entry.leaf.ts,
-                            body: entry.body.to_vec(),
-                        },
-                    ));
+                    sink((seal::merkle::leaf_hash(entry.leaf_bytes), Raw::from(&entry)));
                 }
             }
             Ok(())
@@ -298,14 +288,7 @@ pub(super) fn collect_ledger(
         |sink| -> io::Result<()> {
             while let Some(item) = entries.next()? {
                 if let Item::Entry(entry) = item {
-                    sink(Raw {
-                        index: entry.index,
-                        kind: entry.leaf.kind,
-                        id: entry.leaf.id.clone(),
-                        writer: entry.leaf.writer.clone(),
-                        ts: entry.leaf.ts,
-                        body: entry.body.to_vec(),
-                    });
+                    sink(Raw::from(&entry));
                 }
             }
             Ok(())

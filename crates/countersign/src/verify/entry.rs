@@ -1,6 +1,7 @@
 //! Judging one entry of a ledger by itself: form, id, signature, HMAC. Runs on any thread.
 
 use ledger::Kind;
+use ledger::read::EntryRef;
 use record::capability;
 use record::decision::SignedDecision;
 use record::entry::{self, Keyring, MacCheck, ReadEntry};
@@ -24,6 +25,19 @@ pub(crate) struct Raw {
     /// When it was logged, Unix milliseconds.
     pub ts: u64,
     pub body: Vec<u8>,
+}
+
+impl From<&EntryRef<'_>> for Raw {
+    fn from(entry: &EntryRef<'_>) -> Raw {
+        Raw {
+            index: entry.index,
+            kind: entry.leaf.kind,
+            id: entry.leaf.id.clone(),
+            writer: entry.leaf.writer.clone(),
+            ts: entry.leaf.ts,
+            body: entry.body.to_vec(),
+        }
+    }
 }
 
 impl Weight for Raw {

@@ -59,14 +59,7 @@ pub(super) fn verify(
             |sink| {
                 while let Some(item) = entries.next()? {
                     match item {
-                        Item::Entry(entry) => sink(Step::Entry(Raw {
-                            index: entry.index,
-                            kind: entry.leaf.kind,
-                            id: entry.leaf.id.clone(),
-                            writer: entry.leaf.writer.clone(),
-                            ts: entry.leaf.ts,
-                            body: entry.body.to_vec(),
-                        })),
+                        Item::Entry(entry) => sink(Step::Entry(Raw::from(&entry))),
                         Item::Damage(damage) => {
                             lost += 1;
                             sink(Step::Damage(damage));

@@ -72,19 +72,14 @@ impl Check for Content {
     }
 
     fn rule(&self, state: State, event: &Event<'_>, _facts: &Facts) -> Turn {
-        let found = match event {
-            Event::Request { found, .. }
-            | Event::Text { found, .. }
-            | Event::ToolCall { found, .. } => found,
-            Event::Completion(_) | Event::Disconnect(_) => return Turn::allow(state),
-        };
+        let Some(found) = event.found() else { return Turn::allow(state) };
         if !self.config.enabled {
             return Turn::allow(state);
         }
         // Joined at once: composing after each of many findings would sort them all again and again.
         let mut redactions = Vec::new();
         let mut ruling = Ruling::Allow;
-        for found in *found {
+        for found in found {
             match self.ruling(found) {
                 Ruling::Redact(more) => redactions.extend(more),
                 other => ruling = ruling.join(other),

@@ -50,12 +50,7 @@ impl Check for Injection {
     }
 
     fn rule(&self, state: State, event: &Event<'_>, _facts: &Facts) -> Turn {
-        let found = match event {
-            Event::Request { found, .. }
-            | Event::Text { found, .. }
-            | Event::ToolCall { found, .. } => found,
-            Event::Completion(_) | Event::Disconnect(_) => return Turn::allow(state),
-        };
+        let Some(found) = event.found() else { return Turn::allow(state) };
         if !self.config.enabled {
             return Turn::allow(state);
         }
