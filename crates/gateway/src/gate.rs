@@ -340,3 +340,39 @@ pub(crate) fn stronger(kept: &mut Ruling, other: &Ruling) {
         kept.clone_from(other);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use record::receipt::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn the_worse_scan_and_the_stronger_ruling_stay_in_either_order() {
+        let scan = |verdict, rule: &str| Scanned { verdict, rules: vec![rule.to_owned()] };
+        let ruled = |decision| Ruling { decision, ..Ruling::allow() };
+        let verdicts = [Verdict::Clean, Verdict::Suspicious, Verdict::Malicious];
+        let decisions = [
+            AuditDecision::Allow,
+            AuditDecision::Redact,
+            AuditDecision::Escalate,
+            AuditDecision::Block,
+        ];
+        for (low, high) in (0..3).flat_map(|low| (low..3).map(move |high| (low, high))) {
+            for (first, second) in [(low, high), (high, low)] {
+                let mut kept = scan(verdicts[first], "A");
+                worse(&mut kept, &scan(verdicts[second], "B"));
+                worse(&mut kept, &scan(Verdict::Clean, "A"));
+                assert_eq!(kept.verdict, verdicts[high]);
+                assert_eq!(kept.rules, ["A", "B"]);
+            }
+        }
+        for (low, high) in (0..4).flat_map(|low| (low..4).map(move |high| (low, high))) {
+            for (first, second) in [(low, high), (high, low)] {
+                let mut kept = ruled(decisions[first]);
+                stronger(&mut kept, &ruled(decisions[second]));
+                assert_eq!(kept.decision, decisions[high]);
+            }
+        }
+    }
+}

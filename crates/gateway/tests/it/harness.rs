@@ -12,7 +12,8 @@ use ledger::read::{Item, Reader};
 use ledger::store::Store;
 use record::decision::Decision;
 use record::entry::AuditEntry;
-use record::receipt::{Operation, SignedReceipt};
+use record::receipt::{Operation, Receipt, SignedReceipt, Verdict};
+use seal::json::Value;
 use tempfile::TempDir;
 use testkit::clock::TestClock;
 use testkit::upstream::FakeUpstream;
@@ -178,6 +179,21 @@ impl Evidence {
             .iter()
             .find(|decision| decision.request_id == request)
             .unwrap_or_else(|| panic!("no decision for {request}"))
+    }
+
+    /// What each scan of a request said, in the order of the ledger, with the rules that matched.
+    pub fn scans(&self, request: &str) -> Vec<(Verdict, Vec<String>)> {
+        let of = |receipt: &&Receipt| {
+            receipt.operation == Operation::GuardrailScan
+                && receipt.extension_value("x_countersign_request").and_then(Value::as_str)
+                    == Some(request)
+        };
+        let said = |receipt: &Receipt| {
+            let rules = receipt.extension_value("x_countersign_rules").and_then(Value::as_array);
+            let rules = rules.unwrap_or_default().iter().filter_map(Value::as_str);
+            (receipt.verdict.expect("a scan has a verdict"), rules.map(str::to_owned).collect())
+        };
+        self.receipts.iter().map(|signed| &signed.receipt).filter(of).map(said).collect()
     }
 
     /// The operations of the receipts of a request, in order.

@@ -1,5 +1,6 @@
 //! What the checks refuse, and budgets.
 
+use record::receipt::Verdict;
 use testkit::upstream::{Gate, Script};
 
 use crate::harness::{Gateway, ask, body};
@@ -28,6 +29,11 @@ fn an_injection_is_refused_before_anything_is_forwarded() {
     for id in ids {
         assert_eq!(evidence.of(&id), [("pipeline.admission", "block")]);
         assert_eq!(evidence.decision(&id).decision, "block");
+        // The receipt says what the refusal says: the worst of all texts, and why.
+        let scans = evidence.scans(&id);
+        assert_eq!(scans.len(), 1, "{scans:?}");
+        assert_eq!(scans[0].0, Verdict::Malicious, "{scans:?}");
+        assert!(scans[0].1.iter().any(|rule| rule.starts_with("CS-INJ-")), "{scans:?}");
     }
 }
 
