@@ -193,6 +193,7 @@ impl Exchange {
             _ => return Err(wrong(RequestErrorKind::Model, "/model")),
         };
         check_messages(&value)?;
+        check_token_ids(&value)?;
         let stream = flag(&value, "stream", "/stream")?;
         let include_usage = match value.get("stream_options") {
             None | Some(Value::Null) => false,
@@ -305,6 +306,29 @@ fn check_messages(value: &Value) -> Result<(), RequestError> {
             if !matches!(item.get(member), None | Some(Value::Null | Value::String(_))) {
                 return Err(wrong(format!("/messages/{index}/{member}")));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Members by which other endpoints, or some servers beside their API, take a prompt as token ids.
+/// Nobody here can read those, so a request that has them is refused.
+fn check_token_ids(value: &Value) -> Result<(), RequestError> {
+    fn numbers(value: &Value) -> bool {
+        match value {
+            Value::Int(_) | Value::Big(_) | Value::Float(_) => true,
+            Value::Array(items) => items.iter().any(numbers),
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Object(_) => false,
+        }
+    }
+    for (member, pointer) in [
+        ("prompt", "/prompt"),
+        ("input", "/input"),
+        ("prompt_token_ids", "/prompt_token_ids"),
+        ("input_ids", "/input_ids"),
+    ] {
+        if value.get(member).is_some_and(numbers) {
+            return Err(wrong(RequestErrorKind::Member, pointer));
         }
     }
     Ok(())

@@ -111,6 +111,34 @@ pub fn walk<'v>(
     }
 }
 
+/// Calls `visit(place, digits)` for every number at or below `value`: integers as they were written,
+/// numbers with a fraction or an exponent as the whole number they are. Those that are none are left
+/// out, and so is what a double no longer holds exactly: nobody's number is written like that, and
+/// `1e308` would be 309 digits. Like [`walk`] otherwise.
+pub fn walk_numbers(path: &Path<'_>, value: &Value, visit: &mut dyn FnMut(&Path<'_>, &str)) {
+    match value {
+        Value::Int(number) => visit(path, &number.to_string()),
+        Value::Big(digits) => visit(path, digits),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < EXACT => {
+            visit(path, &format!("{number:.0}"));
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                walk_numbers(&Path::Item(path, index), item, visit);
+            }
+        }
+        Value::Object(members) => {
+            for (key, item) in members {
+                walk_numbers(&Path::Member(path, key), item, visit);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Float(_) | Value::String(_) => {}
+    }
+}
+
+/// 2^63: beyond it integers of a document are kept as digits, and doubles are far from exact.
+const EXACT: f64 = 9_223_372_036_854_775_808.0;
+
 /// The value at a pointer.
 pub fn find<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
     tokens(pointer)?.into_iter().try_fold(value, |value, token| match value {
@@ -170,5 +198,19 @@ mod tests {
         }
         assert_eq!(find(&value, "/a~1b/01"), None);
         assert_eq!(find(&value, "a"), None);
+    }
+
+    #[test]
+    fn numbers_as_the_digits_they_are() {
+        let document = br#"{"a":[7,-12,{"b":4.111111111111111e15}],"c":1.5,"d":98765432109876543210987,"e":"5","f":1e308}"#;
+        let value = parse(document, Limits::REQUEST).expect("json");
+        let mut numbers = Vec::new();
+        walk_numbers(&Path::Root(""), &value, &mut |path, digits| {
+            numbers.push(format!("{path} {digits}"));
+        });
+        assert_eq!(
+            numbers,
+            ["/a/0 7", "/a/1 -12", "/a/2/b 4111111111111111", "/d 98765432109876543210987"]
+        );
     }
 }

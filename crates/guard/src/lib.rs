@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod verdict;
 
 mod finder;
+mod numbers;
 mod words;
 
 pub use check::{Check, Completion, Ending, Event, State, TextEvent, Turn};

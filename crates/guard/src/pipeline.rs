@@ -18,6 +18,7 @@ use crate::checks::tool_policy::ToolPolicy;
 use crate::config::GuardConfig;
 use crate::facts::{Effect, Facts, Want};
 use crate::finder::{self, Found, Scanned};
+use crate::numbers;
 use crate::owner::Owner;
 use crate::verdict::{Cause, Ruling};
 
@@ -163,7 +164,11 @@ impl Run {
         let inner = self.pipeline.inner.clone();
         let (found, scanned) = match self.request.take() {
             Some(before) => before,
-            None if inner.scans => finder::request(&inner.engine, exchange),
+            None if inner.scans => {
+                let (mut found, mut scanned) = finder::request(&inner.engine, exchange);
+                numbers::request(&inner.engine, exchange, &mut found, &mut scanned);
+                (found, scanned)
+            }
             None => (Vec::new(), Vec::new()),
         };
         let mut outcome = self.judge(&Event::Request { exchange, found: &found }, facts);

@@ -90,6 +90,11 @@ fn bodies_that_are_no_request_are_refused_by_kind() {
         r#""tools":{}"#,
         r#""tools":["x"]"#,
         r#""functions":7"#,
+        r#""prompt":[15496,995]"#,
+        r#""prompt":[[15496],[995]]"#,
+        r#""prompt_token_ids":[1]"#,
+        r#""input_ids":[1]"#,
+        r#""input":7"#,
     ] {
         refused(with(bad), Kind::Member);
     }

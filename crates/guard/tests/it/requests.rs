@@ -244,3 +244,37 @@ fn the_same_arguments_give_the_same_ruling() {
     let body = user(&format!("{KEY} {ATTACK}"));
     assert_eq!(judge(&body), judge(&body));
 }
+
+#[test]
+fn a_card_number_without_quotes_is_one_too() {
+    let with = |members: &str| {
+        format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"x","card":0}}],{members}}}"#
+        )
+    };
+    for members in [
+        r#""metadata":{"card":4111111111111111}"#,
+        r#""metadata":{"card":4111111111111111.0}"#,
+        r#""metadata":{"card":4.111111111111111e15}"#,
+        r#""metadata":{"card":-4111111111111111}"#,
+        r#""zzz":[[1,{"y":378282246310005}]]"#,
+        r#""tools":[{"type":"function","function":{"name":"f","parameters":{"const":4111111111111111}}}]"#,
+    ] {
+        let outcome = judge(&with(members));
+        // Nothing can be cut there, so what asks for a cut is refused.
+        assert_eq!(code(&outcome), "content", "{members}");
+        assert_eq!(outcome.scanned[0].rules.len(), 1, "{members}");
+    }
+    let in_message = with(r#""x":1"#).replace(r#""card":0"#, r#""card":4111111111111111"#);
+    assert_eq!(code(&judge(&in_message)), "content");
+    for members in [
+        r#""metadata":{"order":4111111111111112}"#,
+        r#""x":[4111,1111,1111,1111]"#,
+        r#""x":0.4111111111111111"#,
+        r#""seed":4111111111111111"#,
+        r#""x":1e308"#,
+        r#""x":99999999999999999999999999"#,
+    ] {
+        assert_eq!(judge(&with(members)).ruling, Ruling::Allow, "{members}");
+    }
+}
