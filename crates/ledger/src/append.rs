@@ -57,6 +57,10 @@ pub enum AppendError {
     /// The disk is full. Nothing was lost; appends work again once there is room.
     #[error("the disk is full: make room, then try again ({0})")]
     Full(Arc<io::Error>),
+    /// No new segment could be made (no descriptor left, a directory that takes no files). Nothing
+    /// was lost; appends work again once it can be made.
+    #[error("no new segment can be made, nothing was written: {0}; try again later")]
+    Unwritten(Arc<io::Error>),
     /// The write or sync of this batch failed.
     #[error("the ledger stopped: {0}; check the disk, then start again")]
     Failed(Arc<Failure>),

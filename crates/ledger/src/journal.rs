@@ -12,7 +12,7 @@ use crate::entry::Prepared;
 use crate::frame;
 use crate::leaf::{Fields, MAX_INT};
 use crate::options::Options;
-use crate::store::Store;
+use crate::store::{Store, is_full, made_nothing};
 use crate::walk::{End, Good, Walk};
 
 /// The writing end of the journal. Whoever holds it is the only writer.
@@ -41,6 +41,8 @@ pub(crate) struct Journal {
 pub(crate) enum CommitError {
     /// No room; the journal is as it was before.
     Full(io::Error),
+    /// No new segment could be made; the journal is as it was before.
+    Unwritten(io::Error),
     /// The journal's state on disk is unknown.
     Broken(Failure),
 }
@@ -111,6 +113,7 @@ impl Journal {
         let name = frame::segment_name(self.index);
         match self.store.create(&name) {
             Err(error) if is_full(&error) => return Err(CommitError::Full(error)),
+            Err(error) if made_nothing(&error) => return Err(CommitError::Unwritten(error)),
             Err(error) => {
                 return Err(CommitError::Broken(Failure::store("creation", &name, error)));
             }
@@ -172,7 +175,3 @@ impl Journal {
 
 /// How much of the batch buffer is kept.
 const KEEP: usize = 1024 * 1024;
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}

@@ -4,6 +4,7 @@
 //! (no hop); callers who come meanwhile wait, and one of them writes the next batch for all.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,7 @@ use crate::lock::Lock;
 use crate::open::{self, OpenError};
 use crate::options::Options;
 use crate::publish::{CheckpointError, PublishError, Publisher};
-use crate::store::Store;
+use crate::store::{Room, Store};
 
 /// An open ledger: the one place where evidence becomes durable.
 ///
@@ -49,6 +50,7 @@ impl Ledger {
         let Options { batch_bytes, queue_bytes, .. } = options;
         let (opened, lock) = open::open(store, options, visit)?;
         let core = Core {
+            store: opened.journal.store.clone(),
             immediate: opened.journal.store.is_immediate(),
             batch_bytes,
             queue_bytes,
@@ -128,6 +130,11 @@ impl Ledger {
         self.core.size.load(Ordering::Acquire)
     }
 
+    /// How much room the store has for more; `None` where nothing tells.
+    pub fn room(&self) -> io::Result<Option<Room>> {
+        self.core.store.room()
+    }
+
     /// Root over all durable entries.
     pub fn root(&self) -> Digest {
         lock(&self.core.journal).frontier.root()
@@ -199,6 +206,7 @@ impl Drop for Ledger {
 }
 
 struct Core {
+    store: Arc<dyn Store>,
     immediate: bool,
     batch_bytes: usize,
     queue_bytes: usize,
@@ -346,6 +354,7 @@ impl Core {
                 Ok(first)
             }
             Err(CommitError::Full(error)) => Err(AppendError::Full(Arc::new(error))),
+            Err(CommitError::Unwritten(error)) => Err(AppendError::Unwritten(Arc::new(error))),
             Err(CommitError::Broken(failure)) => Err(AppendError::Failed(self.stop(failure))),
         }
     }

@@ -75,7 +75,8 @@ impl Publisher {
         let Some(bytes) = head.to_bytes() else {
             return Err(PublishError::Unwritten(io::ErrorKind::InvalidInput.into()));
         };
-        if let Err(error) = self.store.replace(HEAD, &bytes) {
+        self.store.prepare(HEAD, &bytes).map_err(PublishError::Unwritten)?;
+        if let Err(error) = self.store.exchange(HEAD) {
             // If the old head is still in place nothing happened. Otherwise nobody knows what a
             // crash would leave, and a head nobody knows must not be built upon.
             return match self.stored() {

@@ -155,7 +155,7 @@ pub fn perform(
     let entry = Prepared { digest: Digest::of(&entry.body), entry };
     let index = match opened.journal.commit(std::iter::once(&entry)) {
         Ok(index) => index,
-        Err(CommitError::Full(error)) => return Err(error.into()),
+        Err(CommitError::Full(error) | CommitError::Unwritten(error)) => return Err(error.into()),
         Err(CommitError::Broken(failure)) => return Err(OpenError::Publish(failure).into()),
     };
     opened.publish()?;

@@ -71,10 +71,12 @@ pub(crate) fn perform(journal: &mut Journal, cut: &Cut) -> io::Result<(u64, Leaf
     }
     let body = record(cut, &pieces)?;
 
-    let mut fresh = good.to_vec();
+    let (mut fresh, mut segment) = (good.to_vec(), cut.segment);
     if offset < SEGMENT_HEADER {
-        // The segment's own header is torn: nothing of this file is kept.
+        // The segment's own header is torn, or it does not continue its predecessor (a repair was
+        // interrupted before it was removed): nothing of this file is kept, not even its name.
         fresh = frame::segment_header(cut.first, cut.batch).to_vec();
+        segment = cut.first;
     }
     let mut batch = cut.batch;
     let kept = cut.first.saturating_sub(cut.batch_first);
@@ -110,14 +112,15 @@ pub(crate) fn perform(journal: &mut Journal, cut: &Cut) -> io::Result<(u64, Leaf
     let check = crc32c::crc32c(&fresh[start..]);
     frame::write_trailer(&mut fresh, batch, cut.first, 1, check);
 
-    journal.store.replace(&name, &fresh)?;
+    journal.store.replace(&frame::segment_name(segment), &fresh)?;
     // The later segments go last: a crash before leaves them to the next repair, recorded again.
-    for &later in cut.later.iter().rev() {
+    let gone = [cut.segment].into_iter().chain(cut.later.iter().copied());
+    for later in gone.filter(|&gone| gone != segment).rev() {
         journal.store.remove(&frame::segment_name(later))?;
         journal.store.sync_dir(&name)?;
     }
     journal.frontier.push(hash);
-    journal.segment = Some(cut.segment);
+    journal.segment = Some(segment);
     journal.length = fresh.len() as u64;
     journal.index = cut.first + 1;
     journal.batch = batch + 1;

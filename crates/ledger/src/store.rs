@@ -94,9 +94,14 @@ pub trait Store: Source {
         false
     }
 
-    /// Puts new content in place of a file so that a crash leaves the old or the new, durable on
-    /// return. A crash may leave the temporary file `<name>.new` behind.
-    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    /// How much room there is; `None` where nothing tells (memory).
+    fn room(&self) -> io::Result<Option<Room>> {
+        Ok(None)
+    }
+
+    /// Writes and syncs `<name>.new`, what [`Store::exchange`] puts in place. The file itself is
+    /// untouched, also after an error.
+    fn prepare(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let fresh = format!("{name}{LEFTOVER}");
         match self.remove(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -105,14 +110,53 @@ pub trait Store: Source {
         self.create(&fresh)?;
         // The content first: a name that points at unsynced content is a torn file after a crash.
         let written = self.append(&fresh, 0, bytes).and_then(|()| self.sync(&fresh));
-        if let Err(error) = written {
+        if written.is_err() {
             // A full disk must not stay full of attempts; if this fails too, the next start does it.
             let _ = self.remove(&fresh);
-            return Err(error);
         }
-        self.rename(&fresh, name)?;
+        written
+    }
+
+    /// Puts what was prepared in place of a file, durably. After an error the old or the new is
+    /// there.
+    fn exchange(&self, name: &str) -> io::Result<()> {
+        self.rename(&format!("{name}{LEFTOVER}"), name)?;
         self.sync_dir(name)
     }
+
+    /// Puts new content in place of a file so that a crash leaves the old or the new, durable on
+    /// return. A crash may leave the temporary file `<name>.new` behind.
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.prepare(name, bytes)?;
+        self.exchange(name)
+    }
+}
+
+/// Room for evidence, in bytes, as far as this process may use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What can still be written.
+    pub free: u64,
+    /// The size of the whole.
+    pub total: u64,
+}
+
+/// Whether an error says that there is no room: nothing, or a part, was written.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    // A file that may not grow (RLIMIT_FSIZE) is a disk that is full for us.
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// Whether a creation that failed so made nothing, and may work later.
+pub(crate) fn made_nothing(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    /// Too many open files: of the system, of this process. The kernel takes a descriptor before
+    /// it looks at the name.
+    const NO_DESCRIPTOR: [i32; 2] = [23, 24];
+    is_full(error)
+        || matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+        || error.raw_os_error().is_some_and(|number| NO_DESCRIPTOR.contains(&number))
 }
 
 /// What `replace` appends to a name while it works.

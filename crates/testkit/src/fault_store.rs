@@ -27,8 +27,12 @@ pub struct FaultStore {
 pub enum Fault {
     /// The step fails with this error and does nothing.
     Error(io::ErrorKind),
+    /// The same with an error number of the system, for errors without a kind of their own.
+    Os(i32),
     /// A write stops half way with this error; any other step fails and does nothing.
     Half(io::ErrorKind),
+    /// The step is done as asked, and fails all the same: the answer was lost, not the act.
+    Done(io::ErrorKind),
     /// The power goes: this step may have begun, and nothing works after it.
     Crash,
 }
@@ -51,8 +55,25 @@ struct Disk {
     aside: BTreeMap<String, Vec<u8>>,
     steps: Vec<&'static str>,
     faults: BTreeMap<usize, Fault>,
+    looks: usize,
+    look_faults: BTreeMap<usize, io::ErrorKind>,
     lie: Option<Lie>,
     down: bool,
+}
+
+/// What becomes of a step that was begun.
+#[derive(Debug, Default)]
+struct Act {
+    /// Only half of the bytes are written.
+    half: bool,
+    /// What the caller is told in the end.
+    error: Option<io::Error>,
+}
+
+impl Act {
+    fn end(self) -> io::Result<()> {
+        self.error.map_or(Ok(()), Err)
+    }
 }
 
 #[derive(Debug, Default, Clone)]
@@ -99,6 +120,17 @@ impl FaultStore {
     /// Plans a fault at a step, counted from 0 over all writing operations since the store was made.
     pub fn fault_at(&self, step: usize, fault: Fault) {
         self.disk().faults.insert(step, fault);
+    }
+
+    /// Plans an error of a look (listing, length or reading), counted from 0 since the store was
+    /// made.
+    pub fn fault_at_look(&self, look: usize, kind: io::ErrorKind) {
+        self.disk().look_faults.insert(look, kind);
+    }
+
+    /// How many looks there were.
+    pub fn looks(&self) -> usize {
+        self.disk().looks
     }
 
     /// The names of the steps so far.
@@ -185,29 +217,36 @@ fn copy_sector(to: &mut [u8], from: &[u8], sector: usize) {
 }
 
 impl Disk {
-    /// Counts a step. `Ok(true)` means: do half of it, then fail.
-    fn step(&mut self, name: &'static str) -> io::Result<Option<io::ErrorKind>> {
+    /// Counts a step and says how much of it is to be done.
+    fn step(&mut self, name: &'static str) -> io::Result<Act> {
         if self.down {
             return Err(io::Error::other("the power is off"));
         }
         let fault = self.faults.get(&self.steps.len()).copied();
         self.steps.push(name);
+        let part = |error: io::Error| {
+            if name == "append" { Ok(Act { half: true, error: Some(error) }) } else { Err(error) }
+        };
         match fault {
-            None => Ok(None),
+            None => Ok(Act::default()),
             Some(Fault::Error(kind)) => Err(kind.into()),
-            Some(Fault::Half(kind)) if name == "append" => Ok(Some(kind)),
-            Some(Fault::Half(kind)) => Err(kind.into()),
+            Some(Fault::Os(number)) => Err(io::Error::from_raw_os_error(number)),
+            Some(Fault::Half(kind)) => part(kind.into()),
+            Some(Fault::Done(kind)) => Ok(Act { half: false, error: Some(kind.into()) }),
             Some(Fault::Crash) => {
                 self.down = true;
                 // An append may have begun; the rest is atomic and did not happen. That it happened
                 // without an answer is the crash at the step after it.
-                if name == "append" {
-                    Ok(Some(io::ErrorKind::Other))
-                } else {
-                    Err(io::Error::other("the power went off"))
-                }
+                part(io::Error::other("the power went off"))
             }
         }
+    }
+
+    /// Counts a look.
+    fn look(&mut self) -> io::Result<()> {
+        let fault = self.look_faults.get(&self.looks).copied();
+        self.looks += 1;
+        fault.map_or(Ok(()), |kind| Err(kind.into()))
     }
 
     fn inode(&self, name: &str) -> io::Result<usize> {
@@ -222,17 +261,21 @@ impl Disk {
 
 impl Source for FaultStore {
     fn list(&self) -> io::Result<Vec<Item>> {
-        Ok(self.disk().names.keys().cloned().map(Item::File).collect())
+        let mut disk = self.disk();
+        disk.look()?;
+        Ok(disk.names.keys().cloned().map(Item::File).collect())
     }
 
     fn len(&self, name: &str) -> io::Result<u64> {
-        let disk = self.disk();
+        let mut disk = self.disk();
+        disk.look()?;
         let inode = disk.inode(name)?;
         Ok(disk.inodes[inode].content.len() as u64)
     }
 
     fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let disk = self.disk();
+        let mut disk = self.disk();
+        disk.look()?;
         let content = &disk.inodes[disk.inode(name)?].content;
         let rest = content.get(offset as usize..).unwrap_or(&[]);
         let count = rest.len().min(buffer.len());
@@ -244,29 +287,29 @@ impl Source for FaultStore {
 impl Store for FaultStore {
     fn create(&self, name: &str) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step("create")?;
+        let act = disk.step("create")?;
         if disk.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let inode = disk.inodes.len();
         disk.inodes.push(Inode::default());
         disk.change(Renaming::Create(name.to_owned(), inode));
-        Ok(())
+        act.end()
     }
 
     fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.disk();
-        let half = disk.step("append")?;
+        let act = disk.step("append")?;
         let inode = disk.inode(name)?;
         let inode = &mut disk.inodes[inode];
         if inode.content.len() as u64 != at {
             return Err(io::Error::other("the file has another length than its writer left"));
         }
-        let written = if half.is_some() { &bytes[..bytes.len() / 2] } else { bytes };
+        let written = if act.half { &bytes[..bytes.len() / 2] } else { bytes };
         let from = inode.content.len() / SECTOR;
         inode.content.extend_from_slice(written);
         inode.dirty.extend(from..inode.content.len().div_ceil(SECTOR));
-        half.map_or(Ok(()), |kind| Err(kind.into()))
+        act.end()
     }
 
     fn sync(&self, name: &str) -> io::Result<()> {
@@ -280,12 +323,12 @@ impl Store for FaultStore {
         let inode = &mut disk.inodes[inode];
         match step {
             _ if lying => Ok(()),
-            Ok(_) => {
+            Ok(act) => {
                 inode.durable.resize(inode.content.len(), 0);
                 for sector in std::mem::take(&mut inode.dirty) {
                     copy_sector(&mut inode.durable, &inode.content, sector);
                 }
-                Ok(())
+                act.end()
             }
             Err(error) => {
                 // The pages count as clean now, and the disk never got them.
@@ -297,31 +340,31 @@ impl Store for FaultStore {
 
     fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step("truncate")?;
+        let act = disk.step("truncate")?;
         let inode = disk.inode(name)?;
         disk.inodes[inode].content.truncate(length as usize);
-        Ok(())
+        act.end()
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step("rename")?;
+        let act = disk.step("rename")?;
         let inode = disk.inode(from)?;
         disk.change(Renaming::Rename(from.to_owned(), to.to_owned(), inode));
-        Ok(())
+        act.end()
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step("remove")?;
+        let act = disk.step("remove")?;
         disk.inode(name)?;
         disk.change(Renaming::Remove(name.to_owned()));
-        Ok(())
+        act.end()
     }
 
     fn sync_dir(&self, name: &str) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step("sync_dir")?;
+        let act = disk.step("sync_dir")?;
         if disk.lie == Some(Lie::SyncDir) {
             return Ok(());
         }
@@ -334,13 +377,14 @@ impl Store for FaultStore {
             });
         disk.pending = left;
         done.iter().for_each(|change| apply(&mut disk.durable_names, change));
-        Ok(())
+        act.end()
     }
 
     fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<String> {
         let mut disk = self.disk();
-        disk.step("set_aside")?;
+        let act = disk.step("set_aside")?;
         disk.aside.insert(name.to_owned(), bytes.to_vec());
+        act.end()?;
         Ok(format!("aside:{name}"))
     }
 }

@@ -266,7 +266,10 @@ impl Shared {
             Err(error) => {
                 chain.lines.rewind(head);
                 drop(chain);
-                let full = matches!(error, AppendError::Full(_) | AppendError::Busy { .. });
+                let full = matches!(
+                    error,
+                    AppendError::Full(_) | AppendError::Unwritten(_) | AppendError::Busy { .. }
+                );
                 self.stopped.fetch_or(!full, Ordering::AcqRel);
                 self.failing.store(true, Ordering::Release);
                 let error = RecordError::Append(error.to_string());

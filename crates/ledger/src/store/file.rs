@@ -1,7 +1,8 @@
 //! The store of a directory.
 //!
 //! Files are made with mode 0600 and directories with 0700. A name that turns out to be a link or
-//! anything but a regular file is refused, also when it is exchanged between look and open.
+//! anything but a regular file is refused, also when it is exchanged between look and open. Calls
+//! that a signal interrupts are repeated, here or in the standard library: no step fails for that.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -10,14 +11,16 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Item, Source, Store};
+use super::{Item, Room, Source, Store};
 
 /// A ledger's directory.
 #[derive(Debug)]
 pub struct FileStore {
     dir: PathBuf,
     aside: PathBuf,
-    writable: bool,
+    /// The directories by name, held open where this writes: a sync needs no descriptor that may
+    /// not be there when it counts, and an exchanged directory is noticed.
+    held: Option<Vec<(&'static str, File)>>,
     /// The file being appended to stays open: one write and one sync per batch, nothing else.
     open: Mutex<HashMap<String, Arc<File>>>,
 }
@@ -32,7 +35,9 @@ impl FileStore {
             make_dir(&dir.join(part))?;
         }
         let aside = dir.parent().unwrap_or(Path::new(".")).join("run/aside");
-        Ok(FileStore { dir, aside, writable: true, open: Mutex::default() })
+        let hold = |part: &'static str| Ok((part, File::open(dir.join(part))?));
+        let held = [""].into_iter().chain(DIRECTORIES).map(hold).collect::<io::Result<_>>()?;
+        Ok(FileStore { dir, aside, held: Some(held), open: Mutex::default() })
     }
 
     /// The same directory, with another place for what is cut off.
@@ -45,7 +50,7 @@ impl FileStore {
     /// A directory to look at. Creates nothing and refuses every write.
     pub fn read_only(dir: impl Into<PathBuf>) -> FileStore {
         let dir = dir.into();
-        FileStore { aside: dir.clone(), dir, writable: false, open: Mutex::default() }
+        FileStore { aside: dir.clone(), dir, held: None, open: Mutex::default() }
     }
 
     /// The directory.
@@ -58,7 +63,7 @@ impl FileStore {
     }
 
     fn writable(&self) -> io::Result<()> {
-        if self.writable { Ok(()) } else { Err(io::ErrorKind::ReadOnlyFilesystem.into()) }
+        if self.held.is_some() { Ok(()) } else { Err(io::ErrorKind::ReadOnlyFilesystem.into()) }
     }
 
     fn writer(&self, name: &str) -> io::Result<Arc<File>> {
@@ -68,11 +73,7 @@ impl FileStore {
             return Ok(file.clone());
         }
         let file = Arc::new(open_regular(&self.path(name), true)?);
-        // One segment and one temporary file at a time: the rest is finished.
-        if open.len() >= 4 {
-            open.clear();
-        }
-        open.insert(name.to_owned(), file.clone());
+        keep(&mut open, name, file.clone());
         Ok(file)
     }
 
@@ -150,7 +151,7 @@ impl Store for FileStore {
         let file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path(name))?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.insert(name.to_owned(), Arc::new(file));
+        keep(&mut open, name, Arc::new(file));
         Ok(())
     }
 
@@ -166,7 +167,10 @@ impl Store for FileStore {
     }
 
     fn sync(&self, name: &str) -> io::Result<()> {
-        self.writer(name)?.sync_data()
+        let file = self.writer(name)?;
+        file.sync_data()?;
+        // What lies in a file that nobody finds by its name is not evidence.
+        same(&file, &self.path(name))
     }
 
     fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
@@ -188,8 +192,20 @@ impl Store for FileStore {
 
     fn sync_dir(&self, name: &str) -> io::Result<()> {
         self.writable()?;
-        let path = self.path(name);
-        File::open(path.parent().unwrap_or(&self.dir))?.sync_all()
+        let part = name.rsplit_once('/').map_or("", |(part, _)| part);
+        let mut held = self.held.iter().flatten();
+        let Some((_, dir)) = held.find(|(name, _)| *name == part) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        dir.sync_all()?;
+        same(dir, &self.dir.join(part))
+    }
+
+    fn room(&self) -> io::Result<Option<Room>> {
+        let Some((_, dir)) = self.held.iter().flatten().next() else { return Ok(None) };
+        let found = rustix::fs::fstatvfs(dir)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Some(Room { free: bytes(found.f_bavail), total: bytes(found.f_blocks) }))
     }
 
     fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<String> {
@@ -213,6 +229,25 @@ impl Store for FileStore {
         File::open(&self.aside)?.sync_all()?;
         Ok(path.display().to_string())
     }
+}
+
+/// Keeps a file open. One segment at a time is written: with the next one the others are finished,
+/// and a descriptor each would be too many in the end.
+fn keep(open: &mut HashMap<String, Arc<File>>, name: &str, file: Arc<File>) {
+    let segment = |name: &str| name.starts_with(DIRECTORIES[0]);
+    if segment(name) {
+        open.retain(|kept, _| !segment(kept));
+    }
+    open.insert(name.to_owned(), file);
+}
+
+/// Whether a path still names what was opened.
+fn same(opened: &File, path: &Path) -> io::Result<()> {
+    let (ours, found) = (opened.metadata()?, fs::symlink_metadata(path)?);
+    if (ours.dev(), ours.ino()) == (found.dev(), found.ino()) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{} was moved away or replaced", path.display())))
 }
 
 /// Opens a file that must be a regular one, and the very one that was looked at: without

@@ -5,7 +5,9 @@ extern crate countersign_ledger as ledger;
 
 mod concurrent;
 mod crash;
+mod every_fault;
 mod faults;
+mod files;
 mod flips;
 mod format;
 mod fuzz;

@@ -1,0 +1,102 @@
+//! The store of a directory where it meets the system: descriptors, moved directories, half of
+//! what was set aside.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use ledger::store::Store;
+use ledger::store::file::FileStore;
+use ledger::{AppendError, CheckpointError, Ledger, Options};
+
+use crate::support::{Acked, SEGMENT, append, check, entries, open, options};
+
+fn ledger(dir: &Path) -> (Arc<FileStore>, Ledger) {
+    let store = Arc::new(FileStore::open(dir).unwrap());
+    let ledger = open(store.clone()).unwrap();
+    (store, ledger)
+}
+
+/// How many files of this directory this process has open.
+fn open_files(dir: &Path) -> usize {
+    let dir = dir.canonicalize().unwrap();
+    fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+        .filter(|path| path.starts_with(&dir))
+        .count()
+}
+
+#[test]
+fn a_thousand_segments_take_no_more_descriptors_than_three() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("ledger");
+    let store = Arc::new(FileStore::open(&dir).unwrap());
+    let options = Options { segment_bytes: 1, ..options() };
+    let ledger = Ledger::open(store.clone(), options, &mut |_, _, _| {}).unwrap();
+    let mut acked = Acked::new();
+    let mut most = Vec::new();
+    for n in 0..12 {
+        append(&ledger, &mut acked, entries(&format!("a{n}"), 1));
+        ledger.checkpoint().unwrap();
+        most.push(open_files(&dir));
+    }
+    assert_eq!(most[3..], [most[3]; 9], "{most:?}");
+    drop(ledger);
+    check(store, &acked);
+}
+
+#[test]
+fn a_directory_that_is_removed_or_replaced_acknowledges_nothing() {
+    type Act = fn(&Path, &Path);
+    let acts: [(&str, Act); 5] = [
+        ("removed", |dir, _| fs::remove_dir_all(dir).unwrap()),
+        ("moved away", |dir, other| fs::rename(dir, other).unwrap()),
+        ("replaced by a copy", |dir, other| {
+            fs::rename(dir, other).unwrap();
+            for part in ["", "journal", "public"] {
+                fs::create_dir(dir.join(part)).unwrap();
+            }
+            for file in ["head", SEGMENT, "public/checkpoint"] {
+                fs::copy(other.join(file), dir.join(file)).unwrap();
+            }
+        }),
+        ("its segment removed", |dir, _| fs::remove_file(dir.join(SEGMENT)).unwrap()),
+        ("its segment replaced", |dir, other| {
+            fs::rename(dir.join(SEGMENT), other).unwrap();
+            fs::copy(other, dir.join(SEGMENT)).map(drop).unwrap();
+        }),
+    ];
+    for (name, act) in acts {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("ledger");
+        let (_store, ledger) = ledger(&dir);
+        ledger.append(entries("a", 2)).unwrap();
+        ledger.checkpoint().unwrap();
+        act(&dir, &home.path().join("other"));
+        let refused = ledger.append(entries("b", 2));
+        assert!(matches!(refused, Err(AppendError::Failed(_))), "{name}: {refused:?}");
+        let refused = ledger.append(entries("c", 2));
+        assert!(matches!(refused, Err(AppendError::Stopped(_))), "{name}: {refused:?}");
+        assert!(matches!(ledger.checkpoint(), Err(CheckpointError::Stopped(_))), "{name}");
+    }
+}
+
+#[test]
+fn what_was_half_set_aside_is_set_aside_again() {
+    let home = tempfile::tempdir().unwrap();
+    let store = FileStore::open(home.path().join("ledger")).unwrap();
+    let first = store.set_aside("0-9-abc.bytes", b"half").unwrap();
+    let again = store.set_aside("0-9-abc.bytes", b"the whole").unwrap();
+    assert_eq!(first, again);
+    assert_eq!(fs::read(again).unwrap(), b"the whole");
+}
+
+#[test]
+fn a_directory_tells_its_room_and_memory_does_not() {
+    let home = tempfile::tempdir().unwrap();
+    let store = FileStore::open(home.path().join("ledger")).unwrap();
+    let room = store.room().unwrap().unwrap();
+    assert!(room.free > 0 && room.free <= room.total, "{room:?}");
+    assert_eq!(ledger::store::memory::MemoryStore::new().room().unwrap(), None);
+}
