@@ -56,8 +56,14 @@ pub(crate) async fn preflight(app: &App, mut log: RequestLog, reply: Reply<'_>, 
     reply.refusal(refusal, receipt);
 }
 
-/// A check refused the request.
-pub(crate) async fn turned(app: &App, mut log: RequestLog, reply: Reply<'_>, turned: Box<Turned>) {
+/// A check refused the request, whose judging and recording costs `work` bytes.
+pub(crate) async fn turned(
+    app: &App,
+    mut log: RequestLog,
+    reply: Reply<'_>,
+    turned: Box<Turned>,
+    work: usize,
+) {
     let Turned { input, denied } = *turned;
     let refusal = denied.refusal.clone();
     tracing::info!(
@@ -66,7 +72,9 @@ pub(crate) async fn turned(app: &App, mut log: RequestLog, reply: Reply<'_>, tur
         code = denied.ruling.code,
         "a request was refused by a check"
     );
-    let written = log.refused(Some(input), refused(&refusal, reply.id(), denied.ruling)).await;
+    let said = refused(&refusal, reply.id(), denied.ruling);
+    let record = move || log.refused(Some(input), said);
+    let written = app.aside.go_on(work, record).await.await;
     let (refusal, receipt) = settled(app, &refusal, &written);
     reply.refusal(refusal, receipt);
 }
@@ -319,6 +327,15 @@ fn failure(app: &App, error: UpstreamError, status: u16, response: Digest) -> Fa
         upstream: app.upstream.name().to_owned(),
         response,
     }
+}
+
+/// The answer to a new request while none may come in: nothing is written for it, since what is
+/// left of the disk belongs to the requests under way.
+pub(crate) fn shut(app: &App) -> Option<Response<Body>> {
+    let shut = app.recorder.shut()?;
+    let id = app.recorder.id();
+    tracing::warn!(id, reason = shut.as_str(), "a request was refused: its evidence would not fit");
+    Some(without_evidence(app, Route::None, &id))
 }
 
 /// The answer when evidence cannot be written: the id and nothing else.

@@ -16,6 +16,7 @@ use crate::config::Release;
 use crate::gate::Gate;
 use crate::inspect::Inspection;
 use crate::problem::Refusal;
+use crate::receive::Received;
 use crate::recorder::RequestLog;
 use crate::reply::Reply;
 use crate::server::{Alive, App};
@@ -41,8 +42,9 @@ async fn flow(app: &Arc<App>, call: Call) {
     let mut reply = Reply::new(app, log.id(), reply);
 
     // Parse: the body in bounds and in time, then strictly.
-    let exchange = match receive::exchange(app, &asked.headers, body, &mut log).await {
-        Ok(exchange) => exchange,
+    let received = receive::exchange(app, &asked.headers, body, &mut log).await;
+    let Received { exchange, place } = match received {
+        Ok(received) => received,
         Err(refusal) => return closing::preflight(app, log, reply, &refusal).await,
     };
 
@@ -54,18 +56,24 @@ async fn flow(app: &Arc<App>, call: Call) {
         return closing::preflight(app, log, reply, &Refusal::NoOwner { code }).await;
     }
 
-    // Admission: all checks over every string of the request.
-    let bytes = exchange.body.len();
+    // Admission: all checks over every string of the request, and its evidence.
+    let work = Gate::work(&exchange);
     let mut gate = Gate::new(app, facts);
-    let admit = move || (gate.admit(exchange), gate);
-    let (admitted, gate) = app.aside.run(bytes, admit).await;
-    let (admitted, input, ruling) = match admitted {
-        Ok(admitted) => admitted,
-        Err(turned) => return closing::turned(app, log, reply, turned).await,
+    let admit = move || {
+        let admitted = gate.admit(exchange).map(|(admitted, input, ruling)| {
+            let admission = log.admitted(input, ruling, admitted.forward(gate.upstream()));
+            (admitted, admission)
+        });
+        (admitted, gate, log)
     };
+    let (admitted, gate, log) = app.aside.go_on(work, admit).await;
+    let (admitted, mut admission) = match admitted {
+        Ok(admitted) => admitted,
+        Err(turned) => return closing::turned(app, log, reply, turned, work).await,
+    };
+    drop(place);
 
     // Forward, while the admission is being written.
-    let mut admission = log.admitted(input, ruling, admitted.forward(app));
     let forward = async {
         let early = match app.config.evidence.release {
             Release::BeforeForward => Some((&mut admission).await),
@@ -127,7 +135,7 @@ async fn flow(app: &Arc<App>, call: Call) {
     let length = bytes.len();
     let mut inspection = Inspection::new(gate, admitted.model());
     let judge = move || (unary::judge(&mut inspection, bytes, head.success), inspection);
-    let (judged, inspection) = app.aside.run(length, judge).await;
+    let (judged, inspection) = app.aside.go_on(length, judge).await;
 
     // Record: the outcome is durable before the first byte of the body.
     closing::whole(app, inspection, log, reply, head, judged).await;

@@ -56,12 +56,21 @@ pub(crate) struct Judged {
     pub(crate) ruling: Ruling,
     /// What to cut and what to put there, or why nothing may pass.
     pub(crate) cuts: Result<Vec<(Range<usize>, String)>, Denied>,
+    /// Of a text: from where on it must be held.
+    pub(crate) held: Option<usize>,
 }
 
 impl Gate {
     pub(crate) fn new(app: &Arc<App>, gathered: Gathered) -> Self {
         let run = app.pipeline.start();
         Self { app: app.clone(), gathered, run, ended: false, settled: Vec::new() }
+    }
+
+    /// What judging and recording a request costs, in bytes: its own, or what the
+    /// signatures over its messages amount to.
+    pub(crate) fn work(exchange: &Exchange) -> usize {
+        let messages = exchange.value.get("messages").and_then(Value::as_array);
+        exchange.body.len().max(messages.map_or(0, <[Value]>::len) * MESSAGE)
     }
 
     /// Asks all checks about the request. Whoever is admitted comes with what
@@ -160,7 +169,7 @@ impl Gate {
         }
         let cuts = passed(outcome)
             .map(|()| outcome.ruling.spans().map(|(span, by)| (span, by.to_owned())).collect());
-        Judged { scan, ruling: ruling(outcome), cuts }
+        Judged { scan, ruling: ruling(outcome), cuts, held: outcome.held }
     }
 
     fn execute(&mut self, effects: &[Effect]) {
@@ -252,12 +261,8 @@ impl Admitted {
     }
 
     /// Where it goes, as evidence.
-    pub(crate) fn forward(&self, app: &App) -> Forward {
-        Forward {
-            body: self.digest,
-            upstream: app.upstream.name().to_owned(),
-            model: self.model.clone(),
-        }
+    pub(crate) fn forward(&self, upstream: &str) -> Forward {
+        Forward { body: self.digest, upstream: upstream.to_owned(), model: self.model.clone() }
     }
 }
 
@@ -340,6 +345,9 @@ pub(crate) fn stronger(kept: &mut Ruling, other: &Ruling) {
         kept.clone_from(other);
     }
 }
+
+/// To sign for a message takes about as long as to judge so many bytes.
+const MESSAGE: usize = 1 << 10;
 
 #[cfg(test)]
 mod tests {

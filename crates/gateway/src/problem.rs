@@ -43,6 +43,11 @@ pub enum Refusal {
         /// The parser's own name of what is wrong.
         kind: &'static str,
     },
+    /// A header that goes on, or names a session, is not what it must be.
+    Header {
+        /// What is wrong with which.
+        kind: &'static str,
+    },
     /// Nobody, or more than one, is named as the owner of the request.
     NoOwner {
         /// What is wrong with the identity headers.
@@ -65,6 +70,8 @@ pub enum Refusal {
     EvidenceUnavailable,
     /// The admin token is missing or wrong.
     Unauthorised,
+    /// As many large requests as may be under way are.
+    Busy,
     /// A fault of ours; it is a refusal because nothing is allowed by accident.
     Internal,
 }
@@ -83,7 +90,7 @@ impl Refusal {
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",
             Self::BodyIncomplete => "body_incomplete",
-            Self::Malformed { kind } => kind,
+            Self::Malformed { kind } | Self::Header { kind } => kind,
             Self::NoOwner { code } => code,
             Self::Denied => "refused",
             Self::BudgetExhausted { .. } => "budget_exhausted",
@@ -92,6 +99,7 @@ impl Refusal {
             Self::Upstream(error) => error.code(),
             Self::EvidenceUnavailable => "evidence_unavailable",
             Self::Unauthorised => "unauthorised",
+            Self::Busy => "busy",
             Self::Internal => "internal_error",
         }
     }
@@ -104,9 +112,10 @@ impl Refusal {
             | Self::Denied
             | Self::ApprovalRequired
             | Self::AnswerWithheld => StatusCode::FORBIDDEN,
-            Self::MalformedHttp | Self::BodyIncomplete | Self::Malformed { .. } => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::MalformedHttp
+            | Self::BodyIncomplete
+            | Self::Malformed { .. }
+            | Self::Header { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -125,7 +134,7 @@ impl Refusal {
                 | UpstreamError::MalformedStream
                 | UpstreamError::Truncated => StatusCode::BAD_GATEWAY,
             },
-            Self::EvidenceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::EvidenceUnavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -155,6 +164,7 @@ impl Refusal {
             Self::BodyTimeout => "the request body did not arrive in time",
             Self::BodyIncomplete => "the request was not completed",
             Self::Malformed { .. } => "the request body is not a valid request of this endpoint",
+            Self::Header { .. } => "a header of the request is not valid",
             Self::NoOwner { .. } => "name one owner, for example X-Agent-Id: agent:billing",
             Self::Denied | Self::ApprovalRequired => "the request was refused",
             Self::BudgetExhausted { .. } => "the budget is used up",
@@ -162,6 +172,7 @@ impl Refusal {
             Self::Upstream(_) => "the upstream gave no usable answer",
             Self::EvidenceUnavailable => "evidence cannot be written, so nothing is served",
             Self::Unauthorised => "the admin token is missing or wrong",
+            Self::Busy => "too many large requests are under way",
             Self::Internal => "internal error",
         }
     }
@@ -198,7 +209,7 @@ impl Refusal {
             Self::BudgetExhausted { retry_after } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
-            Self::EvidenceUnavailable => {
+            Self::EvidenceUnavailable | Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(1_u64));
             }
             Self::Unauthorised => {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chat::Exchange;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, ORIGIN,
+};
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -15,6 +17,7 @@ use seal::digest::Digest;
 use seal::json::Limits;
 use tokio::time::{Instant, timeout_at};
 
+use crate::aside::Place;
 use crate::metrics::Route;
 use crate::problem::Refusal;
 use crate::recorder::RequestLog;
@@ -128,6 +131,43 @@ pub(crate) fn announced(headers: &HeaderMap, limit: u64) -> Result<(), Refusal> 
     Ok(())
 }
 
+/// What goes upstream besides the body must be one header of printable ASCII,
+/// and a session id, which nothing here believes, what any store may hold.
+pub(crate) fn passed_on(headers: &HeaderMap) -> Result<(), Refusal> {
+    let wrong = |kind| Err(Refusal::Header { kind });
+    let mut sessions = headers.get_all(SESSION).iter();
+    if let Some(session) = sessions.next() {
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_.:-".contains(b);
+        match session.as_bytes() {
+            _ if sessions.next().is_some() => return wrong("session_id_duplicate"),
+            id if id.len() > SESSION_BYTES => return wrong("session_id_too_long"),
+            id if id.is_empty() || !id.iter().all(plain) => {
+                return wrong("session_id_invalid_charset");
+            }
+            _ => {}
+        }
+    }
+    let mut keys = headers.get_all(AUTHORIZATION).iter();
+    match (keys.next(), keys.next()) {
+        (_, Some(_)) => wrong("authorization_duplicate"),
+        (Some(key), None) if key.as_bytes().iter().any(|b| !matches!(b, b'\t' | b' '..=b'~')) => {
+            wrong("header_invalid_charset")
+        }
+        (Some(_) | None, None) => Ok(()),
+    }
+}
+
+/// The header by which callers of other gateways name a session.
+const SESSION: HeaderName = HeaderName::from_static("x-signet-session");
+/// The longest session id.
+const SESSION_BYTES: usize = 256;
+
+/// A request that was read, and its place among the large ones.
+pub(crate) struct Received {
+    pub(crate) exchange: Exchange,
+    pub(crate) place: Place,
+}
+
 /// The request of a chat completion: its body in bounds and in time, then read
 /// strictly.
 pub(crate) async fn exchange(
@@ -135,16 +175,19 @@ pub(crate) async fn exchange(
     headers: &HeaderMap,
     body: Incoming,
     log: &mut RequestLog,
-) -> Result<Exchange, Refusal> {
+) -> Result<Received, Refusal> {
     let limits = &app.config.limits;
     announced(headers, limits.body_bytes)?;
     let deadline = Duration::from_secs(limits.body_read_seconds);
     let bytes = whole(body, limits.body_bytes, deadline).await?;
+    passed_on(headers)?;
+    let place = app.aside.place(bytes.len()).map_err(|_| Refusal::Busy)?;
     let limits = Limits { bytes: bytes.len(), depth: Limits::REQUEST.depth };
     let read = move || (Digest::of(&bytes), Exchange::parse(bytes, limits));
     let (digest, parsed) = app.aside.run(limits.bytes, read).await;
     log.body(digest);
-    parsed.map_err(|error| Refusal::Malformed { kind: error.kind.code() })
+    let exchange = parsed.map_err(|error| Refusal::Malformed { kind: error.kind.code() })?;
+    Ok(Received { exchange, place })
 }
 
 /// Reads the whole body within the limit and the deadline.

@@ -26,7 +26,7 @@ use crate::flow::{self, Call};
 use crate::metrics::{Metrics, Route};
 use crate::patient::Patient;
 use crate::problem::Refusal;
-use crate::receive::{Hosts, route};
+use crate::receive::{Hosts, passed_on, route};
 use crate::recorder::{RecordError, Recorder, RequestLog, Setup, StartError};
 use crate::state::State;
 use crate::upstream::Upstream;
@@ -113,6 +113,7 @@ impl App {
             profile: config.evidence.profile.into(),
             agent: crate::state::AGENT.parse().expect("the constant is an agent id"),
             refusals_per_minute: config.limits.refusals_per_minute,
+            headroom_bytes: config.ledger.headroom_bytes,
         };
         let recorder = Recorder::start(&state, setup)?;
         let metrics = Metrics::new(
@@ -125,7 +126,7 @@ impl App {
             upstream,
             counters: Counters::default(),
             metrics,
-            aside: Aside::new(),
+            aside: Aside::new().map_err(ServeError::Runtime)?,
             config,
             state,
         })
@@ -235,23 +236,35 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     checkpoint.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut signed = None;
+    let mut again = false;
     loop {
-        tokio::select! {
+        let ticked = tokio::select! {
             _ = stopping.changed() => return,
-            _ = tick.tick() => app.recorder.tick(),
-            _ = checkpoint.tick() => {
-                let ledger = app.recorder.ledger().clone();
-                let size = ledger.size();
-                if signed == Some(size) {
-                    continue;
-                }
-                // The signature and its sync may take milliseconds: not on a worker.
-                match tokio::task::spawn_blocking(move || ledger.checkpoint().map(|_| ())).await {
-                    Ok(Ok(())) => signed = Some(size),
-                    Ok(Err(error)) => tracing::error!(%error, "a checkpoint could not be written"),
-                    Err(_) => tracing::error!("the checkpoint task failed"),
-                }
+            _ = tick.tick() => {
+                app.recorder.tick();
+                false
             }
+            _ = checkpoint.tick() => true,
+        };
+        // What could not be signed is tried again soon, also where the interval is long.
+        if !(ticked || again) {
+            continue;
+        }
+        let ledger = app.recorder.ledger().clone();
+        let size = ledger.size();
+        if signed == Some(size) && !again {
+            continue;
+        }
+        // The signature and its sync may take milliseconds: not on a worker.
+        let written = tokio::task::spawn_blocking(move || ledger.checkpoint()).await;
+        again = !matches!(written, Ok(Ok(())));
+        app.recorder.signed(!again);
+        match written {
+            Ok(Ok(())) => signed = Some(size),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a checkpoint could not be written: new requests are refused");
+            }
+            Err(_) => tracing::error!("the checkpoint task failed: new requests are refused"),
         }
     }
 }
@@ -341,6 +354,7 @@ async fn connection(
     // an id; that it came is evidence nevertheless.
     if let Err(error) = ended
         && error.is_parse()
+        && app.recorder.shut().is_none()
     {
         let log = app.recorder.begin(&peer, "", "");
         let _ = closing::refuse(&app, Route::None, log, &Refusal::MalformedHttp).await;
@@ -355,13 +369,19 @@ async fn data(
     request: Request<Incoming>,
     alive: Alive,
 ) -> Response<Body> {
+    if let Some(refused) = closing::shut(&app) {
+        return refused;
+    }
     let log = app.recorder.begin(peer, request.method().as_str(), request.uri().path());
     let routed = hosts
         .addressed(request.uri(), request.headers())
         .and_then(|()| route(request.method(), request.uri().path()));
     match routed {
         Err(refusal) => closing::refuse(&app, Route::None, log, &refusal).await,
-        Ok(Route::Models) => unary::models(&app, log, request.headers()).await,
+        Ok(Route::Models) => match passed_on(request.headers()) {
+            Err(refusal) => closing::refuse(&app, Route::Models, log, &refusal).await,
+            Ok(()) => unary::models(&app, log, request.headers()).await,
+        },
         Ok(Route::ChatCompletions | Route::None) => {
             let id = log.id().to_owned();
             let (head, body) = request.into_parts();
@@ -388,6 +408,9 @@ async fn operate(
     match addressed.and_then(|()| admin::handle(app, request)) {
         Ok(response) => response,
         Err(refusal) => {
+            if let Some(refused) = closing::shut(app) {
+                return refused;
+            }
             let log: RequestLog =
                 app.recorder.begin(peer, request.method().as_str(), request.uri().path());
             closing::refuse(app, Route::None, log, &refusal).await

@@ -51,7 +51,8 @@ impl Gateway {
         Self::with("")
     }
 
-    /// With this YAML; addresses and upstream are the harness's.
+    /// With this YAML; addresses are the harness's, and so is an upstream that is missing or
+    /// `http://fake/v1`.
     pub fn with(yaml: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         Self::over(dir, yaml, None)
@@ -73,8 +74,13 @@ impl Gateway {
         let upstream = FakeUpstream::start();
         config.listen.set_port(0);
         config.admin.set_port(0);
-        if config.upstream.is_none() && !config.simulator {
-            config.upstream = Some(UpstreamConfig { url: upstream.url(), key: None, name: None });
+        match &mut config.upstream {
+            Some(of) if of.url == "http://fake/v1" => of.url = upstream.url(),
+            None if !config.simulator => {
+                config.upstream =
+                    Some(UpstreamConfig { url: upstream.url(), key: None, name: None });
+            }
+            Some(_) | None => {}
         }
         let init = Init { memory: false, clock: Arc::new(TestClock::stepping(NOON, 1)) };
         let mut state = State::open_or_init(dir.path(), init).expect("the state opens");

@@ -6,6 +6,7 @@ mod disconnects;
 mod door;
 mod evidence;
 mod harness;
+mod hostile;
 mod refusals;
 mod streams;
 mod upstreams;
