@@ -16,10 +16,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use record::capability::Statement;
+use record::capability::{self, Statement};
 use record::entry::Keyring;
 use record::report::{Assurance, Code, Finding, Report};
 use record::trust::Trust;
+use record::verify::Judge;
 use seal::time::UnixMillis;
 use seal::{Digest, Zeroizing};
 
@@ -112,6 +113,7 @@ pub struct Verifier {
     remarks: Vec<String>,
     require: Vec<Level>,
     statements: Vec<Statement>,
+    refused_statements: Vec<Finding>,
     hmac_keys: Vec<(String, Zeroizing<Vec<u8>>)>,
     expect_head: Option<Digest>,
     expect_count: Option<u64>,
@@ -150,6 +152,18 @@ impl Verifier {
     /// Capability statements that receipts of a chain must keep to.
     pub fn statements(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
         self.statements.extend(statements);
+        self
+    }
+
+    /// A file that should hold a capability statement. One that cannot be read is a finding, and
+    /// does not lift the statements: a key without one may still do nothing.
+    pub fn statement_file(mut self, name: &str, bytes: &[u8]) -> Self {
+        match capability::read(bytes) {
+            Ok(statement) => self.statements.push(statement),
+            Err(findings) => {
+                self.refused_statements.extend(findings.into_iter().map(|f| f.at(name)));
+            }
+        }
         self
     }
 
@@ -315,7 +329,7 @@ impl Verifier {
     }
 
     fn token(&self, place: &str, token: &str, report: &mut Report) {
-        let hash = single::verify(place, token, self.believed(), &self.statements, report);
+        let hash = single::verify(place, token, self, report);
         self.expected(hash.iter().len() as u64, |head| hash == Some(*head), report);
     }
 
@@ -332,6 +346,17 @@ impl Verifier {
             report.push(Finding::new(Code::ChainTruncated, "", detail));
             report.assure(Assurance::None);
         }
+    }
+
+    /// What judges receipts, with the statements that are in force. Those that are not are findings.
+    fn judge<'a>(&'a self, report: &mut Report) -> Judge<'a> {
+        let (mut judge, refused) = Judge::new(self.believed(), &self.statements);
+        report.push_all("capability statement", refused);
+        for finding in &self.refused_statements {
+            judge.enforce();
+            report.push(finding.clone());
+        }
+        judge
     }
 
     fn now() -> UnixMillis {

@@ -1,5 +1,7 @@
 //! Chain files: one receipt a line, `{"receipt_hash": "sha256:…", "jws": "…"}`.
 
+use std::borrow::Cow;
+
 use seal::digest::Digest;
 use seal::json::{JsonErrorKind, Limits, Value, parse};
 
@@ -48,77 +50,104 @@ pub fn write_line(receipt: &SignedReceipt) -> String {
     format!("{{\"receipt_hash\": \"{}\", \"jws\": \"{}\"}}\n", receipt.hash, receipt.jws)
 }
 
-/// Takes raw lines in order, newline included, and hands receipts on. It knows the framing: what
-/// is a blank line, what is a torn one.
-///
-/// For sources that read from a disk: call [`Framing::line`] for each line of the file and
-/// [`Framing::finish`] after the last.
-#[derive(Debug, Default)]
-pub struct Framing {
-    number: u64,
-    /// Receipts or refused lines so far.
-    lines: u64,
-    refused: Vec<Finding>,
-    framing: Option<Finding>,
+/// One line of a chain file, taken out of its framing.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// What is unusual about the framing, if anything.
+    pub unusual: Option<&'static str>,
+    /// What the line holds.
+    pub content: Content<'a>,
 }
 
-impl Framing {
-    /// Before the first line.
-    pub fn new() -> Self {
-        Framing::default()
-    }
+/// What a line holds.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// Nothing.
+    Blank,
+    /// A receipt and the hash that is written beside it. Neither is looked at yet.
+    Envelope {
+        /// As written.
+        hash: Digest,
+        /// As written.
+        jws: Cow<'a, str>,
+    },
+    /// Nothing that could be read.
+    Refused(Finding),
+}
 
-    /// One line with its newline, if it has one.
-    pub fn line(&mut self, raw: &[u8], f: &mut dyn FnMut(&str, Option<&str>, &str)) {
-        self.number += 1;
-        let place = format!("line {}", self.number);
-        let ended = raw.ends_with(b"\n");
-        let line = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let plain = line.strip_suffix(b"\r").unwrap_or(line);
-        if plain.len() > LINE_LIMIT {
-            let detail = format!("{} bytes", plain.len());
-            return self.refuse(Finding::new(Code::ChainLine, place, detail));
-        }
-        let trimmed = plain.trim_ascii();
-        if trimmed.is_empty() {
-            return self.unusual(&place, "blank line");
-        }
-        if plain.len() != line.len() {
-            self.unusual(&place, "CRLF line ending");
-        }
-        let read = match std::str::from_utf8(trimmed) {
-            Ok(text) => parse_line(text),
-            Err(_) => Err(Finding::here(Code::ChainEnvelope, "not UTF-8")),
-        };
-        match read {
-            Ok((hash, jws)) => {
-                if !ended {
-                    self.unusual(&place, "no newline at the end");
-                }
-                self.lines += 1;
-                f(&place, Some(&hash.to_string()), &jws);
-            }
-            // Without its newline a broken last line is what a crash while writing leaves.
-            Err(finding) if !ended && trimmed.starts_with(b"{") && !trimmed.ends_with(b"}") => {
-                self.refuse(Finding::new(Code::ChainTorn, place, finding.detail));
-            }
-            Err(finding) => self.refuse(finding.at(&place)),
-        }
+/// Reads a line of a file, with its newline if it has one. It knows what is a blank line and what
+/// a torn one.
+pub fn read_line(raw: &[u8]) -> Line<'_> {
+    let ended = raw.ends_with(b"\n");
+    let line = raw.strip_suffix(b"\n").unwrap_or(raw);
+    let plain = line.strip_suffix(b"\r").unwrap_or(line);
+    let refused = |finding| Line { unusual: None, content: Content::Refused(finding) };
+    if plain.len() > LINE_LIMIT {
+        let detail = format!("more than {LINE_LIMIT} bytes");
+        return refused(Finding::here(Code::ChainLine, detail));
     }
-
-    /// What was refused or unusual, once all lines were given.
-    pub fn finish(self) -> Vec<Finding> {
-        self.refused.into_iter().chain(self.framing).collect()
+    if let Some((hash, jws)) = usual(plain) {
+        let unusual = framing(line, plain, plain, ended);
+        return Line { unusual, content: Content::Envelope { hash, jws: jws.into() } };
     }
-
-    fn refuse(&mut self, finding: Finding) {
-        self.lines += 1;
-        self.refused.push(finding);
+    let trimmed = plain.trim_ascii();
+    if trimmed.is_empty() {
+        return Line { unusual: Some("blank line"), content: Content::Blank };
     }
+    let read = match std::str::from_utf8(trimmed) {
+        Ok(text) => parse_line(text),
+        Err(_) => Err(Finding::here(Code::ChainEnvelope, "not UTF-8")),
+    };
+    match read {
+        Ok((hash, jws)) => Line {
+            unusual: framing(line, plain, trimmed, ended),
+            content: Content::Envelope { hash, jws: jws.into() },
+        },
+        Err(finding) if !ended && is_torn(trimmed) => {
+            refused(Finding::here(Code::ChainTorn, finding.detail))
+        }
+        Err(finding) => refused(finding),
+    }
+}
 
-    /// One warning for the file, at its first unusual place.
-    fn unusual(&mut self, place: &str, what: &str) {
-        self.framing.get_or_insert_with(|| Finding::new(Code::ChainFraming, place, what));
+/// An envelope as emitters write it, read without a parser: the members in their usual order, and
+/// nothing in the strings that JSON could escape. Any other line is `None`, good or bad.
+fn usual(line: &[u8]) -> Option<(Digest, &str)> {
+    let line = std::str::from_utf8(line).ok()?;
+    let rest = line.strip_prefix("{\"receipt_hash\":")?;
+    let rest = rest.strip_prefix(' ').unwrap_or(rest).strip_prefix('"')?;
+    let (hash, rest) = rest.split_once('"')?;
+    let rest = rest.strip_prefix(',')?;
+    let rest = rest.strip_prefix(' ').unwrap_or(rest).strip_prefix("\"jws\":")?;
+    let rest = rest.strip_prefix(' ').unwrap_or(rest).strip_prefix('"')?;
+    let jws = rest.strip_suffix("\"}")?;
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if !jws.as_bytes().iter().all(plain) {
+        return None;
+    }
+    Some((hash.parse().ok()?, jws))
+}
+
+fn framing(line: &[u8], plain: &[u8], trimmed: &[u8], ended: bool) -> Option<&'static str> {
+    if plain.len() != line.len() {
+        Some("CRLF line ending")
+    } else if trimmed.len() != plain.len() {
+        Some("white space around a line")
+    } else if !ended {
+        Some("no newline at the end")
+    } else {
+        None
+    }
+}
+
+/// Without its newline a broken last line is what a crash while writing leaves: the beginning of an
+/// envelope, or the zeros of a file that grew before its bytes came.
+fn is_torn(line: &[u8]) -> bool {
+    let zeros = line.iter().rev().take_while(|byte| **byte == 0).count();
+    match line.get(..line.len() - zeros) {
+        Some([]) => true,
+        Some(kept) => kept.starts_with(b"{") && (zeros > 0 || !kept.ends_with(b"}")),
+        None => false,
     }
 }
 
@@ -126,26 +155,17 @@ impl Framing {
 #[derive(Debug)]
 pub struct MemoryChain<'a> {
     bytes: &'a [u8],
-    refused: Vec<Finding>,
 }
 
 impl<'a> MemoryChain<'a> {
     /// The chain in these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
-        MemoryChain { bytes, refused: Vec::new() }
+        MemoryChain { bytes }
     }
 }
 
 impl ChainSource for MemoryChain<'_> {
-    fn for_each(&mut self, f: &mut dyn FnMut(&str, Option<&str>, &str)) {
-        let mut framing = Framing::new();
-        for line in self.bytes.split_inclusive(|byte| *byte == b'\n') {
-            framing.line(line, f);
-        }
-        self.refused = framing.finish();
-    }
-
-    fn refused(&mut self) -> Vec<Finding> {
-        std::mem::take(&mut self.refused)
+    fn for_each(&mut self, f: &mut dyn FnMut(&[u8])) {
+        self.bytes.split_inclusive(|byte| *byte == b'\n').for_each(f);
     }
 }

@@ -277,6 +277,10 @@ codes! {
         "a receipt is dated in the future",
         "The receipt's iat lies after the time of verification by more than the allowed clock skew.",
         "Check the signer's clock.";
+    ChainChanged = "CS-CHAIN-017", Error, Tampered,
+        "the chain changed while it was read",
+        "Receipts that cite what does not stand before them are read a second time. Then they were not the ones that were there the first time, so the verdict is about no one file.",
+        "Verify a copy that nobody writes to; if that is the case already, find out who does.";
 
     // ---- capability statements -----------------------------------------------------------
     CapMalformed = "CS-CAP-001", Error, Malformed,

@@ -2,14 +2,16 @@
 
 mod graph;
 mod links;
+mod nodes;
 mod pool;
 
 use seal::digest::Digest;
 use seal::time::UnixMillis;
 
 use crate::capability::Statement;
+use crate::chainfile::{self, Line};
 use crate::codes::{Code, ExitClass};
-use crate::receipt;
+use crate::receipt::{self, Operation, Parts, Receipt};
 use crate::report::{Assurance, Finding, Report};
 use crate::taint::TaintSet;
 use crate::trust::Trust;
@@ -18,17 +20,14 @@ use crate::verify::Judge;
 pub use graph::Graph;
 use links::Links;
 
-/// Receipts in order, from wherever they are kept. May be read more than once.
+/// The lines of a chain file, from wherever they are kept.
 pub trait ChainSource {
-    /// Calls `f(place, hash, jws)` for each receipt: where it is (`line 3`), the hash that is
-    /// written beside it if one is, and the receipt.
-    fn for_each(&mut self, f: &mut dyn FnMut(&str, Option<&str>, &str));
-
-    /// Findings of the last pass about lines from which no receipt could be taken, and about the
-    /// framing. Each finding of severity error stands for one line.
-    fn refused(&mut self) -> Vec<Finding> {
-        Vec::new()
-    }
+    /// Calls `f` with each line in order, its newline included; the last may lack one. Lines longer
+    /// than [`crate::chainfile::LINE_LIMIT`] may be cut two bytes or more behind it.
+    ///
+    /// Called a second time when receipts cite what comes behind them or is not there at all. That
+    /// the lines are then the same is not taken on trust.
+    fn for_each(&mut self, f: &mut dyn FnMut(&[u8]));
 }
 
 /// What is expected of a chain.
@@ -40,6 +39,9 @@ pub struct ChainOptions {
     pub expect_count: Option<u64>,
     /// Capability statements in force; with any given, a key without one may do nothing.
     pub statements: Vec<Statement>,
+    /// What was wrong with statements that could not be read. They are findings of the chain, and
+    /// with any of them statements are in force.
+    pub refused_statements: Vec<Finding>,
     /// The time of verification, to notice receipts from the future.
     pub now: Option<UnixMillis>,
     /// How far clocks may disagree.
@@ -54,6 +56,7 @@ impl Default for ChainOptions {
             expect_head: None,
             expect_count: None,
             statements: Vec::new(),
+            refused_statements: Vec::new(),
             now: None,
             skew_seconds: 300,
             threads: 0,
@@ -79,42 +82,77 @@ pub struct ChainSummary {
 }
 
 /// Judges a chain: every receipt on its own, then how they stand on each other. Findings come in
-/// the order of the chain, whatever the number of threads. Memory grows by about a hundred bytes
-/// a receipt; receipts are not kept.
+/// the order of the chain, whatever the number of threads, those about parents that did not come
+/// first at the end. Memory grows by about sixty bytes a receipt, whatever the chain is like;
+/// receipts are not kept.
 pub fn verify_chain(
     source: &mut dyn ChainSource,
     trust: &Trust,
     options: ChainOptions,
     report: &mut Report,
 ) -> ChainSummary {
-    let (judge, refused) = Judge::new(trust, &options.statements);
+    let (mut judge, refused) = Judge::new(trust, &options.statements);
     report.push_all("capability statement", refused);
+    for finding in &options.refused_statements {
+        judge.enforce();
+        report.push(finding.clone());
+    }
     let mut chain = Chain {
         links: Links::new(options.skew_seconds),
         options: &options,
         lowest: Assurance::Signed,
         summary: ChainSummary::default(),
+        lost: 0,
+        unusual: false,
         report,
     };
-    pool::each(source, options.threads, |item| check(item, &judge), |checked| chain.take(checked));
-    chain.finish(source.refused())
+    let check = |line: u64, raw: &[u8]| check(line, raw, &judge);
+    pool::each(
+        options.threads,
+        check,
+        |checked| chain.take(checked),
+        |give| {
+            let mut line = 0;
+            source.for_each(&mut |raw| {
+                line += 1;
+                give(line, raw);
+            });
+        },
+    );
+    let waiting = chain.links.waiting();
+    let late = chain.second_look(source, &waiting);
+    if late != waiting.len() {
+        chain.broken(vec![Finding::here(Code::ChainChanged, "")]);
+    }
+    chain.finish()
 }
 
-/// One line on its way through the pool.
-struct Item {
-    place: String,
-    hash: Option<String>,
-    jws: String,
+/// Where a line is, as findings say it.
+fn place_of(line: u64) -> String {
+    format!("line {line}")
 }
 
 /// What one line came to, on its own.
 struct Checked {
-    place: String,
-    /// Hashes under which children may cite this line.
-    known_as: Vec<Digest>,
+    line: u64,
+    unusual: Option<&'static str>,
     findings: Vec<Finding>,
-    level: Assurance,
-    step: Option<Step>,
+    content: Content,
+}
+
+enum Content {
+    Blank,
+    /// No envelope: nobody can say which receipt this was.
+    Lost,
+    /// An envelope whose receipt is none. Children may cite it by these hashes.
+    Refused {
+        known_as: [Digest; 2],
+    },
+    Receipt {
+        level: Assurance,
+        stated: Digest,
+        step: Step,
+    },
 }
 
 /// What the links need to know of a receipt.
@@ -127,53 +165,64 @@ pub(crate) struct Step {
     pub(crate) iat: i64,
 }
 
-fn check(item: Item, judge: &Judge<'_>) -> Checked {
-    let Item { place, hash: stated, jws } = item;
-    let read = receipt::read_with_signature(&jws);
-    let actual = match &read {
-        Ok((signed, _)) => signed.hash,
-        Err(_) => Digest::of(jws.as_bytes()),
-    };
+impl Step {
+    fn of(hash: Digest, receipt: Receipt) -> Step {
+        let removed = match receipt.operation {
+            Operation::Sanitisation => Some(receipt.removed().unwrap_or_default()),
+            _ => None,
+        };
+        let Receipt { parents, taint, iat, .. } = receipt;
+        Step { hash, parents, taint, removed, iat }
+    }
+}
+
+fn check(line: u64, raw: &[u8], judge: &Judge<'_>) -> Checked {
+    let Line { unusual, content } = chainfile::read_line(raw);
     let mut findings = Vec::new();
-    let mut known_as = vec![actual];
-    if let Some(stated) = stated
-        && stated != actual.to_string()
-    {
+    let content = match content {
+        chainfile::Content::Blank => Content::Blank,
+        chainfile::Content::Refused(finding) => {
+            findings.push(finding);
+            Content::Lost
+        }
+        chainfile::Content::Envelope { hash, jws } => envelope(hash, &jws, judge, &mut findings),
+    };
+    Checked { line, unusual, findings, content }
+}
+
+fn envelope(stated: Digest, jws: &str, judge: &Judge<'_>, findings: &mut Vec<Finding>) -> Content {
+    let actual = Digest::of(jws.as_bytes());
+    if stated != actual {
         let detail = format!("{stated} is written, {actual} it is");
         findings.push(Finding::here(Code::ChainHash, detail));
-        known_as.extend(stated.parse::<Digest>().ok());
     }
-    match read {
+    let Parts { receipt, signing_input, signature } = match receipt::read_parts(jws) {
+        Ok(parts) => parts,
         Err(faults) => {
             findings.extend(faults);
-            Checked { place, known_as, findings, level: Assurance::None, step: None }
+            return Content::Refused { known_as: [actual, stated] };
         }
-        Ok((signed, signature)) => {
-            let mut level = judge.receipt(&signed, &signature, &mut findings);
-            if findings.iter().any(|finding| finding.code == Code::ChainHash) {
-                level = Assurance::None;
-            }
-            let receipt = signed.receipt;
-            if let Some(corpus) = &receipt.corpus
-                && receipt.operation == receipt::Operation::Retrieval
-                && !receipt.taint.contains(&format!("rag:{corpus}"))
-            {
-                findings.push(Finding::here(Code::ChainRetrieval, format!("corpus {corpus:?}")));
-            }
-            let removed = match receipt.operation {
-                receipt::Operation::Sanitisation => Some(receipt.removed().unwrap_or_default()),
-                _ => None,
-            };
-            let step = Step {
-                hash: actual,
-                removed,
-                parents: receipt.parents,
-                taint: receipt.taint,
-                iat: receipt.iat,
-            };
-            Checked { place, known_as, findings, level, step: Some(step) }
-        }
+    };
+    let mut level = judge.claims(&receipt, signing_input, &signature, findings);
+    if stated != actual {
+        level = Assurance::None;
     }
+    if let Some(corpus) = &receipt.corpus
+        && receipt.operation == Operation::Retrieval
+        && !receipt.taint.contains(&format!("rag:{corpus}"))
+    {
+        findings.push(Finding::here(Code::ChainRetrieval, format!("corpus {corpus:?}")));
+    }
+    Content::Receipt { level, stated, step: Step::of(actual, receipt) }
+}
+
+/// The step of a line that was a receipt before.
+fn again(raw: &[u8]) -> Option<Step> {
+    let chainfile::Content::Envelope { jws, .. } = chainfile::read_line(raw).content else {
+        return None;
+    };
+    let receipt = receipt::read_parts(&jws).ok()?.receipt;
+    Some(Step::of(Digest::of(jws.as_bytes()), receipt))
 }
 
 struct Chain<'a> {
@@ -181,18 +230,36 @@ struct Chain<'a> {
     options: &'a ChainOptions,
     lowest: Assurance,
     summary: ChainSummary,
+    /// Lines that were no envelope.
+    lost: u64,
+    /// The framing was remarked upon: once for the file, at its first unusual place.
+    unusual: bool,
     report: &'a mut Report,
 }
 
 impl Chain<'_> {
     fn take(&mut self, checked: Checked) {
-        let Checked { place, known_as, findings, level, step } = checked;
-        self.report.push_all(&place, findings);
-        self.lowest = self.lowest.min(level);
-        let Some(step) = step else {
-            self.summary.refused += 1;
-            return self.links.explain(known_as);
+        let Checked { line, unusual, findings, content } = checked;
+        if !findings.is_empty() {
+            self.report.push_all(&place_of(line), findings);
+        }
+        if let Some(what) = unusual.filter(|_| !self.unusual) {
+            self.unusual = true;
+            self.report.push(Finding::new(Code::ChainFraming, place_of(line), what));
+        }
+        let (level, stated, step) = match content {
+            Content::Blank => return,
+            Content::Lost => {
+                self.lost += 1;
+                return self.refused();
+            }
+            Content::Refused { known_as } => {
+                self.links.explain(known_as);
+                return self.refused();
+            }
+            Content::Receipt { level, stated, step } => (level, stated, step),
         };
+        self.lowest = self.lowest.min(level);
         self.summary.receipts += 1;
         self.summary.signed += u64::from(level == Assurance::Signed);
         self.summary.roots += u64::from(step.parents.is_empty());
@@ -201,11 +268,48 @@ impl Chain<'_> {
             && step.iat > now.seconds().saturating_add(self.options.skew_seconds)
         {
             let detail = format!("iat {}", step.iat);
-            self.report.push(Finding::new(Code::ChainFuture, place.as_str(), detail));
+            self.report.push(Finding::new(Code::ChainFuture, place_of(line), detail));
         }
-        self.links.explain(known_as.into_iter().filter(|hash| *hash != step.hash));
-        let found = self.links.add(&place, step);
+        if stated != step.hash {
+            self.links.explain([stated]);
+        }
+        let found = self.links.add(line, &step);
         self.broken(found);
+    }
+
+    fn refused(&mut self) {
+        self.summary.refused += 1;
+        self.lowest = Assurance::None;
+    }
+
+    /// Reads the lines that waited for a parent again and judges them; how many there still were.
+    fn second_look(&mut self, source: &mut dyn ChainSource, waiting: &[u64]) -> usize {
+        let (mut seen, threads) = (0, self.options.threads);
+        if waiting.is_empty() {
+            return seen;
+        }
+        let take = |(line, step): (u64, Option<Step>)| {
+            let lost = self.lost;
+            if let Some(found) = step.and_then(|step| self.links.late(line, &step, lost)) {
+                seen += 1;
+                self.broken(found);
+            }
+        };
+        pool::each(
+            threads,
+            |line, raw| (line, again(raw)),
+            take,
+            |give| {
+                let (mut line, mut wanted) = (0, waiting.iter().copied().peekable());
+                source.for_each(&mut |raw| {
+                    line += 1;
+                    if wanted.next_if_eq(&line).is_some() {
+                        give(line, raw);
+                    }
+                });
+            },
+        );
+        seen
     }
 
     /// Faults between receipts: a chain that does not hold together is not even consistent,
@@ -219,17 +323,7 @@ impl Chain<'_> {
         }
     }
 
-    fn finish(mut self, refused: Vec<Finding>) -> ChainSummary {
-        let lost = refused.iter().filter(|f| f.code.severity() == crate::Severity::Error).count();
-        for finding in refused {
-            self.report.push(finding);
-        }
-        if lost > 0 {
-            self.lowest = Assurance::None;
-        }
-        self.summary.refused += lost as u64;
-        let found = self.links.finish(lost);
-        self.broken(found);
+    fn finish(mut self) -> ChainSummary {
         let found = self.expectations();
         self.broken(found);
         let summary = &mut self.summary;

@@ -20,7 +20,7 @@ use crate::taint::{EXTERNAL_USER, TaintSet};
 
 pub use emit::{EmitError, sign};
 pub use read::read;
-pub(crate) use read::read_with_signature;
+pub(crate) use read::{Parts, read_parts, read_with_signature};
 
 /// The issuer constant of the format; frozen.
 pub const ISS: &str = "raucle-detect/provenance";

@@ -12,6 +12,8 @@ pub use crate::codes::{Code, ExitClass, Severity};
 /// Findings of one code that are kept in full; the rest are counted. A hostile file of a million
 /// bad lines must not cost the verifier its memory, nor the reader his patience.
 const KEPT_PER_CODE: u64 = 100;
+/// Longest detail, bytes; what is cut ends in an ellipsis.
+const DETAIL: usize = 1024;
 
 /// One thing found, where, and in what detail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +22,15 @@ pub struct Finding {
     pub code: Code,
     /// Where: a file, `line 3`, `entry 17`, a hash. Empty while the caller has not said.
     pub place: String,
-    /// What exactly, for this case. May hold outside text: escape it when printing.
+    /// What exactly, for this case, cut off behind 1,024 bytes. May hold outside text: escape it when
+    /// printing.
     pub detail: String,
 }
 
 impl Finding {
     /// A finding at a place.
     pub fn new(code: Code, place: impl Into<String>, detail: impl Into<String>) -> Self {
-        Finding { code, place: place.into(), detail: detail.into() }
+        Finding { code, place: place.into(), detail: shortened(detail.into()) }
     }
 
     /// A finding whose place the caller fills in.
@@ -55,6 +58,17 @@ impl Finding {
             ("remedy", self.code.remedy().into()),
         ])
     }
+}
+
+/// A finding names the fault; a member of thirty kilobytes need not be told in full.
+fn shortened(mut detail: String) -> String {
+    if detail.len() > DETAIL {
+        let end = (0..=DETAIL).rev().find(|at| detail.is_char_boundary(*at)).unwrap_or(0);
+        detail.truncate(end);
+        detail.push('…');
+        detail.shrink_to_fit();
+    }
+    detail
 }
 
 impl fmt::Display for Finding {

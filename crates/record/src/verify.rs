@@ -17,12 +17,9 @@ use crate::trust::{Purpose, Trust, Validity};
 pub fn verify_receipt_jws(
     jws: &str,
     place: &str,
-    trust: &Trust,
-    statements: &[Statement],
+    judge: &Judge<'_>,
     report: &mut Report,
 ) -> Option<SignedReceipt> {
-    let (judge, refused) = Judge::new(trust, statements);
-    report.push_all("capability statement", refused);
     match receipt::read_with_signature(jws) {
         Err(findings) => {
             report.push_all(place, findings);
@@ -127,6 +124,12 @@ impl<'a> Judge<'a> {
         (judge, refused)
     }
 
+    /// From here on a key without a statement may do nothing, even if no statement was given that
+    /// could be read.
+    pub fn enforce(&mut self) {
+        self.in_force = true;
+    }
+
     /// A statement counts when it is signed by the agent's own key that the trust file holds, or
     /// by a trusted issuer. An issuer's statement also introduces the agent's key; a self-signed
     /// one never does.
@@ -163,7 +166,19 @@ impl<'a> Judge<'a> {
         signature: &[u8; 64],
         found: &mut Vec<Finding>,
     ) -> Assurance {
-        let receipt = &signed.receipt;
+        // The bytes were already taken apart: the signature covers everything before the last dot.
+        let signing_input = signed.jws.rsplit_once('.').map_or("", |(input, _)| input);
+        self.claims(&signed.receipt, signing_input, signature, found)
+    }
+
+    /// As [`Judge::receipt`], of a receipt whose token is not kept.
+    pub(crate) fn claims(
+        &self,
+        receipt: &Receipt,
+        signing_input: &str,
+        signature: &[u8; 64],
+        found: &mut Vec<Finding>,
+    ) -> Assurance {
         let id = &receipt.key_id;
         let mut say = |code, detail: String| found.push(Finding::here(code, detail));
         let level = match self.keys.get(id) {
@@ -174,7 +189,7 @@ impl<'a> Judge<'a> {
                 }
                 Assurance::Consistent
             }
-            Some(signer) if !verifies(&signed.jws, signature, signer.key) => {
+            Some(signer) if !signer.key.verify(signing_input.as_bytes(), signature) => {
                 say(Code::ReceiptSignature, format!("key {id}"));
                 Assurance::None
             }
@@ -216,11 +231,6 @@ impl<'a> Judge<'a> {
         }
         found.extend(worst.unwrap_or_default());
     }
-}
-
-/// The bytes were already taken apart: the signature covers everything before the last dot.
-fn verifies(jws: &str, signature: &[u8; 64], key: &PublicKey) -> bool {
-    jws.rsplit_once('.').is_some_and(|(input, _)| key.verify(input.as_bytes(), signature))
 }
 
 /// What a receipt does beyond its agent's statement.

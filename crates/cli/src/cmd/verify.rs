@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use countersign::verify::{Level, Verifier, VerifyError};
-use record::capability::{self, Statement};
 use record::report::Report;
 use record::trust::{KeyMaterial, Purpose, Trust, TrustKey, Validity};
 use seal::Digest;
@@ -120,8 +119,6 @@ pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
     if !stdin {
         super::must_exist(path)?;
     }
-    let statements =
-        how.statements.iter().map(|path| statement(path)).collect::<Result<Vec<_>, _>>()?;
     let expect_head = match how.expect_head {
         Some(Head::Mac(_)) => {
             let why = "--expect-head: expected sha256: and the 64 hex digits of a receipt's hash";
@@ -130,10 +127,12 @@ pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
         Some(Head::Receipt(head)) => Some(head),
         None => None,
     };
-    let mut verifier = Verifier::new()
-        .statements(statements)
-        .expect_head(expect_head)
-        .expect_count(how.expect_count);
+    let mut verifier =
+        Verifier::new().expect_head(expect_head).expect_count(how.expect_count);
+    for path in &how.statements {
+        let bytes = output::read_input(path, 64 << 10)?;
+        verifier = verifier.statement_file(&path.display().to_string(), &bytes);
+    }
     if how.pubkeys.is_empty() {
         let (file, passed_over) = super::trust_for(how.trust.as_deref(), dir, path)?;
         verifier = verifier.trust_file(file).remarks(passed_over);
@@ -170,14 +169,6 @@ pub fn failure(error: VerifyError) -> Failure {
         _ => Exit::Io,
     };
     Failure::new(exit, error.to_string())
-}
-
-fn statement(path: &Path) -> Result<Statement, Failure> {
-    let bytes = output::read_input(path, 64 << 10)?;
-    capability::read(&bytes).map_err(|findings| {
-        let first = findings.first().map(ToString::to_string);
-        Failure::new(Exit::Input, format!("{}: {}", path.display(), first.unwrap_or_default()))
-    })
 }
 
 fn pinned(paths: &[PathBuf]) -> Result<Trust, Failure> {

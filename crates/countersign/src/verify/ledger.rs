@@ -6,7 +6,6 @@ use ledger::read::{Item, ReadError, Reader, Summary};
 use ledger::{Cause, Damage, LeafError};
 use record::report::{Assurance, Code, ExitClass, Finding, Report, Severity};
 use record::trust::Quorum;
-use record::verify::Judge;
 use seal::note::VerifierKey;
 
 use super::entry::{Judges, Raw, judge};
@@ -34,8 +33,7 @@ pub(super) fn verify(
         report.push(Finding::new(Code::AuditUnchecked, "", ""));
     }
     let trust = verifier.believed();
-    let (receipts, refused) = Judge::new(trust, &verifier.statements);
-    report.push_all("capability statement", refused);
+    let receipts = verifier.judge(report);
     let judges = Judges { receipts, trust, ring: &ring };
 
     let origin = reader.head().map(|head| head.origin.clone());

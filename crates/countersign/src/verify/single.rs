@@ -1,12 +1,12 @@
 //! One receipt or decision receipt, and who signed it.
 
-use record::capability::Statement;
 use record::report::{Code, Finding, Report};
-use record::trust::Trust;
 use record::verify::{verify_decision_jws, verify_receipt_jws};
 use record::{decision, receipt};
 use seal::Digest;
 use seal::json::{self, Limits};
+
+use super::Verifier;
 
 /// Longest token taken apart to see what it is.
 const LIMIT: usize = receipt::JWS_LIMIT;
@@ -15,14 +15,13 @@ const LIMIT: usize = receipt::JWS_LIMIT;
 pub(super) fn verify(
     place: &str,
     token: &str,
-    trust: &Trust,
-    statements: &[Statement],
+    verifier: &Verifier,
     report: &mut Report,
 ) -> Option<Digest> {
     match typ(token).as_deref() {
         Some(decision::TYP) => {
             report.kind = "decision receipt".to_owned();
-            if let Some(signed) = verify_decision_jws(token, place, trust, report) {
+            if let Some(signed) = verify_decision_jws(token, place, verifier.believed(), report) {
                 report.count("decisions", 1);
                 report.note(format!(
                     "request {}: {} ({}), by {} under log {}",
@@ -44,7 +43,8 @@ pub(super) fn verify(
         }
         Some(receipt::TYP) | None => {
             report.kind = "receipt".to_owned();
-            let signed = verify_receipt_jws(token, place, trust, statements, report);
+            let judge = verifier.judge(report);
+            let signed = verify_receipt_jws(token, place, &judge, report);
             if let Some(signed) = &signed {
                 report.count("receipts", 1);
                 report.note(format!("receipt {}", signed.hash));

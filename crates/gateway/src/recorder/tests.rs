@@ -45,6 +45,7 @@ fn setup(profile: Profile) -> Setup {
         profile,
         agent: crate::state::AGENT.parse().expect("an agent id"),
         refusals_per_minute: 2,
+            headroom_bytes: 0,
     }
 }
 
@@ -254,9 +255,9 @@ impl Evidence {
 struct Receipts<'a>(&'a [SignedReceipt]);
 
 impl ChainSource for Receipts<'_> {
-    fn for_each(&mut self, f: &mut dyn FnMut(&str, Option<&str>, &str)) {
-        for (at, signed) in self.0.iter().enumerate() {
-            f(&format!("entry {at}"), Some(&signed.hash.to_string()), &signed.jws);
+    fn for_each(&mut self, f: &mut dyn FnMut(&[u8])) {
+        for signed in self.0 {
+            f(record::chainfile::write_line(signed).as_bytes());
         }
     }
 }

@@ -1,54 +1,44 @@
-//! Parents, order, time and taint, over a map that keeps little of each receipt.
+//! Parents, order, time and taint, over a table that keeps little of each receipt.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use seal::digest::Digest;
 
-use super::Step;
+use super::nodes::{Node, Nodes};
+use super::{Step, place_of};
 use crate::codes::Code;
 use crate::report::Finding;
 use crate::taint::TaintSet;
 
-/// What is kept of a receipt: 48 bytes with its hash.
-#[derive(Clone, Copy)]
-struct Node {
-    taint: u32,
-    iat: i64,
-}
-
-/// The receipts seen so far and the steps that wait for a parent.
+/// The receipts seen so far, and which of them wait for a parent.
 pub(super) struct Links {
-    nodes: HashMap<Digest, Node>,
-    taints: Vec<TaintSet>,
-    taint_ids: HashMap<TaintSet, u32>,
+    nodes: Nodes,
+    taints: Taints,
     /// Hashes whose line was refused: children that cite them are not findings of their own.
     explained: BTreeSet<Digest>,
-    /// Steps that cite something not seen before them.
-    waiting: Vec<Waiting>,
+    /// Lines, ascending, that cite something not seen before them. Only their numbers are kept:
+    /// who turns a chain round makes every line wait. They are read again at the end.
+    waiting: Vec<u64>,
+    /// Parents that lines which could not be read at all may have been.
+    excused: BTreeSet<Digest>,
     skew: i64,
-}
-
-struct Waiting {
-    place: String,
-    step: Step,
-    /// The parents that had not come before it.
-    absent: Vec<Digest>,
 }
 
 impl Links {
     pub(super) fn new(skew: i64) -> Self {
         Links {
-            nodes: HashMap::new(),
-            taints: Vec::new(),
-            taint_ids: HashMap::new(),
+            nodes: Nodes::default(),
+            taints: Taints::default(),
             explained: BTreeSet::new(),
             waiting: Vec::new(),
+            excused: BTreeSet::new(),
             skew,
         }
     }
 
     pub(super) fn has(&self, hash: &Digest) -> bool {
-        self.nodes.contains_key(hash)
+        self.nodes.get(hash).is_some()
     }
 
     /// These hashes belong to lines that are findings already.
@@ -56,87 +46,144 @@ impl Links {
         self.explained.extend(hashes);
     }
 
-    /// Adds a step in the order of the chain and judges it against its parents.
-    pub(super) fn add(&mut self, place: &str, step: Step) -> Vec<Finding> {
-        if self.nodes.contains_key(&step.hash) {
+    /// Adds a step in the order of the chain and judges it against its parents, unless one of
+    /// them has not come yet.
+    pub(super) fn add(&mut self, line: u64, step: &Step) -> Vec<Finding> {
+        if self.has(&step.hash) {
             let detail = step.hash.to_string();
-            return vec![Finding::new(Code::ChainDuplicate, place, detail)];
+            return vec![Finding::new(Code::ChainDuplicate, place_of(line), detail)];
         }
-        let taint = self.intern(&step.taint);
-        self.nodes.insert(step.hash, Node { taint, iat: step.iat });
-        let absent = |parent: &&Digest| !self.nodes.contains_key(parent);
-        let absent: Vec<Digest> = step.parents.iter().filter(absent).copied().collect();
-        if absent.is_empty() {
-            return self.judge(place, &step);
+        let taint = self.taints.number(&step.taint);
+        let known = step.parents.iter().all(|parent| self.has(parent));
+        self.nodes.insert(Node { hash: step.hash, iat: step.iat, taint, line: short(line) });
+        match known {
+            true => self.judge(line, step),
+            false => {
+                self.waiting.push(line);
+                Vec::new()
+            }
         }
-        self.waiting.push(Waiting { place: place.to_string(), step, absent });
-        Vec::new()
     }
 
-    /// Judges what waited for a parent. `lost` lines could not be read at all; each may have been
-    /// one missing parent.
-    pub(super) fn finish(&mut self, lost: usize) -> Vec<Finding> {
-        let mut excused = BTreeSet::new();
+    /// The lines to give to [`Links::late`], once all lines were seen.
+    pub(super) fn waiting(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Judges a step that waited for a parent; `None` when it is not the one that was seen on this
+    /// line before. `lost` lines could not be read at all; each may have been one missing parent.
+    pub(super) fn late(&mut self, line: u64, step: &Step, lost: u64) -> Option<Vec<Finding>> {
+        self.nodes.get(&step.hash).filter(|node| node.line == short(line))?;
         let mut found = Vec::new();
-        for Waiting { place, step, absent } in std::mem::take(&mut self.waiting) {
-            for parent in absent {
-                if self.nodes.contains_key(&parent) {
+        for parent in &step.parents {
+            match self.nodes.get(parent) {
+                Some(node) if node.line > short(line) => {
                     let detail = format!("parent {parent} comes later");
-                    found.push(Finding::new(Code::ChainOrder, place.as_str(), detail));
-                } else if self.explained.contains(&parent) || excused.contains(&parent) {
-                    // Its own line is the finding.
-                } else if excused.len() < lost {
-                    excused.insert(parent);
-                } else {
+                    found.push(Finding::new(Code::ChainOrder, place_of(line), detail));
+                }
+                Some(_) => {}
+                // Its own line is the finding.
+                None if self.explained.contains(parent) || self.excused.contains(parent) => {}
+                None if (self.excused.len() as u64) < lost => {
+                    self.excused.insert(*parent);
+                }
+                None => {
                     let detail = format!("parent {parent}");
-                    found.push(Finding::new(Code::ChainParent, place.as_str(), detail));
+                    found.push(Finding::new(Code::ChainParent, place_of(line), detail));
                 }
             }
-            found.extend(self.judge(&place, &step));
         }
-        found
+        found.extend(self.judge(line, step));
+        Some(found)
     }
 
-    fn judge(&self, place: &str, step: &Step) -> Vec<Finding> {
+    fn judge(&self, line: u64, step: &Step) -> Vec<Finding> {
         let mut found = Vec::new();
-        let mut inherited = TaintSet::new();
+        let mut inherited: Vec<u32> = Vec::new();
         let mut complete = true;
         for parent in &step.parents {
             let Some(node) = self.nodes.get(parent) else {
                 complete = false;
                 continue;
             };
-            if let Some(taint) = self.taints.get(node.taint as usize) {
-                inherited.merge(taint);
+            if !inherited.contains(&node.taint) {
+                inherited.push(node.taint);
             }
             if step.iat.saturating_add(self.skew) < node.iat {
                 let detail = format!("iat {}, parent's {}", step.iat, node.iat);
-                found.push(Finding::new(Code::ChainTime, place, detail));
+                found.push(Finding::new(Code::ChainTime, place_of(line), detail));
             }
         }
+        // Most steps only pass on what their one parent has.
+        let same = |number: &u32| self.taints.is(*number, &step.taint);
+        if step.removed.is_none() && inherited.iter().all(same) {
+            return found;
+        }
+        let inherited = self.taints.union(&inherited);
         match &step.removed {
             None if !step.taint.is_superset(&inherited) => {
                 let lost = inherited.minus(&step.taint);
-                found.push(Finding::new(Code::ChainTaint, place, format!("lost {lost}")));
+                found.push(Finding::new(Code::ChainTaint, place_of(line), format!("lost {lost}")));
             }
             // With a parent missing nobody can say what the taint should be.
             Some(removed) if complete && step.taint != inherited.minus(removed) => {
                 let expected = inherited.minus(removed);
                 let detail = format!("taint {:?}, expected {expected:?}", step.taint);
-                found.push(Finding::new(Code::ChainSanitised, place, detail));
+                found.push(Finding::new(Code::ChainSanitised, place_of(line), detail));
             }
             _ => {}
         }
         found
     }
+}
 
-    fn intern(&mut self, taint: &TaintSet) -> u32 {
-        if let Some(id) = self.taint_ids.get(taint) {
-            return *id;
+/// The number of a line as a node keeps it.
+fn short(line: u64) -> u32 {
+    u32::try_from(line).unwrap_or(u32::MAX)
+}
+
+/// Each set of tags once, in as many bytes as its tags have. A hostile chain may hold as many sets
+/// as receipts.
+#[derive(Default)]
+struct Taints {
+    sets: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, u32>,
+}
+
+impl Taints {
+    fn number(&mut self, taint: &TaintSet) -> u32 {
+        let text = joined(taint);
+        if let Some(number) = self.numbers.get(text.as_str()) {
+            return *number;
         }
-        let id = self.taints.len() as u32;
-        self.taints.push(taint.clone());
-        self.taint_ids.insert(taint.clone(), id);
-        id
+        let text: Arc<str> = text.into();
+        let number = self.sets.len() as u32;
+        self.sets.push(Arc::clone(&text));
+        self.numbers.insert(text, number);
+        number
     }
+
+    fn is(&self, number: u32, taint: &TaintSet) -> bool {
+        self.sets.get(number as usize).is_some_and(|set| split(set).eq(taint.iter()))
+    }
+
+    /// All tags of these sets.
+    fn union(&self, numbers: &[u32]) -> TaintSet {
+        let sets = numbers.iter().filter_map(|number| self.sets.get(*number as usize));
+        TaintSet::of(sets.flat_map(|set| split(set)))
+    }
+}
+
+/// A tag of a receipt that was read has no control characters.
+fn joined(taint: &TaintSet) -> String {
+    let mut text = String::new();
+    for tag in taint.iter() {
+        text.push_str(tag);
+        text.push('\n');
+    }
+    text
+}
+
+fn split(set: &str) -> impl Iterator<Item = &str> {
+    set.split_terminator('\n')
 }

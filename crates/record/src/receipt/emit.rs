@@ -62,11 +62,18 @@ pub fn sign(receipt: &Receipt, signer: &dyn Signer) -> Result<SignedReceipt, Emi
 }
 
 /// The one header of the format for a key.
-pub(super) fn header(kid: &KeyId) -> String {
-    format!(
-        "{{\"alg\":\"EdDSA\",\"crit\":[\"raucle/v1\"],\"kid\":\"{kid}\",\"raucle/v1\":\"provenance\",\"typ\":\"{TYP}\"}}"
-    )
+fn header(kid: &KeyId) -> String {
+    format!("{BEFORE_KID}{kid}{AFTER_KID}")
 }
+
+/// Whether these bytes are the header for this key id.
+pub(super) fn is_header(bytes: &[u8], kid: &str) -> bool {
+    let rest = bytes.strip_prefix(BEFORE_KID.as_bytes());
+    rest.and_then(|rest| rest.strip_suffix(AFTER_KID.as_bytes())) == Some(kid.as_bytes())
+}
+
+const BEFORE_KID: &str = r#"{"alg":"EdDSA","crit":["raucle/v1"],"kid":""#;
+const AFTER_KID: &str = r#"","raucle/v1":"provenance","typ":"provenance-receipt/v1"}"#;
 
 /// The canonical payload. The order below is the UTF-16 order of the names; extensions all begin
 /// with `x_` and so come last.

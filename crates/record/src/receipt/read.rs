@@ -7,7 +7,7 @@ use seal::json::{
 use seal::jws::JwsError;
 use seal::key::KeyId;
 
-use super::emit::{self, header};
+use super::emit;
 use super::{JWS_LIMIT, Operation, Receipt, SignedReceipt, TYP, Verdict, rules};
 use crate::agent::AgentId;
 use crate::codes::Code;
@@ -24,6 +24,21 @@ pub fn read(jws: &str) -> Result<SignedReceipt, Vec<Finding>> {
 
 /// As [`read`], with the decoded signature.
 pub(crate) fn read_with_signature(jws: &str) -> Result<(SignedReceipt, [u8; 64]), Vec<Finding>> {
+    let Parts { receipt, signature, .. } = read_parts(jws)?;
+    let hash = Digest::of(jws.as_bytes());
+    Ok((SignedReceipt { hash, jws: jws.to_string(), receipt }, signature))
+}
+
+/// A receipt that was read, beside the parts of its token that the signature needs.
+pub(crate) struct Parts<'a> {
+    pub(crate) receipt: Receipt,
+    /// What the signature covers.
+    pub(crate) signing_input: &'a str,
+    pub(crate) signature: [u8; 64],
+}
+
+/// As [`read`], without copying the token.
+pub(crate) fn read_parts(jws: &str) -> Result<Parts<'_>, Vec<Finding>> {
     let token = seal::jws::split(jws, JWS_LIMIT).map_err(|error| vec![refused(jws, &error)])?;
     let mut found = Vec::new();
     let payload = parsed(&token.payload, Limits::RECEIPT, "payload", &mut found);
@@ -45,8 +60,8 @@ pub(crate) fn read_with_signature(jws: &str) -> Result<(SignedReceipt, [u8; 64])
     check_header(&token.header, named.and_then(Value::as_str), &mut found);
     match receipt {
         Some(receipt) if found.is_empty() => {
-            let hash = Digest::of(jws.as_bytes());
-            Ok((SignedReceipt { hash, jws: jws.to_string(), receipt }, token.signature))
+            let seal::jws::Jws { signing_input, signature, .. } = token;
+            Ok(Parts { receipt, signing_input, signature })
         }
         _ => Err(found),
     }
@@ -98,8 +113,7 @@ fn is_canonical(value: &Value, bytes: &[u8], part: &str, found: &mut Vec<Finding
 
 /// The header is a constant but for the key id, so the usual case is one comparison.
 fn check_header(bytes: &[u8], named: Option<&str>, found: &mut Vec<Finding>) {
-    let kid = named.and_then(|id| id.parse::<KeyId>().ok());
-    if kid.is_some_and(|kid| bytes == header(&kid).as_bytes()) {
+    if named.is_some_and(|kid| kid.parse::<KeyId>().is_ok() && emit::is_header(bytes, kid)) {
         return;
     }
     let Some(value) = parsed(bytes, HEADER_LIMITS, "header", found) else { return };

@@ -2,7 +2,7 @@
 
 use record::receipt::read;
 use record::report::{Code, Report};
-use record::verify::verify_receipt_jws;
+use record::verify::{Judge, verify_receipt_jws};
 use seal::Signer;
 use seal::json::Value;
 
@@ -278,7 +278,7 @@ fn the_good_ones_are_read_as_written() {
 fn signatures_and_keys() {
     let verdict = |jws: &str, trust: &record::Trust| {
         let mut report = Report::new("receipt");
-        verify_receipt_jws(jws, "line 1", trust, &[], &mut report);
+        verify_receipt_jws(jws, "line 1", &Judge::new(trust, &[]).0, &mut report);
         (errors(&report), report.assurance)
     };
     let good = signed(user_input()).jws;
