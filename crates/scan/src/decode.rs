@@ -245,6 +245,55 @@ pub(crate) fn unescape(text: &str, fuel: &mut Fuel) -> Option<Unescaped> {
     Some(out)
 }
 
+/// Resolves every escape in `text`, however few.
+pub(crate) fn resolve(text: &str) -> Unescaped {
+    let bytes = text.as_bytes();
+    let mut out = Unescaped { text: String::new(), map: Vec::new() };
+    let (mut at, mut copied) = (0, 0);
+    while at < bytes.len() {
+        let mut group: Vec<(Escape, Range<usize>)> = Vec::new();
+        let mut end = at;
+        while let Some((escape, len)) = bytes.get(end..).and_then(escape) {
+            group.push((escape, end..end + len));
+            end += len;
+        }
+        if group.is_empty() {
+            at += 1;
+            continue;
+        }
+        out.copy(text, copied..at);
+        out.resolve(&group);
+        (at, copied) = (end, end);
+    }
+    out.copy(text, copied..text.len());
+    out
+}
+
+/// Where an escape begins that the end of `text` cuts off; its length if none does.
+pub(crate) fn open_escape(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let near = bytes.len().saturating_sub(LONGEST_ESCAPE);
+    let mut open = text.len();
+    for at in (near..bytes.len()).rev() {
+        let rest = &bytes[at + 1..];
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b'{');
+        match bytes[at] {
+            b'%' if rest.len() < 2 && rest.iter().all(u8::is_ascii_hexdigit) => open = at,
+            b'\\' | b'&' if escape(&bytes[at..]).is_none() && rest.iter().all(plain) => {
+                let unit = bytes[at] == b'\\' && !matches!(rest.first(), None | Some(b'u' | b'x'));
+                if !unit {
+                    open = at;
+                }
+            }
+            _ => {}
+        }
+    }
+    open
+}
+
+/// The longest escape: `&#x10ffff;`, `\u{10ffff}`.
+const LONGEST_ESCAPE: usize = 12;
+
 impl Unescaped {
     fn copy(&mut self, text: &str, range: Range<usize>) {
         if let Some(part) = text.get(range.clone()) {

@@ -1,7 +1,7 @@
 //! The engine: one walk, then only what the walk gave cause for.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex::bytes::Regex;
 use seal::digest::Digest;
@@ -10,10 +10,11 @@ use crate::builtin;
 use crate::decode::{self, Fuel};
 use crate::detect;
 use crate::finding::{Hit, Scan};
+use crate::hold::Holder;
 use crate::normalize::{AT, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
 use crate::rule::{Action, Category, Detector, Rule, RuleError, Severity, Target};
 use crate::ruleset::{self, Compiled, Matcher};
-use crate::walk::{Pass, Walker};
+use crate::walk::{Needs, Pass, Walker};
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
@@ -33,6 +34,10 @@ pub struct Engine {
     fuel_rule: Arc<str>,
     body: String,
     digest: Digest,
+    /// For each rule how far its literals can stand apart, in significant characters.
+    reach: Vec<usize>,
+    /// For each target, made when first asked for.
+    holders: [OnceLock<Holder>; Target::ALL.len()],
 }
 
 impl std::fmt::Debug for Engine {
@@ -61,7 +66,17 @@ impl Engine {
             .map(|(index, _)| index)
             .collect();
         let digest = Digest::of(body.as_bytes());
-        Ok(Engine { rules, walker, detectors, fuel_rule: FUEL_RULE.into(), body, digest })
+        let reach = needs.iter().map(|needs| needs.as_ref().map_or(LONGEST_NUMBER, reach_of));
+        Ok(Engine {
+            rules,
+            walker,
+            detectors,
+            fuel_rule: FUEL_RULE.into(),
+            body,
+            digest,
+            reach: reach.collect(),
+            holders: Default::default(),
+        })
     }
 
     /// The rules, in order.
@@ -78,6 +93,34 @@ impl Engine {
     /// severity to verdict, engine and Unicode version.
     pub fn ruleset_body(&self) -> String {
         self.body.clone()
+    }
+
+    /// How many significant characters at the end of a growing text may still become part of a
+    /// match of a rule of `target`: what lies behind them may be released. At most
+    /// [`HOLD_BACK`](crate::HOLD_BACK); see [`Holder::hold_back`] for what counts.
+    ///
+    /// This is the bound for the worst text. [`Engine::held_from`] is exact for a given one, and
+    /// mostly a few characters.
+    pub fn hold_back(&self, target: Target) -> usize {
+        self.holder(target).hold_back()
+    }
+
+    /// From which byte of `text` on it must be held; see [`Holder::held_from`].
+    pub fn held_from(&self, text: &str, target: Target) -> usize {
+        self.holder(target).held_from(text)
+    }
+
+    /// The holder of `target` for every rule that redacts, blocks, or says more than clean.
+    pub fn holder(&self, target: Target) -> &Holder {
+        let at = Target::ALL.iter().position(|known| *known == target).unwrap_or(0);
+        self.holders[at].get_or_init(|| self.holder_with(target, &|_| false))
+    }
+
+    /// The same, and also for the rules that are `wanted`: a configuration may cut out or refuse
+    /// what a rule only reports. Takes milliseconds; make it once.
+    pub fn holder_with(&self, target: Target, wanted: &dyn Fn(&Rule) -> bool) -> Holder {
+        let rules = self.rules.iter().map(|compiled| &compiled.rule);
+        Holder::new(rules.zip(self.reach.iter().copied()), target, wanted)
     }
 
     /// Scans one text. The same text, target and ruleset always give the same result.
@@ -100,6 +143,13 @@ impl Engine {
         Scan::of(session.hits)
     }
 }
+
+fn reach_of(needs: &Needs) -> usize {
+    needs.reach as usize
+}
+
+/// No detector reads more of a text for one finding (an IBAN with separators is 42 long).
+const LONGEST_NUMBER: usize = 64;
 
 /// Reported when a text holds more encoded data, or deeper, than the engine takes off.
 pub(crate) const FUEL_RULE: &str = "CS-ENG-001";

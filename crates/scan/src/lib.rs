@@ -21,6 +21,7 @@ mod decode;
 mod detect;
 mod engine;
 mod finding;
+mod hold;
 mod normalize;
 mod rule;
 mod ruleset;
@@ -28,6 +29,7 @@ mod walk;
 
 pub use engine::{ENGINE_VERSION, Engine};
 pub use finding::{Hit, Scan, Verdict};
+pub use hold::{HOLD_BACK, Holder};
 pub use normalize::unicode_version;
 pub use rule::{
     Action, Category, Detector, Pattern, Rule, RuleError, Severity, Target, Targets, View,

@@ -82,7 +82,8 @@ pub(crate) fn fold(text: &str) -> Folded {
     out
 }
 
-fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
+/// What one visible character folds to: nothing for marks that combine.
+pub(crate) fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
     if let Some(ascii) = confusables::lookup(c) {
         ascii.bytes().for_each(push);
         return;
@@ -105,7 +106,7 @@ fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
 }
 
 /// Characters without a glyph of their own: dropped before matching.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

@@ -2,4 +2,5 @@
 
 mod clean;
 mod evasion;
+mod hold;
 mod rules;
