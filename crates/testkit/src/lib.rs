@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod fault_store;
 pub mod rng;
+pub mod tsa;
 pub mod upstream;
 
 use std::sync::Arc;

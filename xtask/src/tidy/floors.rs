@@ -5,7 +5,7 @@ use crate::tree::Tree;
 /// The floors of the house, lowest first. The testkit is on none: only tests use it.
 const FLOORS: &[(u8, &[&str])] = &[
     (1, &["seal"]),
-    (2, &["record"]),
+    (2, &["record", "stamp"]),
     (3, &["chat", "scan", "ledger"]),
     (4, &["guard"]),
     (5, &["gateway", "countersign"]),
@@ -18,7 +18,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["seal"]),
     ("hmac", &["seal"]),
     ("base64", &["seal"]),
-    ("aws-lc-rs", &["gateway"]),
+    ("aws-lc-rs", &["gateway", "stamp"]),
+    ("rustls-webpki", &["gateway", "stamp"]),
     ("hyper-rustls", &["gateway"]),
     ("serde-saphyr", &["record", "gateway"]),
     ("clap", &["cli"]),

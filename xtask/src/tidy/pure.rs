@@ -9,6 +9,7 @@ use crate::tree::Tree;
 const PURE: &[&str] = &[
     "crates/seal/src",
     "crates/record/src",
+    "crates/stamp/src",
     "crates/chat/src",
     "crates/scan/src",
     "crates/guard/src",
