@@ -52,6 +52,7 @@ impl Figure {
 pub struct Table {
     json: bool,
     sections: Vec<(String, String, Vec<Figure>)>,
+    missing: Vec<String>,
 }
 
 impl Table {
@@ -60,7 +61,7 @@ impl Table {
         if !json {
             println!("# Figures\n\n{}", machine());
         }
-        Self { json, sections: Vec::new() }
+        Self { json, sections: Vec::new(), missing: Vec::new() }
     }
 
     /// Begins a section: a subject and its workload.
@@ -98,9 +99,18 @@ impl Table {
         }
     }
 
+    /// Says loudly that something is not in the table.
+    pub fn missing(&mut self, what: &str) {
+        eprintln!("NOT MEASURED: {what}");
+        self.missing.push(what.to_owned());
+    }
+
     /// Prints what is printed at the end.
     pub fn finish(&self) {
         if !self.json {
+            for what in &self.missing {
+                println!("\n**Not measured:** {what}");
+            }
             return;
         }
         let sections = self.sections.iter().map(|(subject, workload, figures)| {
@@ -113,6 +123,7 @@ impl Table {
         let document = Value::object([
             ("machine", Value::from(machine())),
             ("sections", Value::array(sections)),
+            ("missing", Value::array(self.missing.iter())),
         ]);
         println!("{}", write_pretty(&document));
     }

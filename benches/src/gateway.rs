@@ -6,11 +6,12 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::figure::{Figure, Table};
 use crate::load::{self, Load};
 use crate::process::Process;
-use crate::upstream;
+use crate::{nginx, upstream};
 
 const WARM_UP: usize = 500;
 const SEQUENTIAL: usize = 4_000;
@@ -33,16 +34,21 @@ struct Measured {
 /// Times the gateway in both profiles and on both stores.
 pub fn run(binary: &Path, table: &mut Table) -> Result<()> {
     ensure!(binary.exists(), "{} is not there; `./x build` makes it", binary.display());
-    // one thread for upstream and callers, so that the gateway has a core of its own
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let port = runtime.block_on(upstream::start())?;
-    let direct = runtime.block_on(async {
-        load::run(port, 1, WARM_UP).await?;
-        load::run(port, 1, SEQUENTIAL).await
-    })?;
+    alone(&runtime, port, WARM_UP)?;
+    let direct = alone(&runtime, port, SEQUENTIAL)?;
     let mut bare = Command::new(std::env::current_exe()?);
     bare.arg("bare-proxy").arg(port.to_string());
     let floor = measure(&runtime, Process::start(bare)?)?;
+    let files = tempfile::tempdir()?;
+    let nginx = match nginx::start(files.path(), port) {
+        Ok(process) => Some(measure(&runtime, process)?),
+        Err(error) => {
+            table.missing(&format!("nginx is not measured: {error:#}"));
+            None
+        }
+    };
 
     table.section(
         "Gateway",
@@ -53,6 +59,9 @@ pub fn run(binary: &Path, table: &mut Table) -> Result<()> {
             floor.cpu
         ),
     );
+    if let Some(nginx) = &nginx {
+        beside(table, &nginx::version()?, nginx, &floor, &direct);
+    }
     for (profile, goals) in [("full", FULL), ("sealed", SEALED)] {
         for store in Store::ALL {
             let dir = match store {
@@ -88,8 +97,10 @@ const SEALED: Goals = Goals { cpu: (60.0, 45.0), rate: (14_000.0, 20_000.0) };
 
 /// Where the evidence goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Store {
+pub enum Store {
+    /// In the gateway's memory: nothing is synced.
     Memory,
+    /// In files.
     Disk,
 }
 
@@ -104,17 +115,29 @@ impl Store {
     }
 }
 
-fn gateway(
+/// Starts the gateway with its state in `dir`, one worker, on free ports.
+pub fn gateway(
     binary: &Path,
     dir: &Path,
     upstream: u16,
     profile: &str,
     store: Store,
 ) -> Result<Process> {
-    let path = dir.join("gateway.yaml");
     let config = format!(
         "upstream: {{url: 'http://127.0.0.1:{upstream}/v1'}}\nevidence: {{profile: {profile}}}\n"
     );
+    configured(binary, dir, &config, "127.0.0.1:0", store)
+}
+
+/// The same with a configuration of its own and this address for operators.
+pub fn configured(
+    binary: &Path,
+    dir: &Path,
+    config: &str,
+    admin: &str,
+    store: Store,
+) -> Result<Process> {
+    let path = dir.join("gateway.yaml");
     std::fs::write(&path, config)?;
     let mut command = Command::new(binary);
     command
@@ -125,30 +148,66 @@ fn gateway(
         .arg(path)
         .env("COUNTERSIGN_WORKERS", "1");
     // a configuration file pins the ports; any free one will do here
-    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.args(["--listen", "127.0.0.1:0", "--admin", admin]);
     if store == Store::Memory {
         command.args(["--ledger", "memory"]);
     }
     Process::start(command)
 }
 
+/// One caller, with the stub in another thread: in one thread the direct path would wait for nobody,
+/// and every path through a process would look slower by two wake-ups than it is.
+fn alone(runtime: &Runtime, port: u16, requests: usize) -> Result<Load> {
+    let (over, wait) = oneshot::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(|| runtime.block_on(wait));
+        let caller = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let load = caller.block_on(load::run(port, 1, requests));
+        drop(over);
+        load
+    })
+}
+
 fn measure(runtime: &Runtime, process: Process) -> Result<Measured> {
-    runtime.block_on(async {
-        load::run(process.port, 1, WARM_UP).await?;
-        let first = process.memory("VmRSS")?;
-        let alone = load::run(process.port, 1, SEQUENTIAL).await?;
+    alone(runtime, process.port, WARM_UP)?;
+    let first = process.memory("VmRSS")?;
+    let single = alone(runtime, process.port, SEQUENTIAL)?;
+    // here upstream and callers share one thread, so that the gateway has a core of its own
+    let (crowd, cpu) = runtime.block_on(async {
         load::run(process.port, CONNECTIONS, WARM_UP).await?;
         let before = process.cpu()?;
         let crowd = load::run(process.port, CONNECTIONS, CONCURRENT).await?;
-        let cpu = process.cpu()? - before;
-        Ok(Measured {
-            cpu: cpu.as_secs_f64() * 1e6 / CONCURRENT as f64,
-            rate: CONCURRENT as f64 / crowd.wall.as_secs_f64(),
-            p50: alone.percentile(0.5),
-            p99: alone.percentile(0.99),
-            memory: (first, process.memory("VmRSS")?),
-        })
+        anyhow::Ok((crowd, process.cpu()? - before))
+    })?;
+    Ok(Measured {
+        cpu: cpu.as_secs_f64() * 1e6 / CONCURRENT as f64,
+        rate: CONCURRENT as f64 / crowd.wall.as_secs_f64(),
+        p50: single.percentile(0.5),
+        p99: single.percentile(0.99),
+        memory: (first, process.memory("VmRSS")?),
     })
+}
+
+/// What nginx came to, over the same floor.
+fn beside(table: &mut Table, name: &str, nginx: &Measured, floor: &Measured, direct: &Load) {
+    let bare = "bare proxy";
+    table.add(
+        Figure::new(format!("{name}, one process: CPU a request"), nginx.cpu, "µs")
+            .floor(floor.cpu, bare)
+            .cpu(nginx.cpu),
+    );
+    table.add(
+        Figure::new(format!("{name}: requests/s, {CONNECTIONS} connections"), nginx.rate, "/s")
+            .floor(floor.rate, bare),
+    );
+    for (share, value, bottom) in [(0.5, nginx.p50, floor.p50), (0.99, nginx.p99, floor.p99)] {
+        let added = |value: f64| (value - direct.percentile(share)).max(0.0);
+        let percent = share * 100.0;
+        table.add(
+            Figure::new(format!("{name}: added p{percent:.0}, one connection"), added(value), "ms")
+                .floor(added(bottom), bare),
+        );
+    }
 }
 
 fn report(

@@ -1,14 +1,20 @@
 //! The figures of docs/benchmarks.md on this machine, each with the floor it stands on, from one run.
 //!
-//! `countersign-bench gateway|verify|ledger|scan|all [--json] [--binary PATH]`. Nothing here judges
-//! a figure: benches measure, tests assert. How to read them: `docs/benchmarks.md`.
+//! Nothing here judges a figure: benches measure, tests assert. How to read them:
+//! `docs/benchmarks.md`.
 
+mod auditlog;
+mod begin;
+mod by_hand;
 mod chain;
 mod figure;
 mod floor;
 mod gateway;
+mod hostile;
 mod journal;
 mod load;
+mod memory;
+mod nginx;
 mod process;
 mod proxy;
 mod text;
@@ -21,12 +27,22 @@ use anyhow::{Context, Result, bail};
 use figure::Table;
 
 const USAGE: &str =
-    "usage: countersign-bench gateway|verify|ledger|scan|all [--json] [--binary PATH]
+    "usage: countersign-bench PART [--json] [--binary PATH] [--requests N] [--profile NAME]
 
-  gateway   CPU, latency, rate and memory of the gateway, against a bare proxy
+  gateway   CPU, latency, rate and memory of the gateway, beside a bare proxy and nginx
+  hostile   what a hostile body of 4 MB does to the other callers
+  streams   memory of 5,000 idle streams
+  start     a start over a large ledger, against SHA-256
+  soak      memory over a million requests (--requests N), and the start after them; minutes, and
+            some 10 GB of disk for profile full (--profile full|sealed; default: both)
   verify    a chain of receipts, against the strict Ed25519 rate
+  audit     an audit log, against the HMAC rate
   ledger    appends on disk and in memory, against a raw write-and-sync loop
   scan      the scan engine, against the walk of its automaton
+  all       everything but soak
+
+For a profiler: `stub` serves the model API and prints its address, `load PORT CONNECTIONS COUNT`
+sends the requests of `gateway`.
 
 The binary is the release build of countersign: --binary, else $COUNTERSIGN_BIN, else the one
 beside this program.";
@@ -34,11 +50,20 @@ beside this program.";
 fn main() -> Result<()> {
     let mut json = false;
     let mut binary = None;
+    let mut requests = 1_000_000;
+    let mut profiles = vec!["full".to_owned(), "sealed".to_owned()];
     let mut words = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => json = true,
+            "--requests" => {
+                let count = arguments.next().context("--requests needs a number")?;
+                requests = count.parse().context("--requests needs a number")?;
+            }
+            "--profile" => {
+                profiles = vec![arguments.next().context("--profile needs full or sealed")?];
+            }
             "--binary" => binary = arguments.next().map(PathBuf::from),
             _ => words.push(argument),
         }
@@ -58,14 +83,31 @@ fn main() -> Result<()> {
     let mut table = Table::new(json);
     match words.as_slice() {
         ["bare-proxy", port] => return proxy::run(port.parse().context("a port")?),
+        ["stub"] => return by_hand::stub(),
+        ["load", port, connections, count] => {
+            let port = port.parse().context("a port")?;
+            return by_hand::load(port, connections.parse()?, count.parse()?);
+        }
         ["gateway"] => gateway::run(&binary()?, &mut table)?,
+        ["hostile"] => hostile::run(&binary()?, &mut table)?,
+        ["streams"] => memory::streams(&binary()?, &mut table)?,
+        ["start"] => begin::run(&binary()?, &mut table)?,
+        ["soak"] => {
+            let profiles: Vec<&str> = profiles.iter().map(String::as_str).collect();
+            memory::soak(&binary()?, requests, &profiles, &mut table)?;
+        }
         ["verify"] => chain::run(&binary()?, &mut table)?,
+        ["audit"] => auditlog::run(&binary()?, &mut table)?,
         ["ledger"] => journal::run(&mut table)?,
         ["scan"] => text::run(&mut table)?,
         ["all"] => {
             text::run(&mut table)?;
             journal::run(&mut table)?;
             chain::run(&binary()?, &mut table)?;
+            auditlog::run(&binary()?, &mut table)?;
+            begin::run(&binary()?, &mut table)?;
+            memory::streams(&binary()?, &mut table)?;
+            hostile::run(&binary()?, &mut table)?;
             gateway::run(&binary()?, &mut table)?;
         }
         _ => bail!("{USAGE}"),

@@ -1,10 +1,11 @@
 //! Processes under measurement, through what the kernel says of them.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 
 /// A child that listens; ended when this is dropped.
 pub struct Process {
@@ -36,6 +37,39 @@ impl Process {
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         process.port = port.with_context(|| format!("{} printed no address", name.display()))?;
         Ok(process)
+    }
+
+    /// Starts one that says nothing, and waits until `port` takes connections.
+    pub fn start_on(mut command: Command, port: u16) -> Result<Self> {
+        let name = command.get_program().to_owned();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{} starts", name.display()))?;
+        let mut process = Self { child, port };
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if process.child.try_wait()?.is_some() {
+                bail!("{} ended at once", name.display());
+            }
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Ok(process);
+            }
+            std::thread::sleep(POLL);
+        }
+        bail!("{} takes no connections", name.display())
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(mut self) -> Result<()> {
+        let id = self.child.id().to_string();
+        // the standard library only knows how to kill
+        let asked = Command::new("kill").args(["-TERM", &id]).status()?;
+        ensure!(asked.success(), "kill -TERM {id} failed");
+        self.child.wait()?;
+        Ok(())
     }
 
     /// User and system time so far.
@@ -98,6 +132,7 @@ pub fn run(mut command: Command) -> Result<Ended> {
 }
 
 const POLL: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// User and system time of this process.
 pub fn own() -> Result<Duration> {

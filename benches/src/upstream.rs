@@ -6,6 +6,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"The team agreed on the plan. The next meeting is on Monday."},"finish_reason":"stop"}],"usage":{"prompt_tokens":40,"completion_tokens":14,"total_tokens":54}}"#;
 
+/// The beginning of a stream, after which nothing more comes.
+const BEGUN: &str = r#"data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1,"model":"bench","choices":[{"index":0,"delta":{"role":"assistant","content":"The team"},"finish_reason":null}]}"#;
+
 /// Starts it on a free port of the current runtime.
 pub async fn start() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -28,14 +31,27 @@ async fn serve(mut stream: TcpStream) -> Result<()> {
     let mut wire = Wire::default();
     loop {
         wire.message(&mut stream).await?;
+        if wire.streaming {
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked";
+            let chunk = format!("{head}\r\n\r\n{:x}\r\n{BEGUN}\n\n\r\n", BEGUN.len() + 2);
+            stream.write_all(chunk.as_bytes()).await?;
+            // until the gateway goes away
+            return wire.message(&mut stream).await.map(drop);
+        }
         stream.write_all(answer.as_bytes()).await?;
     }
 }
+
+/// How the callers here ask for a stream.
+pub const STREAM: &[u8] = br#""stream":true"#;
 
 /// Reads messages with a content length from a connection.
 #[derive(Default)]
 pub struct Wire {
     bytes: Vec<u8>,
+    /// Whether the last message asked for a stream.
+    pub streaming: bool,
 }
 
 impl Wire {
@@ -57,6 +73,9 @@ impl Wire {
                 while self.bytes.len() < whole {
                     self.more(stream).await?;
                 }
+                let body = &self.bytes[end + 4..whole];
+                self.streaming =
+                    length > STREAM.len() && body.windows(STREAM.len()).any(|w| w == STREAM);
                 self.bytes.drain(..whole);
                 return Ok(head);
             }
