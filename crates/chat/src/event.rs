@@ -31,7 +31,28 @@ impl Channel {
             Channel::Other(_) => "other",
         }
     }
+
+    /// Whether every chunk repeats its string whole: an object key, an id, a name.
+    pub fn repeats(&self) -> bool {
+        matches!(self, Channel::Other(place)
+            if place.ends_with("#key") || REPEATED.contains(&place.as_str()))
+    }
+
+    /// Whether each of its strings is complete in itself, so that no client joins it with the next:
+    /// what repeats, words of an enumeration, lines of a stream beside `data:`.
+    pub fn is_whole(&self) -> bool {
+        let word = |place: &str| {
+            place == "sse" || place.rsplit('/').next().is_some_and(|name| WORDS.contains(&name))
+        };
+        self.repeats() || matches!(self, Channel::Other(place) if word(place))
+    }
 }
+
+/// Members that every chunk repeats whole.
+const REPEATED: [&str; 6] =
+    ["/id", "/model", "/object", "/system_fingerprint", "/service_tier", "/provider"];
+/// Members that hold one word of a list, as providers write it.
+const WORDS: [&str; 4] = ["finish_reason", "native_finish_reason", "role", "severity"];
 
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,12 +2,13 @@
 //! every complete tool call is judged, and only what was judged can become
 //! [`Released`], the only thing that goes to a caller.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::Bytes;
 use chat::edit::{Edit, apply_text};
 use chat::event::{Channel, ToolCall};
-use chat::openai::{Answer, AssembleError, Assembler, Chunk, Step};
+use chat::openai::{Answer, AssembleError, Assembler, Chunk, Segment, Step};
 use chat::sse::Event;
 use guard::{Ending, TextEvent};
 use seal::digest::Digest;
@@ -72,8 +73,10 @@ pub(crate) struct Inspection {
     scan: Scanned,
     /// By choice and call: one that is judged again stands once.
     proposals: Vec<(u32, u32, Proposal)>,
-    /// Content as delivered, for choices that were redacted; others are as they came.
-    redacted: Vec<(u32, String)>,
+    /// What was cut out of the content of a choice.
+    cuts: Vec<(u32, Range<usize>, String)>,
+    /// Per text of a stream.
+    extents: Vec<Extent>,
     /// Arguments as delivered, for calls that were redacted.
     rewritten: Vec<(u32, u32, String)>,
 }
@@ -101,7 +104,17 @@ pub(crate) enum End {
 /// Spans of a tool call's arguments that must go: choice, call, what and by what.
 type CallCuts = (u32, u32, Vec<(Range<usize>, String)>);
 
-/// An event that waits for its tool call.
+/// How much of a text of the answer may go, and went.
+struct Extent {
+    choice: u32,
+    channel: Channel,
+    /// Before this nothing can become part of something forbidden.
+    certain: usize,
+    /// So much was released.
+    open: usize,
+}
+
+/// An event that must not go yet.
 struct Waiting {
     event: Event,
     chunk: Box<Chunk>,
@@ -109,15 +122,23 @@ struct Waiting {
     edits: Vec<Edit>,
 }
 
-/// Events that wait for a tool call to be whole, in order.
+/// Events that wait, in order: for their tool call to be whole, or for the text behind theirs.
 #[derive(Default)]
 pub(crate) struct Held {
-    events: Vec<Waiting>,
+    events: VecDeque<Waiting>,
     bytes: usize,
+    /// What came behind the first one, see [`Waiting::weight`].
+    behind: usize,
 }
 
 /// More than any sane tool call; memory per stream stays bounded.
 const HELD_BYTES: usize = 4 << 20;
+/// So much may come on other channels while one waits for its next text; then its end is judged as
+/// it is. Otherwise a thought that ends in an `s` would hold up the whole answer.
+const PATIENCE: usize = 64 << 10;
+/// An event without data is a sign of life. Sixteen of them are as good as [`PATIENCE`]: a caller
+/// that waits for them must not take a slow upstream for a dead one.
+const SIGN_OF_LIFE: usize = PATIENCE / 16;
 
 impl Inspection {
     /// `model` is the one asked for, for answers that name none.
@@ -129,7 +150,8 @@ impl Inspection {
             ruling: Ruling::allow(),
             scan: Scanned::clean(),
             proposals: Vec::new(),
-            redacted: Vec::new(),
+            cuts: Vec::new(),
+            extents: Vec::new(),
             rewritten: Vec::new(),
         }
     }
@@ -137,7 +159,11 @@ impl Inspection {
     /// Judges a whole answer and returns it, redacted where that was the ruling.
     pub(crate) fn whole(&mut self, body: Bytes, answer: &Answer) -> Result<Released, Stopped> {
         let step = self.assembler.push_answer(answer)?;
-        let mut edits = self.texts(&step, true)?;
+        let mut edits = Vec::new();
+        for new in &step.texts {
+            let (spans, _) = self.text(new.choice, &new.channel, new.from, 0, true)?;
+            edits.extend(cuts(&step, new.choice, Ok(&new.channel), &spans)?);
+        }
         for (choice, index, spans) in self.calls(&step.calls)? {
             edits.extend(cuts(&step, choice, Err(index), &spans)?);
         }
@@ -149,8 +175,9 @@ impl Inspection {
         Ok(Released(Bytes::from(body)))
     }
 
-    /// Judges one event of a stream; what may go on is appended to `free`. An
-    /// event that carries a piece of a tool call, and all behind it, waits.
+    /// Judges one event of a stream; what may go on is appended to `free`. The event waits, and all
+    /// behind it, while its text may still become part of something forbidden, or while it carries
+    /// a piece of a tool call that is not whole.
     pub(crate) fn event(
         &mut self,
         event: Event,
@@ -158,32 +185,39 @@ impl Inspection {
         held: &mut Held,
         free: &mut Vec<Released>,
     ) -> Result<(), Stopped> {
-        let step = self.assembler.push(&chunk)?;
-        let edits = self.texts(&step, false)?;
-        let cuts = self.calls(&step.calls)?;
-        if held.events.is_empty() && !step.holds {
-            free.push(rewritten(event, &chunk, &edits)?);
-            return Ok(());
+        let mut step = self.assembler.push(&chunk)?;
+        let (texts, calls) = (std::mem::take(&mut step.texts), std::mem::take(&mut step.calls));
+        held.push(Waiting { event, chunk, step, edits: Vec::new() })?;
+        for new in &texts {
+            self.stretch(new.choice, &new.channel, new.from, new.channel.is_whole(), held)?;
         }
-        held.bytes += event.raw.len();
-        if held.bytes > HELD_BYTES {
-            return Err(Stopped::Unreadable(UpstreamError::TooLarge));
-        }
-        held.events.push(Waiting { event, chunk, step, edits });
-        held.cut(&cuts)?;
-        if !self.assembler.has_open_calls() {
-            held.release(free)?;
-        }
-        Ok(())
+        held.cut_calls(&self.calls(&calls)?)?;
+        self.release(held, free)
     }
 
     /// The stream has ended: what waits is judged and goes.
     pub(crate) fn end(&mut self, held: &mut Held, free: &mut Vec<Released>) -> Result<(), Stopped> {
         let calls = self.assembler.end();
-        let cuts = self.calls(&calls)?;
-        held.cut(&cuts)?;
+        held.cut_calls(&self.calls(&calls)?)?;
+        self.settle(false, held)?;
         self.gate.complete(self.assembler.usage(), self.assembler.finish_reason(0))?;
-        held.release(free)
+        self.release(held, free)
+    }
+
+    /// The stream breaks off: text that waits is judged as it is and goes, up to a tool call that is
+    /// not whole. `said` is whether the last event says so itself: it goes whatever is before it.
+    pub(crate) fn cut_off(
+        &mut self,
+        said: bool,
+        held: &mut Held,
+        free: &mut Vec<Released>,
+    ) -> Result<(), Stopped> {
+        self.settle(false, held)?;
+        self.release(held, free)?;
+        match held.events.pop_back().filter(|last| said && !last.step.holds) {
+            Some(last) => self.let_go(last, free),
+            None => Ok(()),
+        }
     }
 
     /// Whether every choice that began has said why it ended.
@@ -262,10 +296,10 @@ impl Inspection {
         choices.sort_unstable();
         choices.dedup();
         let answered = |choice: u32| {
-            let text = match self.redacted.iter().find(|(of, _)| *of == choice) {
-                Some((_, text)) => text,
-                None => self.assembler.text(choice, &Channel::Content),
-            };
+            let text = self.assembler.text(choice, &Channel::Content);
+            let of_choice = self.cuts.iter().filter(|(of, _, _)| *of == choice);
+            let cuts = of_choice.map(|(_, span, by)| (span.clone(), by.as_str()));
+            let text = apply_text(text, cuts).unwrap_or_default();
             let mut calls: Vec<ToolCall> =
                 self.assembler.all_calls().filter(|call| call.choice == choice).cloned().collect();
             for call in &mut calls {
@@ -274,32 +308,123 @@ impl Inspection {
                     call.arguments.clone_from(arguments);
                 }
             }
-            Answered::of(text, &calls)
+            Answered::of(&text, &calls)
         };
         choices.into_iter().map(answered).collect()
     }
 
-    fn texts(&mut self, step: &Step, last: bool) -> Result<Vec<Edit>, Stopped> {
-        let mut edits = Vec::new();
-        for new in &step.texts {
-            let text = self.assembler.text(new.choice, &new.channel);
-            let judged = self.gate.text(TextEvent {
-                choice: new.choice,
-                channel: &new.channel,
-                text,
-                from: new.from,
-                last,
-            });
-            self.note(&judged);
-            let spans = judged.cuts?;
-            if new.channel == Channel::Content {
-                self.keep(step, new.choice, &spans);
+    /// Judges a text from `from` on, of which `open` bytes are gone: what to cut, and how much of it
+    /// is certain.
+    fn text(
+        &mut self,
+        choice: u32,
+        channel: &Channel,
+        from: usize,
+        open: usize,
+        last: bool,
+    ) -> Result<(Vec<(Range<usize>, String)>, usize), Stopped> {
+        let text = self.assembler.text(choice, channel);
+        let judged = self.gate.text(TextEvent { choice, channel, text, from, open, last });
+        let certain = judged.held.unwrap_or(text.len());
+        self.note(&judged);
+        let spans = judged.cuts?;
+        if *channel == Channel::Content {
+            // A span that is named again is cut once.
+            self.cuts.extend(spans.iter().map(|(span, by)| (choice, span.clone(), by.clone())));
+        }
+        Ok((spans, certain))
+    }
+
+    /// The same for a stream: cuts it out of the events that wait, and notes how much is certain.
+    fn stretch(
+        &mut self,
+        choice: u32,
+        channel: &Channel,
+        from: usize,
+        last: bool,
+        held: &mut Held,
+    ) -> Result<(), Stopped> {
+        let same = |extent: &Extent| extent.choice == choice && extent.channel == *channel;
+        let at = self.extents.iter().position(same).unwrap_or_else(|| {
+            let channel = channel.clone();
+            self.extents.push(Extent { choice, channel, certain: 0, open: 0 });
+            self.extents.len() - 1
+        });
+        let (spans, certain) = self.text(choice, channel, from, self.extents[at].open, last)?;
+        self.extents[at].certain = certain;
+        held.cut(choice, Ok(channel), &spans)
+    }
+
+    /// Judges texts whose end was waited for as if they ended here: all of them, or those of the
+    /// first event that waits.
+    fn settle(&mut self, first: bool, held: &mut Held) -> Result<(), Stopped> {
+        let of_first = |extent: &Extent| {
+            let same = |segment: &Segment| {
+                segment.choice == extent.choice && segment.of.as_ref() == Ok(&extent.channel)
+            };
+            held.events.front().is_some_and(|first| first.step.segments.iter().any(same))
+        };
+        let waits = |extent: &&Extent| {
+            extent.certain < self.assembler.text(extent.choice, &extent.channel).len()
+                && (!first || of_first(extent))
+        };
+        let ends: Vec<(u32, Channel)> = self
+            .extents
+            .iter()
+            .filter(waits)
+            .map(|extent| (extent.choice, extent.channel.clone()))
+            .collect();
+        for (choice, channel) in ends {
+            let length = self.assembler.text(choice, &channel).len();
+            self.stretch(choice, &channel, length, true, held)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go what may go, in order.
+    fn release(&mut self, held: &mut Held, free: &mut Vec<Released>) -> Result<(), Stopped> {
+        let open_calls = self.assembler.has_open_calls();
+        while let Some(first) = held.events.front() {
+            if first.step.holds && open_calls {
+                break;
             }
-            if !spans.is_empty() {
-                edits.extend(cuts(step, new.choice, Ok(&new.channel), &spans)?);
+            if !self.certain(&first.step) {
+                if held.behind < PATIENCE {
+                    break;
+                }
+                self.settle(true, held)?;
+            }
+            if let Some(first) = held.pop() {
+                self.let_go(first, free)?;
             }
         }
-        Ok(edits)
+        Ok(())
+    }
+
+    /// Whether nothing that this event carries can become part of something forbidden.
+    fn certain(&self, step: &Step) -> bool {
+        let certain = |choice: u32, channel: &Channel, end: usize| {
+            let same = |extent: &&Extent| extent.choice == choice && extent.channel == *channel;
+            self.extents.iter().find(same).is_some_and(|extent| extent.certain >= end)
+        };
+        step.segments.iter().all(|segment| match &segment.of {
+            Ok(channel) => certain(segment.choice, channel, segment.span.end),
+            Err(_) => true,
+        })
+    }
+
+    fn let_go(&mut self, waiting: Waiting, free: &mut Vec<Released>) -> Result<(), Stopped> {
+        for segment in &waiting.step.segments {
+            let Ok(channel) = &segment.of else { continue };
+            let same = |extent: &&mut Extent| {
+                extent.choice == segment.choice && extent.channel == *channel
+            };
+            if let Some(extent) = self.extents.iter_mut().find(same) {
+                extent.open = extent.open.max(segment.span.end);
+            }
+        }
+        free.push(rewritten(waiting.event, &waiting.chunk, &waiting.edits)?);
+        Ok(())
     }
 
     fn calls(&mut self, calls: &[ToolCall]) -> Result<Vec<CallCuts>, Stopped> {
@@ -340,56 +465,56 @@ impl Inspection {
         worse(&mut self.scan, &judged.scan);
         crate::gate::stronger(&mut self.ruling, &judged.ruling);
     }
-
-    /// Keeps the content of a redacted choice as the caller sees it.
-    fn keep(&mut self, step: &Step, choice: u32, spans: &[(Range<usize>, String)]) {
-        let mut pieces = step
-            .segments
-            .iter()
-            .filter(|segment| segment.choice == choice && segment.of == Ok(Channel::Content));
-        let text = self.assembler.text(choice, &Channel::Content);
-        let known = self.redacted.iter().position(|(of, _)| *of == choice);
-        let at = match known {
-            Some(at) => at,
-            None if spans.is_empty() => return,
-            None => {
-                let Some(first) = pieces.clone().next() else { return };
-                self.redacted.push((choice, text[..first.span.start].to_owned()));
-                self.redacted.len() - 1
-            }
-        };
-        let seen = &mut self.redacted[at].1;
-        pieces.by_ref().for_each(|segment| {
-            let base = segment.span.start;
-            let clipped = spans.iter().filter_map(|(span, by)| {
-                let start = span.start.max(base);
-                let end = span.end.min(segment.span.end);
-                let by = if start == span.start { by.as_str() } else { "" };
-                (start < end).then(|| (start - base..end - base, by))
-            });
-            let piece = &text[segment.span.clone()];
-            seen.push_str(&apply_text(piece, clipped).unwrap_or_default());
-        });
-    }
 }
 
 impl Held {
-    fn cut(&mut self, all: &[CallCuts]) -> Result<(), Stopped> {
-        for (choice, index, spans) in all {
-            for waiting in &mut self.events {
-                let edits = cuts(&waiting.step, *choice, Err(*index), spans)?;
-                waiting.edits.extend(edits);
-            }
+    fn push(&mut self, waiting: Waiting) -> Result<(), Stopped> {
+        self.bytes += waiting.event.raw.len();
+        if self.bytes > HELD_BYTES {
+            return Err(Stopped::Unreadable(UpstreamError::TooLarge));
+        }
+        if !self.events.is_empty() {
+            self.behind += waiting.weight();
+        }
+        self.events.push_back(waiting);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let first = self.events.pop_front()?;
+        self.bytes -= first.event.raw.len();
+        // The next one has waited for no more than what is behind it.
+        self.behind -= self.events.front().map_or(0, Waiting::weight);
+        Some(first)
+    }
+
+    fn cut(
+        &mut self,
+        choice: u32,
+        of: Result<&Channel, u32>,
+        spans: &[(Range<usize>, String)],
+    ) -> Result<(), Stopped> {
+        if spans.is_empty() {
+            return Ok(());
+        }
+        for waiting in &mut self.events {
+            let edits = cuts(&waiting.step, choice, of, spans)?;
+            waiting.edits.extend(edits);
         }
         Ok(())
     }
 
-    fn release(&mut self, free: &mut Vec<Released>) -> Result<(), Stopped> {
-        self.bytes = 0;
-        for waiting in self.events.drain(..) {
-            free.push(rewritten(waiting.event, &waiting.chunk, &waiting.edits)?);
+    fn cut_calls(&mut self, all: &[CallCuts]) -> Result<(), Stopped> {
+        all.iter().try_for_each(|(choice, index, spans)| self.cut(*choice, Err(*index), spans))
+    }
+}
+
+impl Waiting {
+    fn weight(&self) -> usize {
+        match self.event.data {
+            Some(_) => self.event.raw.len(),
+            None => self.event.raw.len().max(SIGN_OF_LIFE),
         }
-        Ok(())
     }
 }
 

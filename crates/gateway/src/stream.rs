@@ -1,6 +1,7 @@
-//! A streamed answer. Every event is held until it was judged, and an event
-//! with a piece of a tool call until the whole call was; what is released goes
-//! out byte for byte as it came.
+//! A streamed answer. Every event is held until it was judged and nothing of it
+//! can still become part of something forbidden, and an event with a piece of a
+//! tool call until the whole call was judged; what is released goes out byte for
+//! byte as it came.
 
 use bytes::Bytes;
 use chat::openai::{self, StreamItem};
@@ -46,9 +47,9 @@ pub(crate) async fn relay(
         let piece = match piece {
             Ok(Some(piece)) => piece,
             Ok(None) => break,
-            Err(error) => return Ended::Stopped(Stopped::Unreadable(error)),
+            Err(error) => return relay.cut_off(error).await,
         };
-        // Events before an offending one are good and go out.
+        // Events before an offending one are judged and go out.
         let read = parser.push_into(&piece, &mut events);
         for event in events.drain(..) {
             if let Some(ended) = relay.event(event).await {
@@ -56,15 +57,15 @@ pub(crate) async fn relay(
             }
         }
         if read.is_err() {
-            return Ended::Stopped(Stopped::Unreadable(UpstreamError::MalformedStream));
+            return relay.cut_off(UpstreamError::MalformedStream).await;
         }
     }
     let last = match parser.finish() {
         // Bytes without a blank line behind them are no event: browsers drop
         // them, and so the stream is truncated.
         Ok(finish) if finish.tail.is_none() => finish.event,
-        Ok(_) => return Ended::Stopped(Stopped::Unreadable(UpstreamError::Truncated)),
-        Err(_) => return Ended::Stopped(Stopped::Unreadable(UpstreamError::MalformedStream)),
+        Ok(_) => return relay.cut_off(UpstreamError::Truncated).await,
+        Err(_) => return relay.cut_off(UpstreamError::MalformedStream).await,
     };
     if let Some(event) = last
         && let Some(ended) = relay.event(event).await
@@ -75,7 +76,7 @@ pub(crate) async fn relay(
     if relay.inspection.finished() {
         relay.end(None).await
     } else {
-        Ended::Stopped(Stopped::Unreadable(UpstreamError::Truncated))
+        relay.cut_off(UpstreamError::Truncated).await
     }
 }
 
@@ -90,18 +91,29 @@ impl Relay<'_> {
     /// Judges one event; says how the stream ended, if it did.
     async fn event(&mut self, event: Event) -> Option<Ended> {
         let chunk = match openai::item(&event, EVENT_LIMITS) {
-            Err(_) => {
-                return Some(Ended::Stopped(Stopped::Unreadable(UpstreamError::MalformedStream)));
-            }
+            Err(_) => return Some(self.cut_off(UpstreamError::MalformedStream).await),
             Ok(StreamItem::Done) => return Some(self.end(Some(Bytes::from(event.raw))).await),
             Ok(StreamItem::Chunk(chunk)) => chunk,
         };
         let error = chunk.error.is_some();
-        let judged = self.inspection.event(event, chunk, &mut self.held, &mut self.free);
-        if let Some(ended) = self.flush(judged).await {
-            return Some(ended);
+        let mut judged = self.inspection.event(event, chunk, &mut self.held, &mut self.free);
+        if error && judged.is_ok() {
+            judged = self.inspection.cut_off(true, &mut self.held, &mut self.free);
         }
-        error.then_some(Ended::Error)
+        match judged {
+            Err(Stopped::Unreadable(error)) => Some(self.cut_off(error).await),
+            judged => self.flush(judged).await.or(error.then_some(Ended::Error)),
+        }
+    }
+
+    /// The upstream broke off: what waits is judged as it is.
+    async fn cut_off(&mut self, error: UpstreamError) -> Ended {
+        let judged = self.inspection.cut_off(false, &mut self.held, &mut self.free);
+        let judged = judged.and(Err(Stopped::Unreadable(error)));
+        match self.flush(judged).await {
+            Some(ended) => ended,
+            None => Ended::Stopped(Stopped::Unreadable(error)),
+        }
     }
 
     async fn end(&mut self, terminal: Option<Bytes>) -> Ended {

@@ -53,6 +53,9 @@ pub struct Turn {
     pub wants: Vec<Want>,
     /// What is to be done.
     pub effects: Vec<Effect>,
+    /// About a text: from where on the check must see more before it can let go of it. `None`
+    /// where it has nothing to wait for.
+    pub held: Option<usize>,
 }
 
 impl Turn {
@@ -126,6 +129,9 @@ pub struct TextEvent<'e> {
     pub text: &'e str,
     /// Where the part begins that no event showed before.
     pub from: usize,
+    /// Where the part begins that was not released; at most `from`. What was released before
+    /// cannot be cut any more.
+    pub open: usize,
     /// Whether no more text will come on this channel.
     pub last: bool,
 }

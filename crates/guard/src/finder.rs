@@ -9,13 +9,14 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use chat::ToolCall;
 use chat::escapes::{Unescaped, unescape};
 use chat::exchange::Exchange;
 use chat::leaves::{Path, walk};
-use chat::{Channel, ToolCall};
 use scan::{Action, Category, Engine, Hit, Severity, Target, Verdict};
 use seal::json::Value;
 
+use crate::check::TextEvent;
 use crate::verdict::Place;
 use crate::words::api_word;
 
@@ -140,33 +141,45 @@ pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<
     (placed(&exchange.value, raw), scanned)
 }
 
-/// Scans the new part of an answer's text with enough of the old before it. `redacted` is the last
-/// span that was cut out of this text: when it ran to the end of the old part, what follows may
-/// still belong to it.
+/// Scans the new part of an answer's text with enough of the old before it, and says from where on
+/// the text must be held. `redacted` is the last span that was cut out of this text: when it ran to
+/// the end of the old part, what follows may still belong to it. What ends before `settled` was
+/// judged for good.
 pub(crate) fn text(
     engine: &Engine,
-    choice: u32,
-    channel: &Channel,
-    text: &str,
-    from: usize,
+    event: &TextEvent<'_>,
     redacted: Option<&Range<usize>>,
-) -> (Vec<Found>, Scanned) {
-    let mut start = window_start(text, from);
+    settled: usize,
+) -> (Vec<Found>, Scanned, usize) {
+    let TextEvent { choice, channel, text, from, open, last } = *event;
+    let nearest = from.saturating_sub(FARTHEST);
+    let mut start = window_start(text, from).min(settled.max(nearest));
     if let Some(redacted) = redacted.filter(|redacted| redacted.end == from) {
-        start = start.min(redacted.start.max(from.saturating_sub(FARTHEST)));
-        while !text.is_char_boundary(start) {
-            start -= 1;
-        }
+        start = start.min(redacted.start.max(nearest));
+    }
+    while !text.is_char_boundary(start) {
+        start -= 1;
     }
     let window = text.get(start..).unwrap_or(text);
+    let mut held = match last {
+        true => text.len(),
+        false => start + engine.held_from(window, Target::Output),
+    };
     let mut all = Vec::new();
     let mut rules = Vec::new();
     let mut fresh = Verdict::Clean;
     scan_layers(engine, window, Target::Output, &mut |hit, span| {
         let span = span.map(|span| start + span.start..start + span.end);
-        // What lies wholly in the old part was judged when it was new.
-        if span.as_ref().is_some_and(|span| span.end <= from && from > 0) {
-            return;
+        if let Some(span) = &span {
+            if span.end <= settled {
+                return;
+            }
+            // What ends with the text may grow, or with the next character be none.
+            let unfinished = !last && span.end == text.len() && hit.action != Action::Flag;
+            if unfinished && span.start >= open.max(text.len().saturating_sub(UNFINISHED)) {
+                held = held.min(span.start);
+                return;
+            }
         }
         rules.push(hit.rule.clone());
         if hit.action != Action::Redact {
@@ -179,7 +192,7 @@ pub(crate) fn text(
     });
     let mut scanned = Scanned::clean(Target::Output, None);
     scanned.merge(fresh, rules);
-    (all, scanned)
+    (all, scanned, held)
 }
 
 /// Scans a proposed tool call: its arguments, and its name and id, which nothing can edit.
@@ -498,3 +511,5 @@ const LAYERS: usize = 3;
 const VISIBLE: usize = 512;
 /// How many bytes of old text are read again at most.
 const FARTHEST: usize = 1 << 16;
+/// A match that ends with the text is waited for no longer than this, in bytes.
+const UNFINISHED: usize = 4096;

@@ -53,6 +53,9 @@ pub struct Outcome {
     pub found: Vec<Found>,
     /// What each scan of this event said.
     pub scanned: Vec<Scanned>,
+    /// About a text: from where on it must be held, for what is coming may make something of it
+    /// that must not go. `None` when all of it may go.
+    pub held: Option<usize>,
 }
 
 impl Outcome {
@@ -150,6 +153,8 @@ struct Stream {
     channel: Channel,
     /// The last span that was cut out.
     redacted: Option<Range<usize>>,
+    /// Where it was held from; what lies before is settled.
+    held: usize,
 }
 
 impl Run {
@@ -179,30 +184,29 @@ impl Run {
     }
 
     /// Judges text of the answer before its new part is released. The ruling's redactions are
-    /// spans of the accumulated text and begin at `from` or later: what was released before stays
-    /// released.
+    /// spans of the accumulated text and begin at `open` or later: what was released before stays
+    /// released. What lies behind [`Outcome::held`] is not settled: a span there may be named
+    /// again, and longer, and what ends with the text is only judged when more of it, or its end,
+    /// is there.
     pub fn text(&mut self, text: TextEvent<'_>, facts: &Facts) -> Outcome {
         let inner = self.pipeline.inner.clone();
         let same =
             |stream: &Stream| stream.choice == text.choice && stream.channel == *text.channel;
         let at = self.streams.iter().position(same).unwrap_or_else(|| {
             let (choice, channel) = (text.choice, text.channel.clone());
-            self.streams.push(Stream { choice, channel, redacted: None });
+            self.streams.push(Stream { choice, channel, redacted: None, held: 0 });
             self.streams.len() - 1
         });
         let redacted = self.streams[at].redacted.clone();
-        let (found, scanned) = match inner.scans {
-            true => finder::text(
-                &inner.engine,
-                text.choice,
-                text.channel,
-                text.text,
-                text.from,
-                redacted.as_ref(),
-            ),
-            false => (Vec::new(), Scanned::clean(Target::Output, None)),
+        let settled = self.streams[at].held.min(text.from);
+        let (found, scanned, held) = match inner.scans {
+            true => finder::text(&inner.engine, &text, redacted.as_ref(), settled),
+            false => (Vec::new(), Scanned::clean(Target::Output, None), text.text.len()),
         };
         let mut outcome = self.judge(&Event::Text { text, found: &found }, facts);
+        let held = outcome.held.filter(|_| !text.last).map_or(held, |other| other.min(held));
+        self.streams[at].held = held;
+        outcome.held = (held < text.text.len()).then_some(held);
         if let Ruling::Redact(_) = outcome.ruling {
             let furthest = outcome.ruling.redactions().iter().max_by_key(|r| (r.end, r.start));
             self.streams[at].redacted = furthest.map(|redaction| match &redacted {
@@ -210,9 +214,9 @@ impl Run {
                 Some(old) if redaction.start < old.end => old.start..redaction.end,
                 _ => redaction.span(),
             });
-            clip(&mut outcome.ruling, text.from, redacted.as_ref());
+            clip(&mut outcome.ruling, text.open, redacted.as_ref());
             for (_, ruling) in &mut outcome.rulings {
-                clip(ruling, text.from, redacted.as_ref());
+                clip(ruling, text.open, redacted.as_ref());
             }
         }
         if inner.scans {
@@ -328,6 +332,7 @@ impl Run {
             let turn = check.rule(std::mem::take(&mut self.states[at]), event, facts);
             self.states[at] = turn.state;
             outcome.effects.extend(turn.effects);
+            outcome.held = [outcome.held, turn.held].into_iter().flatten().min();
             if turn.wants.is_empty() {
                 self.rulings[at] = Some(turn.ruling);
             } else if turn.wants.iter().any(|want| self.asked.contains(want)) {
@@ -353,8 +358,8 @@ fn missing(check: &'static str, wants: &[Want]) -> Ruling {
     Ruling::Deny(Cause::new(check, "fact_missing", format!("missing: {}", wants.join(", "))))
 }
 
-/// Cuts redactions down to what is not released yet. One that goes on from the last event has its
-/// mark there already.
+/// Cuts redactions down to what is not released yet. One that goes on from what was released has
+/// its mark there already.
 fn clip(ruling: &mut Ruling, from: usize, before: Option<&Range<usize>>) {
     let Ruling::Redact(redactions) = ruling else {
         return;

@@ -326,9 +326,10 @@ impl Assembler {
             };
             let text = &mut self.texts[at];
             // Ids, model names, keys repeat in every chunk; once judged is judged.
-            let repeats = matches!(&text.channel, Channel::Other(place)
-                if place.ends_with("#key") || REPEATED.contains(&place.as_str()));
-            if repeats && !text.text.is_empty() && text.text[text.last..] == piece.text {
+            if text.channel.repeats()
+                && !text.text.is_empty()
+                && text.text[text.last..] == piece.text
+            {
                 continue;
             }
             let from = text.text.len();
@@ -565,7 +566,3 @@ const CALLS: usize = 1024;
 
 /// A name that is longer is nobody's.
 const NAME_BYTES: usize = 1024;
-
-/// Members that every chunk repeats whole.
-const REPEATED: [&str; 6] =
-    ["/id", "/model", "/object", "/system_fingerprint", "/service_tier", "/provider"];

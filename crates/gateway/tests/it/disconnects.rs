@@ -28,7 +28,7 @@ fn a_caller_that_leaves_before_the_answer_cancels_the_upstream() {
 #[test]
 fn a_caller_that_leaves_a_stream_cancels_the_upstream() {
     let gateway = Gateway::start();
-    gateway.upstream.push(Script::events().delta("first").hang());
+    gateway.upstream.push(Script::events().delta("first, ").hang());
     let mut client = gateway.client();
     client.chat(&ask_stream("hi"), &[]);
     let head = client.head();
@@ -60,7 +60,7 @@ fn a_stop_lets_requests_finish() {
     let gate = Gate::new();
     gateway
         .upstream
-        .push(Script::events().delta("first").wait(&gate).event(&finish_delta(0, "stop")).done());
+        .push(Script::events().delta("first, ").wait(&gate).event(&finish_delta(0, "stop")).done());
     let mut client = gateway.client();
     client.chat(&ask_stream("hi"), &[]);
     client.head();

@@ -66,7 +66,7 @@ fn an_event_arrives_while_the_next_is_still_coming() {
     let gate = Gate::new();
     gateway.upstream.push(
         Script::events()
-            .delta("first")
+            .delta("first, ")
             .wait(&gate)
             .delta("second")
             .event(&finish_delta(0, "stop"))
@@ -130,7 +130,7 @@ fn a_tool_call_is_held_until_it_is_whole_and_judged() {
     let gateway = Gateway::start();
     let gate = Gate::new();
     let events = [
-        event(&content_delta(0, "calling")),
+        event(&content_delta(0, "calling. ")),
         event(&call_delta(0, 0, Some(("call_1", "weather")), "")),
         event(&call_delta(0, 0, None, "{\"ci")),
         event(&call_delta(0, 1, Some(("call_2", "time")), "")),
@@ -145,7 +145,7 @@ fn a_tool_call_is_held_until_it_is_whole_and_judged() {
     let mut client = gateway.client();
     client.chat(&ask_stream("hi"), &[]);
     let head = client.head();
-    let mut text = client.read_until("calling");
+    let mut text = client.read_until("calling. ");
     gateway.upstream.wait_seen(1);
     assert!(client.silent(std::time::Duration::from_millis(300)), "{}", client.text());
     gate.open();

@@ -40,6 +40,8 @@ pub struct ScopeDrift {
     config: ScopeDriftConfig,
     /// Highest level first.
     markers: Vec<(Level, Regex)>,
+    /// What may still become a marker, at the end of a text.
+    begun: Regex,
 }
 
 impl ScopeDrift {
@@ -49,7 +51,8 @@ impl ScopeDrift {
             let pattern = pattern.replace("CONTROL", CONTROL).replace("OPEN", OPEN);
             (*level, Regex::new(&pattern).expect("the marker table is tested"))
         };
-        ScopeDrift { config, markers: MARKERS.iter().map(compile).collect() }
+        let begun = Regex::new(&begun()).expect("made of the table of heads");
+        ScopeDrift { config, markers: MARKERS.iter().map(compile).collect(), begun }
     }
 
     fn marker(&self, folded: &str, above: Level) -> Option<Level> {
@@ -72,7 +75,8 @@ impl ScopeDrift {
         )
     }
 
-    fn text(&self, drift: &mut Drift, event: &TextEvent<'_>) -> Ruling {
+    /// The ruling, and from where on the text must be held.
+    fn text(&self, drift: &mut Drift, event: &TextEvent<'_>) -> (Ruling, Option<usize>) {
         let level = drift.level;
         let limit = drift.limit;
         let same = |tail: &Tail| tail.choice == event.choice && tail.channel == *event.channel;
@@ -82,10 +86,10 @@ impl ScopeDrift {
             drift.channels.len() - 1
         });
         let Some(tail) = drift.channels.get_mut(at) else {
-            return Ruling::Allow;
+            return (Ruling::Allow, None);
         };
         let new = event.text.get(event.from..).unwrap_or(event.text);
-        let mut ruling = Ruling::Allow;
+        let (mut ruling, mut held) = (Ruling::Allow, None);
         if self.config.length && *event.channel == Channel::Content {
             tail.chars = tail.chars.saturating_add(new.chars().count() as u64);
             if limit.is_some_and(|limit| tail.chars > limit) {
@@ -97,22 +101,29 @@ impl ScopeDrift {
             }
         }
         if self.config.markers {
-            tail.fold.push(new);
+            tail.fold.push(new, event.text.len() - new.len());
+            let mut found = self.marker(&tail.fold.text, level);
             if event.last {
-                tail.fold.push("\n");
+                // Only to look: should it go on all the same, nothing stands between.
+                let mut ended = tail.fold.clone();
+                ended.push("\n", event.text.len());
+                found = found.max(self.marker(&ended.text, level));
+            } else {
+                let begun = self.begun.find(&tail.fold.text);
+                held = begun.and_then(|begun| tail.fold.at.get(begun.start()).copied());
             }
-            if let Some(found) = self.marker(&tail.fold.text, level) {
+            if let Some(found) = found {
                 ruling = self.drifted(found, level);
             }
             tail.fold.keep_end();
         }
-        ruling
+        (ruling, held)
     }
 
     /// A marker that only the end of the text completes.
     fn ended(&self, drift: &mut Drift) -> Ruling {
         for tail in &mut drift.channels {
-            tail.fold.push("\n");
+            tail.fold.push("\n", 0);
             if let Some(found) = self.marker(&tail.fold.text, drift.level) {
                 return self.drifted(found, drift.level);
             }
@@ -131,8 +142,8 @@ impl ScopeDrift {
         }
         for text in texts {
             let mut fold = Fold::default();
-            fold.push(&text);
-            fold.push("\n");
+            fold.push(&text, 0);
+            fold.push("\n", text.len());
             if let Some(found) = self.marker(&fold.text, drift.level) {
                 return self.drifted(found, drift.level);
             }
@@ -167,7 +178,10 @@ impl Check for ScopeDrift {
                 });
                 Ruling::Allow
             }
-            Event::Text { text, .. } => self.text(&mut drift, text),
+            Event::Text { text, .. } => {
+                let (ruling, held) = self.text(&mut drift, text);
+                return Turn { held, ..Turn::ruled(State::Drift(drift), ruling) };
+            }
             Event::ToolCall { call, .. } if self.config.markers => {
                 // The name and the id reach the caller too, and nothing of them can be cut.
                 [&call.name, &call.id, &call.arguments]
@@ -186,11 +200,13 @@ impl Check for ScopeDrift {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fold {
     text: String,
+    /// For each byte where it is in the text that was folded.
+    at: Vec<usize>,
 }
 
 impl Default for Fold {
     fn default() -> Self {
-        Fold { text: "\n".to_owned() }
+        Fold { text: "\n".to_owned(), at: vec![0] }
     }
 }
 
@@ -198,22 +214,26 @@ impl Fold {
     /// Longer than any match of a marker, so that every marker is seen whole once.
     const KEPT: usize = 128;
 
-    fn push(&mut self, new: &str) {
+    /// `begin` is where `new` begins in the whole text.
+    fn push(&mut self, new: &str, begin: usize) {
         let mut rest = new;
         while !rest.is_empty() {
             // Most text is runs of what folds to itself.
             let run = rest.bytes().position(|byte| !plain(byte)).unwrap_or(rest.len());
             let (same, other) = rest.split_at(run);
+            let at = begin + (new.len() - rest.len());
             self.text.push_str(same);
+            self.at.extend(at..at + run);
+            let at = at + run;
             let mut chars = other.chars();
             match chars.next() {
                 None => {}
-                Some(ch) if ch.is_ascii() => self.push_folded(ch),
+                Some(ch) if ch.is_ascii() => self.push_folded(ch, at),
                 Some(ch) if invisible(ch) => {}
                 Some(ch) => {
                     for part in std::iter::once(ch).nfkd().filter(|part| !is_combining_mark(*part))
                     {
-                        self.push_folded(look_alike(part));
+                        self.push_folded(look_alike(part), at);
                     }
                 }
             }
@@ -221,31 +241,39 @@ impl Fold {
         }
     }
 
-    fn push_folded(&mut self, ch: char) {
+    fn push_folded(&mut self, ch: char, at: usize) {
         match ch {
             '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
-                if self.text.ends_with(' ') {
-                    self.text.pop();
-                }
+                self.pop_space();
                 if !self.text.ends_with('\n') {
-                    self.text.push('\n');
+                    self.put('\n', at);
                 }
             }
             ch if ch.is_whitespace() => {
                 if !self.text.ends_with([' ', '\n', '/']) {
-                    self.text.push(' ');
+                    self.put(' ', at);
                 }
             }
             '/' => {
-                if self.text.ends_with(' ') {
-                    self.text.pop();
-                }
-                self.text.push('/');
+                self.pop_space();
+                self.put('/', at);
             }
             // Emphasis and escapes of Markdown.
             '*' | '`' | '\\' => {}
             ch if ch.is_control() => {}
-            ch => self.text.push(ch),
+            ch => self.put(ch, at),
+        }
+    }
+
+    fn put(&mut self, ch: char, at: usize) {
+        self.text.push(ch);
+        self.at.resize(self.text.len(), at);
+    }
+
+    fn pop_space(&mut self) {
+        if self.text.ends_with(' ') {
+            self.text.pop();
+            self.at.pop();
         }
     }
 
@@ -256,6 +284,7 @@ impl Fold {
                 cut -= 1;
             }
             self.text.drain(..cut);
+            self.at.drain(..cut);
         }
     }
 }
@@ -324,3 +353,26 @@ const MARKERS: [(Level, &str); 12] = [
     (Level::Cui, r"\bCUI//[A-Z]"),
     (Level::Cui, r"OPEN\(CUI(?://[A-Z0-9 ,/-]{1,40})?\)[ \n]"),
 ];
+
+/// The words that markers begin with; a space may be missing.
+const HEADS: [&str; 5] = ["TOP SECRET", "TS", "SECRET", "CONFIDENTIAL", "CUI"];
+/// What may stand behind a word before it is a marker, or certainly none: as long as the longest of
+/// [`CONTROL`] and of the compartments.
+const REST: &str = "(?: ?(?:/(?:/?[A-Z0-9 ]{0,9})?)?)?";
+/// A portion marking that is not closed, or not followed by anything.
+const PORTION: &str = r"\((?:TS?|S|C(?:UI?)?)?(?: ?(?:/(?:/[A-Z0-9 ,/-]{0,40})?)?)?\)?";
+
+/// Every beginning of a marker, at the end of folded text. What it takes for one too many is only
+/// held a little longer.
+fn begun() -> String {
+    let head = |word: &&str| {
+        let (first, others) = word.split_at(1);
+        let rest = others.chars().rev().fold(REST.to_owned(), |rest, ch| match ch {
+            ' ' => format!("(?: ?{rest})?"),
+            ch => format!("(?:{ch}{rest})?"),
+        });
+        format!("{first}{rest}")
+    };
+    let heads: Vec<String> = HEADS.iter().map(head).collect();
+    format!(r"(?:(?i:{})|{PORTION})\z", heads.join("|"))
+}

@@ -119,7 +119,7 @@ impl TokenBudget {
         });
         let effects = release(&budget, facts);
         budget.phase = Phase::Settled;
-        Turn { state: State::Budget(budget), ruling, wants: Vec::new(), effects }
+        Turn { effects, ..Turn::ruled(State::Budget(budget), ruling) }
     }
 }
 
@@ -179,7 +179,7 @@ impl Check for TokenBudget {
         if budget.phase != Phase::Idle {
             budget.phase = Phase::Settled;
         }
-        Turn { state: State::Budget(budget), ruling: Ruling::Allow, wants: Vec::new(), effects }
+        Turn { effects, ..Turn::allow(State::Budget(budget)) }
     }
 }
 

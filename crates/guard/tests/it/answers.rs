@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use chat::edit::apply_text;
 use chat::{Channel, ToolCall};
 use countersign_guard::{Completion, Outcome, Run, TextEvent};
@@ -8,25 +10,34 @@ use crate::{admitted, alice, code, exchange, facts, pipeline};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 
-/// Streams the pieces; the code of the first refusal, or what the caller saw.
+/// Streams the pieces; the code of the first refusal, or what the caller saw. A piece is released
+/// when all of its text may go.
 fn stream(run: &mut Run, channel: &Channel, pieces: &[&str]) -> Result<String, String> {
     let facts = alice();
     let mut text = String::new();
-    let mut seen = String::new();
-    for piece in pieces {
+    let mut cuts: Vec<(Range<usize>, String)> = Vec::new();
+    let (mut ends, mut open) = (Vec::new(), 0);
+    for (at, piece) in pieces.iter().enumerate() {
         let from = text.len();
         text.push_str(piece);
-        let event = TextEvent { choice: 0, channel, text: &text, from, last: false };
-        let outcome = run.text(event, &facts);
+        ends.push(text.len());
+        let last = at + 1 == pieces.len();
+        let outcome =
+            run.text(TextEvent { choice: 0, channel, text: &text, from, open, last }, &facts);
         if outcome.ruling.stops() {
             return Err(code(&outcome).to_owned());
         }
-        let spans =
-            outcome.ruling.spans().map(|(span, by)| (span.start - from..span.end - from, by));
-        seen.push_str(&apply_text(piece, spans).expect("spans lie in the new part"));
+        assert!(outcome.ruling.spans().all(|(span, _)| span.start >= open), "{outcome:?}");
+        cuts.extend(outcome.ruling.spans().map(|(span, by)| (span, by.to_owned())));
+        let held = outcome.held.unwrap_or(text.len());
+        open = ends.iter().copied().filter(|end| *end <= held).max().unwrap_or(0).max(open);
     }
     let outcome = run.completion(Completion::default(), &facts);
-    if outcome.ruling.stops() { Err(code(&outcome).to_owned()) } else { Ok(seen) }
+    if outcome.ruling.stops() {
+        return Err(code(&outcome).to_owned());
+    }
+    let cuts = cuts.iter().map(|(span, by)| (span.clone(), by.as_str()));
+    Ok(apply_text(&text, cuts).expect("spans lie in the text"))
 }
 
 fn answer(text: &str) -> Result<String, String> {
@@ -137,7 +148,8 @@ fn every_channel_is_inspected() {
 fn channels_do_not_complete_one_another() {
     let mut run = admitted("{}", &alice());
     for (choice, text) in [(0, "SECRET//"), (1, "NOFORN")] {
-        let event = TextEvent { choice, channel: &Channel::Content, text, from: 0, last: false };
+        let event =
+            TextEvent { choice, channel: &Channel::Content, text, from: 0, open: 0, last: false };
         assert_eq!(run.text(event, &alice()).ruling.name(), "allow");
     }
 }
@@ -162,10 +174,10 @@ fn length_is_counted_in_content_and_generously() {
 #[test]
 fn secrets_are_cut_out_of_answers() {
     assert_eq!(answer(&format!("é {KEY}, ok")), Ok("é [REDACTED:aws-access-key], ok".to_owned()));
-    // What was released before the secret was whole cannot be taken back; the rest never goes.
+    // Nothing is released before it is certain, so a secret in pieces goes whole.
     let mut run = admitted("{}", &alice());
     let seen = stream(&mut run, &Channel::Content, &["key AKIAIOSF", "ODNN7EXAMPLE", " done"]);
-    assert_eq!(seen, Ok("key AKIAIOSF[REDACTED:aws-access-key] done".to_owned()));
+    assert_eq!(seen, Ok("key [REDACTED:aws-access-key] done".to_owned()));
     let mut run = admitted("{}", &alice());
     let pieces = ["use sk-proj-abcdefghij0123456789", "ABCDEFGHIJ", "KLMNOP", " and go"];
     let seen = stream(&mut run, &Channel::Content, &pieces);
@@ -226,6 +238,58 @@ fn tool_calls_are_judged_by_name_and_arguments() {
     assert_eq!(code(&judge_call("{}", "TS//SCI/x", "{}")), "classification_drift");
 }
 
+#[test]
+fn the_beginning_of_a_marking_is_held_and_ordinary_text_is_not() {
+    let held = |text: &str| {
+        let event = TextEvent {
+            choice: 0,
+            channel: &Channel::Content,
+            text,
+            from: 0,
+            open: 0,
+            last: false,
+        };
+        let held = admitted("{}", &alice()).text(event, &alice()).held;
+        text[held.unwrap_or(text.len())..].to_owned()
+    };
+    for (text, end) in [
+        ("it is TO", "TO"),
+        ("it is TOP ", "TOP "),
+        ("it is TOP SECRE", "TOP SECRE"),
+        ("a top\u{200b} se\u{ad}", "top\u{200b} se\u{ad}"),
+        ("S\u{200b}E\u{feff}CRET/", "S\u{200b}E\u{feff}CRET/"),
+        ("ＳＥＣＲＥＴ／／ＮＯ", "ＳＥＣＲＥＴ／／ＮＯ"),
+        ("secret // no", "secret // no"),
+        ("x **SECRET**", "SECRET**"),
+        ("TS//", "TS//"),
+        ("TS/SC", "TS/SC"),
+        ("CONFIDENTIAL//REL ", "CONFIDENTIAL//REL "),
+        ("fine. (S", "(S"),
+        ("fine. (S)", "(S)"),
+        ("(CUI//SP-PRVCY", "(CUI//SP-PRVCY"),
+        ("key AKIAIOSF", "AKIAIOSF"),
+        ("key AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
+        ("The secret is patience.", ""),
+        ("We use TypeScript (TS) here.", ""),
+        ("secret//silicon valley", ""),
+        ("Hello, world! ", ""),
+    ] {
+        assert_eq!(held(text), end, "{text}");
+    }
+}
+
+#[test]
+fn what_the_next_character_decides_is_not_decided_before() {
+    // A word of sixteen more characters is no key, and a number that goes on no card.
+    for pieces in [["AKIAIOSFODNN7EXAMPLE", "AND MORE"], ["4111111111111111", "0000000000000000"]] {
+        let mut run = admitted("{}", &alice());
+        assert_eq!(stream(&mut run, &Channel::Content, &pieces), Ok(pieces.concat()));
+        let mut run = admitted("{}", &alice());
+        let ended = stream(&mut run, &Channel::Content, &[pieces[0], " ", pieces[1]]);
+        assert!(!ended.expect("redacted").contains(pieces[0]));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -244,7 +308,7 @@ proptest! {
         prop_assert_eq!(cut, whole);
     }
 
-    /// However a secret is cut, its end is never released, and nothing else is lost.
+    /// However a secret is cut, nothing of it is released, and nothing else is lost.
     #[test]
     fn secrets_are_found_in_any_chunking(before in "[a-z .é]{0,12} ", after in " [a-z .]{0,12}", size in 1usize..30) {
         let text = format!("{before}{KEY}{after}");
@@ -252,7 +316,35 @@ proptest! {
         let pieces: Vec<String> = chars.chunks(size).map(|piece| piece.iter().collect()).collect();
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
         let seen = stream(&mut admitted("{}", &alice()), &Channel::Content, &pieces).expect("redacted");
-        prop_assert!(!seen.contains(KEY), "{}", seen);
-        prop_assert!(seen.starts_with(&before) && seen.ends_with(&after), "{}", seen);
+        prop_assert_eq!(seen, format!("{before}[REDACTED:aws-access-key]{after}"));
+    }
+
+    /// When a marking is found, nothing of it was released before.
+    #[test]
+    fn no_part_of_a_marking_goes(
+        before in r"[a-z .(/é]{0,20}",
+        mark in r"(SECRET|CONFIDENTIAL|TS)( ?/ ?/ ?)(NOFORN|NO FORN|REL TO USA|FISA|20300101)|TOP SECRET//S?|\(S//NF\)|CUI//SP",
+        hidden in "[\u{200b}*`\u{ad}]{0,2}",
+        size in 1usize..6,
+    ) {
+        let hide = |ch: char| [ch.to_string(), hidden.clone()].concat();
+        let text = format!("{before} {}", mark.chars().map(hide).collect::<String>());
+        let begin = before.len() + 1;
+        let mut run = admitted("{}", &alice());
+        let chars: Vec<char> = text.chars().collect();
+        let (mut seen, mut open, mut stopped) = (String::new(), 0, false);
+        for piece in chars.chunks(size) {
+            let from = seen.len();
+            seen.extend(piece);
+            let event = TextEvent { choice: 0, channel: &Channel::Content, text: &seen, from, open, last: false };
+            let outcome = run.text(event, &alice());
+            stopped = outcome.ruling.stops();
+            if stopped {
+                break;
+            }
+            open = open.max(outcome.held.unwrap_or(seen.len()));
+        }
+        prop_assert!(open <= begin, "{:?} of {:?} was released", &text[..open], text);
+        prop_assert!(stopped || run.completion(Completion::default(), &alice()).ruling.stops(), "{:?}", text);
     }
 }

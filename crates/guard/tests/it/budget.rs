@@ -103,6 +103,7 @@ fn endings_without_usage_are_estimated_or_free() {
             channel: &Channel::Content,
             text: &text[..from + 40],
             from,
+            open: from,
             last: false,
         };
         assert_eq!(run.text(event, &facts).ruling.name(), "allow");
@@ -211,7 +212,7 @@ proptest! {
                     let (run, facts, text) = &mut live[index % count];
                     let from = text.len();
                     text.push_str(&"y".repeat(length));
-                    let event = TextEvent { choice: 0, channel: &Channel::Content, text, from, last: false };
+                    let event = TextEvent { choice: 0, channel: &Channel::Content, text, from, open: from, last: false };
                     prop_assert_eq!(run.text(event, facts).effects.len(), 0);
                 }
                 Act::Complete(index, used) => {
