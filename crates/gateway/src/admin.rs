@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, Request, Response};
 use seal::json::Value;
 
 use crate::body::Body;
+use crate::metrics::Now;
 use crate::problem::{Refusal, answer, not_ready, ok};
 use crate::server::App;
 
@@ -35,14 +36,20 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
         Page::Alive => (ok(), json, r#"{"status":"ok"}"#.to_owned()),
         // Ready means: evidence can be written. The upstream is not asked, since
         // its outage must not take the gate out of service.
-        Page::Ready if recorder.ready() => (ok(), json, r#"{"status":"ready"}"#.to_owned()),
-        Page::Ready => {
-            let text = r#"{"status":"not_ready","reason":"evidence_unavailable"}"#;
-            (not_ready(), json, text.to_owned())
-        }
+        Page::Ready => match recorder.shut() {
+            None => (ok(), json, r#"{"status":"ready"}"#.to_owned()),
+            Some(shut) => {
+                let reason = shut.as_str();
+                (not_ready(), json, format!(r#"{{"status":"not_ready","reason":"{reason}"}}"#))
+            }
+        },
         Page::Metrics => {
-            let (size, reserved) = (recorder.ledger().size(), app.counters.outstanding());
-            let text = app.metrics().render(size, reserved, recorder.ready());
+            let text = app.metrics().render(&Now {
+                ledger_entries: recorder.ledger().size(),
+                room: recorder.room(),
+                reserved_tokens: app.counters.outstanding(),
+                ready: recorder.ready(),
+            });
             (ok(), "text/plain; version=0.0.4", text)
         }
         Page::Version => {

@@ -39,6 +39,8 @@ pub struct Config {
     pub upstream: Option<UpstreamConfig>,
     /// What is written, and when.
     pub evidence: EvidenceConfig,
+    /// The ledger's place on the disk.
+    pub ledger: LedgerConfig,
     /// Seconds between two signed checkpoints.
     pub checkpoint_interval_seconds: u64,
     /// The checks.
@@ -77,6 +79,30 @@ pub struct EvidenceConfig {
     pub release: Release,
     /// How much each request leaves behind.
     pub profile: ProfileName,
+}
+
+/// The ledger's place on the disk.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LedgerConfig {
+    /// Room that new requests leave to those under way, in bytes.
+    pub headroom_bytes: u64,
+    /// The group that may read the evidence: a name of `/etc/group`, or a number.
+    pub group: Option<String>,
+    /// What that group may.
+    pub mode: SharedMode,
+}
+
+/// The mode of evidence files that have a group of readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum SharedMode {
+    /// The owner alone.
+    #[serde(rename = "0600")]
+    Owner,
+    /// The group may read.
+    #[default]
+    #[serde(rename = "0640")]
+    GroupReads,
 }
 
 /// When the admission must be durable (spec/request-evidence.md).
@@ -221,12 +247,19 @@ impl Default for Config {
             hosts: Vec::new(),
             upstream: None,
             evidence: EvidenceConfig::default(),
+            ledger: LedgerConfig::default(),
             checkpoint_interval_seconds: 1,
             guard: GuardConfig::default(),
             limits: LimitsConfig::default(),
             simulator: false,
             next_free_port: false,
         }
+    }
+}
+
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self { headroom_bytes: 64 << 20, group: None, mode: SharedMode::default() }
     }
 }
 
@@ -290,6 +323,7 @@ impl Config {
         let limits = &self.limits;
         let numbers = [
             ("checkpoint_interval_seconds", self.checkpoint_interval_seconds),
+            ("ledger.headroom_bytes", self.ledger.headroom_bytes),
             ("limits.body_bytes", limits.body_bytes),
             ("limits.answer_bytes", limits.answer_bytes),
             ("limits.connections", u64::from(limits.connections)),
@@ -378,6 +412,15 @@ impl Release {
         match self {
             Self::BeforeRelease => "before-release",
             Self::BeforeForward => "before-forward",
+        }
+    }
+}
+
+impl SharedMode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "0600",
+            Self::GroupReads => "0640",
         }
     }
 }

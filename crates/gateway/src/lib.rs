@@ -9,6 +9,7 @@ mod aside;
 mod body;
 mod closing;
 pub mod config;
+mod descriptors;
 mod facts;
 
 mod flow;

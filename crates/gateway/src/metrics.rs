@@ -41,6 +41,8 @@ pub struct Metrics {
     evidence_failures: IntCounter,
     connections: IntGauge,
     ledger_entries: IntGauge,
+    ledger_free: IntGauge,
+    ledger_headroom: IntGauge,
     reserved_tokens: IntGauge,
     ready: IntGauge,
 }
@@ -78,6 +80,14 @@ impl Metrics {
                 "Open connections of the data listener.",
             )?,
             ledger_entries: IntGauge::new("countersign_ledger_entries", "Entries in the ledger.")?,
+            ledger_free: IntGauge::new(
+                "countersign_ledger_free_bytes",
+                "Room on the ledger's disk at the last look; -1 where nothing tells.",
+            )?,
+            ledger_headroom: IntGauge::new(
+                "countersign_ledger_headroom_bytes",
+                "Room that new requests leave to those under way: below it they get 503.",
+            )?,
             reserved_tokens: IntGauge::new(
                 "countersign_budget_reserved_tokens",
                 "Tokens reserved by requests under way.",
@@ -89,7 +99,7 @@ impl Metrics {
             &["version", "ruleset", "config"],
         )?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), ruleset, config]).set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+        let all: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.decisions.clone()),
             Box::new(metrics.upstream_seconds.clone()),
@@ -97,6 +107,8 @@ impl Metrics {
             Box::new(metrics.evidence_failures.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.ledger_entries.clone()),
+            Box::new(metrics.ledger_free.clone()),
+            Box::new(metrics.ledger_headroom.clone()),
             Box::new(metrics.reserved_tokens.clone()),
             Box::new(metrics.ready.clone()),
             Box::new(info),
@@ -145,16 +157,32 @@ impl Metrics {
     }
 
     /// The exposition text.
-    pub fn render(&self, ledger_entries: u64, reserved_tokens: u64, ready: bool) -> String {
+    pub fn render(&self, now: &Now) -> String {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.ledger_entries.set(gauge(ledger_entries));
-        self.reserved_tokens.set(gauge(reserved_tokens));
-        self.ready.set(i64::from(ready));
+        let (free, headroom) = now.room.map_or((-1, 0), |(free, kept)| (gauge(free), gauge(kept)));
+        self.ledger_entries.set(gauge(now.ledger_entries));
+        self.ledger_free.set(free);
+        self.ledger_headroom.set(headroom);
+        self.reserved_tokens.set(gauge(now.reserved_tokens));
+        self.ready.set(i64::from(now.ready));
         let mut text = Vec::new();
         // Writing into memory cannot fail; a family that cannot be written is left out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         String::from_utf8(text).unwrap_or_default()
     }
+}
+
+/// What is asked for when somebody looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Entries in the ledger.
+    pub ledger_entries: u64,
+    /// Bytes free on its disk and bytes kept; `None` where nothing tells.
+    pub room: Option<(u64, u64)>,
+    /// Tokens reserved by requests under way.
+    pub reserved_tokens: u64,
+    /// Whether requests are served.
+    pub ready: bool,
 }
 
 /// An open connection.

@@ -13,10 +13,12 @@ mod names;
 mod receipts;
 mod replay;
 mod request;
+mod room;
 mod step;
 mod write;
 
 pub use request::RequestLog;
+pub(crate) use room::Shut;
 pub use step::{
     Answered, Caller, Conversation, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling,
     Scanned,
@@ -40,6 +42,7 @@ use decide::{Close, Decided, decision_entry};
 use flood::Flood;
 use replay::{Orphan, Replay};
 use request::member;
+use room::Headroom;
 use write::{Batch, Writer, lock};
 
 use crate::lineage::Lineage;
@@ -77,6 +80,8 @@ pub struct Setup {
     /// Refusals before any content check that one peer may have recorded one by one, per minute;
     /// what comes beyond is aggregated.
     pub refusals_per_minute: u32,
+    /// Room on the disk that new requests leave to those under way, in bytes.
+    pub headroom_bytes: u64,
 }
 
 /// Why the recorder cannot start.
@@ -182,6 +187,7 @@ impl Recorder {
             replay.lineage,
             replay.last_ns,
             replay.bodies,
+            Headroom::new(setup.headroom_bytes),
         )
         .map_err(StartError::Thread)?;
         let (config, config_body) = salted(state.salt(), "config", &setup.config)?;
@@ -223,6 +229,7 @@ impl Recorder {
 
     /// Writes aggregated refusals that are due. Call it every few seconds. Never blocks.
     pub fn tick(&self) {
+        self.core.writer.headroom().look(self.ledger());
         for pending in self.core.aggregates(Some(self.core.now_ms())) {
             drop(pending);
         }
@@ -244,7 +251,30 @@ impl Recorder {
 
     /// Whether evidence can be written now; if not, answer 503.
     pub fn ready(&self) -> bool {
-        self.core.writer.healthy()
+        self.shut().is_none()
+    }
+
+    /// Why no new request may come in, if so: answer 503 with an id, and write nothing.
+    pub(crate) fn shut(&self) -> Option<Shut> {
+        if !self.core.writer.healthy() {
+            return Some(Shut::Evidence);
+        }
+        self.core.writer.headroom().shut(self.ledger())
+    }
+
+    /// Whether the last checkpoint was written: entries that nobody signs are half an evidence.
+    pub(crate) fn signed(&self, signed: bool) {
+        self.core.writer.headroom().signed(signed);
+    }
+
+    /// Bytes free beneath the ledger and bytes kept for requests under way, where the disk tells.
+    pub(crate) fn room(&self) -> Option<(u64, u64)> {
+        self.core.writer.headroom().bytes()
+    }
+
+    /// An id for an answer that leaves no evidence.
+    pub(crate) fn id(&self) -> String {
+        self.core.uuid()
     }
 
     /// Whether the last entries could be written; while they cannot, nothing may go upstream before

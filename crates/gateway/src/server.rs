@@ -16,11 +16,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use seal::time::UnixMillis;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::aside::Aside;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
+use crate::descriptors::Connections;
 use crate::facts::Counters;
 use crate::flow::{self, Call};
 use crate::metrics::{Metrics, Route};
@@ -68,6 +70,9 @@ pub enum ServeError {
     /// The last checkpoint could not be written.
     #[error("the ledger did not close cleanly: {0}")]
     Close(RecordError),
+    /// A task that must run as long as the gateway ended by a fault of ours.
+    #[error("a part of the gateway failed, so it stopped; what was recorded is kept")]
+    Fault,
 }
 
 /// What every request needs; made once.
@@ -79,6 +84,8 @@ pub(crate) struct App {
     pub(crate) counters: Counters,
     pub(crate) metrics: Metrics,
     pub(crate) aside: Aside,
+    /// True when the grace period of a stop is over: flows end where they are.
+    cut: watch::Sender<bool>,
     state: State,
 }
 
@@ -127,6 +134,7 @@ impl App {
             counters: Counters::default(),
             metrics,
             aside: Aside::new().map_err(ServeError::Runtime)?,
+            cut: watch::Sender::new(false),
             config,
             state,
         })
@@ -170,29 +178,43 @@ pub async fn run(
 
     let (stop, stopping) = watch::channel(false);
     let (alive, mut all_done) = mpsc::channel::<Infallible>(1);
-    let limit = app.config.limits.connections as usize;
-    let tasks = [
-        tokio::spawn(accept(app.clone(), data, Door::Data, limit, stopping.clone(), alive.clone())),
-        tokio::spawn(accept(app.clone(), admin, Door::Admin, 64, stopping.clone(), alive.clone())),
-        tokio::spawn(keep(app.clone(), stopping.clone())),
-    ];
+    let fit = Connections::of(app.config.limits.connections);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(accept(app.clone(), data, Door::Data, fit.data, stopping.clone(), alive.clone()));
+    tasks.spawn(accept(
+        app.clone(),
+        admin,
+        Door::Admin,
+        fit.admin,
+        stopping.clone(),
+        alive.clone(),
+    ));
+    tasks.spawn(keep(app.clone(), stopping.clone()));
+    drop(stopping);
     ready(bound);
-    shutdown.await;
+    let failed = tokio::select! {
+        () = shutdown => false,
+        // None of them ends by itself. Without one the gateway would hang or go unsigned.
+        _ = tasks.join_next() => true,
+    };
     tracing::info!("the gateway stops");
     // The receivers are alive as long as their tasks; a send that fails means
     // that there is nobody left to tell.
     let _ = stop.send(true);
     drop(alive);
-    for task in tasks {
-        let _ = task.await;
-    }
+    while tasks.join_next().await.is_some() {}
     // Every connection and flow holds a sender; the channel ends with the last one.
     let grace = Duration::from_secs(app.config.limits.stop_grace_seconds);
     if timeout(grace, all_done.recv()).await.is_err() {
         tracing::warn!("requests were still under way at the end of the grace period");
+        // Each flow that is dropped records that it was interrupted; their callers may take the
+        // answer, but nobody waits for those who do not.
+        app.cut.send_replace(true);
+        let _ = timeout(LAST_WORDS, all_done.recv()).await;
     }
     let recorder = app.recorder.clone();
     match tokio::task::spawn_blocking(move || recorder.close()).await {
+        Ok(Ok(())) if failed => Err(ServeError::Fault),
         Ok(closed) => closed.map_err(ServeError::Close),
         Err(_) => Err(ServeError::Close(RecordError::Unavailable)),
     }
@@ -203,6 +225,9 @@ enum Door {
     Data,
     Admin,
 }
+
+/// How long cut flows and their callers have after the grace period.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Held by everything that must end before the ledger is closed.
 pub(crate) type Alive = mpsc::Sender<Infallible>;
@@ -388,7 +413,15 @@ async fn data(
             let (reply, answer) = oneshot::channel();
             // A task of its own: when the caller goes away this future is dropped,
             // and the flow still has to cancel, settle and record.
-            tokio::spawn(flow::run(app, Call { head, body, log, reply }, alive));
+            tokio::spawn(async move {
+                let mut cut = app.cut.subscribe();
+                tokio::select! {
+                    () = flow::run(app.clone(), Call { head, body, log, reply }, alive.clone()) => {}
+                    _ = cut.wait_for(|cut| *cut) => {}
+                }
+                // Not before the flow is gone, with all it records.
+                drop(alive);
+            });
             match answer.await {
                 Ok(response) => response,
                 Err(_) => Refusal::Internal.response(&id, None),

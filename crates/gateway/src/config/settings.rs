@@ -3,7 +3,7 @@
 
 use seal::json::Value;
 
-use super::{Config, EvidenceConfig, LimitsConfig, UpstreamConfig, keys};
+use super::{Config, EvidenceConfig, LedgerConfig, LimitsConfig, UpstreamConfig, keys};
 
 impl Config {
     /// Every key of the file with the value that holds, as the file has it (`keys::KEYS`). Unlike
@@ -17,6 +17,7 @@ impl Config {
             hosts,
             upstream,
             evidence: EvidenceConfig { release, profile },
+            ledger: LedgerConfig { headroom_bytes, group, mode },
             checkpoint_interval_seconds,
             guard,
             limits,
@@ -41,6 +42,14 @@ impl Config {
                 Value::object([
                     ("release", release.as_str().into()),
                     ("profile", profile.as_str().into()),
+                ]),
+            ),
+            (
+                "ledger",
+                Value::object([
+                    ("headroom_bytes", (*headroom_bytes).into()),
+                    ("group", group.as_deref().into()),
+                    ("mode", mode.as_str().into()),
                 ]),
             ),
             ("limits", limits.settings()),

@@ -17,7 +17,7 @@ use crate::lineage::{Key, Known, Memory, RememberedCall, Scope, Thread};
 
 /// The evidence of one request. Each method that returns [`Pending`] writes its entries in one
 /// append, in the order of the calls; the writing goes on whether or not the future is awaited.
-/// Dropping a log that was not closed records the disconnect.
+/// Dropping a log that was not closed records that it was interrupted.
 pub struct RequestLog {
     pub(super) core: Arc<Core>,
     id: String,
@@ -240,31 +240,35 @@ impl RequestLog {
             Err(error) => return Pending::failed(error),
         };
         if let Some(mut outcome) = partial {
-            outcome.ruling = left(outcome.ruling);
+            outcome.ruling = outcome.ruling.left();
             return self.answered(&admitted, outcome, Ended::Disconnected);
         }
-        let ruling = gone();
-        let mut audit = self.audit("complete", "pipeline.complete", &ruling);
+        self.unanswered(
+            &admitted,
+            ("complete", "pipeline.complete", "disconnected"),
+            &Ruling::gone(),
+        )
+    }
+
+    /// An admission that nobody answers any more: stage, check and outcome of its last entry.
+    fn unanswered(&self, admitted: &Admitted, end: (&str, &str, &str), why: &Ruling) -> Pending {
+        let mut audit = self.audit(end.0, end.1, why);
+        let (upstream, model) = (&admitted.forward.upstream, &admitted.forward.model);
         audit.metadata.extend([
-            member("_outcome", "disconnected"),
+            member("_outcome", end.2),
             member("_facts", admitted.facts),
-            member("_upstream", name(&admitted.forward.upstream)),
-            member("_model", name(&admitted.forward.model)),
+            member("_upstream", name(upstream)),
+            member("_model", name(model)),
         ]);
-        let close = Close {
-            decision: "interrupted",
-            code: &ruling.code,
-            response: None,
-            upstream: &admitted.forward.upstream,
-            model: &admitted.forward.model,
-            heads: admitted.scan.receipt.into_iter().collect(),
-        };
+        let heads = admitted.scan.receipt.into_iter().collect();
+        let (decision, code) = ("interrupted", why.code.as_str());
+        let close = Close { decision, code, response: None, upstream, model, heads };
         self.decide(Batch::after(&admitted.fate), audit, &close)
     }
 
     /// Gone before any decision: a preflight entry like any other refusal, under the flood rule.
     fn abandoned(&mut self) -> Pending {
-        self.preflight(Refusal { ruling: gone(), status: 499, response: Digest::of(b"") })
+        self.preflight(Refusal { ruling: Ruling::gone(), status: 499, response: Digest::of(b"") })
     }
 
     fn open(&self) -> Result<(), RecordError> {
@@ -541,7 +545,14 @@ impl Drop for RequestLog {
     fn drop(&mut self) {
         match self.phase {
             Phase::Closed => {}
-            Phase::Open | Phase::Admitted(_) => drop(self.disconnected(None)),
+            Phase::Open => drop(self.abandoned()),
+            // The flow was cut off at a stop, or failed: nobody told the caller anything.
+            Phase::Admitted(_) => {
+                if let Ok(admitted) = self.close() {
+                    let end = ("interrupted", "pipeline.interrupted", "interrupted");
+                    drop(self.unanswered(&admitted, end, &Ruling::interrupted()));
+                }
+            }
         }
     }
 }
@@ -571,26 +582,6 @@ fn remembered(audit: &mut AuditEntry, lineage: Vec<Value>) {
 
 pub(super) fn rules(scan: &Scanned) -> Value {
     Value::array(scan.rules.iter().take(64).map(String::as_str))
-}
-
-fn gone() -> Ruling {
-    Ruling {
-        decision: AuditDecision::Block,
-        check: String::new(),
-        code: "client_disconnected".to_owned(),
-        reason: "the caller went away before the answer was complete".to_owned(),
-    }
-}
-
-/// What the checks ruled over the part there was, in the words of an answer that nobody has whole.
-fn left(part: Ruling) -> Ruling {
-    let gone = gone();
-    match part.decision {
-        AuditDecision::Allow => Ruling { decision: AuditDecision::Allow, ..gone },
-        AuditDecision::Redact | AuditDecision::Escalate | AuditDecision::Block => {
-            Ruling { reason: format!("{}; {}", gone.reason, part.reason), ..part }
-        }
-    }
 }
 
 /// As many choices and as many calls of one answer are remembered; it keeps the line bounded.

@@ -49,6 +49,34 @@ pub struct Ruling {
 }
 
 impl Ruling {
+    /// The gateway itself stopped or failed.
+    pub(super) fn interrupted() -> Ruling {
+        let reason = "the gateway stopped between admission and outcome".to_owned();
+        let code = "interrupted".to_owned();
+        Ruling { decision: AuditDecision::Block, check: String::new(), code, reason }
+    }
+
+    /// The caller left.
+    pub(super) fn gone() -> Ruling {
+        let reason = "the caller went away before the answer was complete".to_owned();
+        let code = "client_disconnected".to_owned();
+        Ruling { decision: AuditDecision::Block, check: String::new(), code, reason }
+    }
+
+    /// What the checks ruled over the part there was, in the words of an answer that nobody has
+    /// whole.
+    pub(super) fn left(self) -> Ruling {
+        let gone = Ruling::gone();
+        match self.decision {
+            AuditDecision::Allow => Ruling { decision: AuditDecision::Allow, ..gone },
+            AuditDecision::Redact | AuditDecision::Escalate | AuditDecision::Block => {
+                Ruling { reason: format!("{}; {}", gone.reason, self.reason), ..self }
+            }
+        }
+    }
+}
+
+impl Ruling {
     /// Nothing objected.
     pub fn allow() -> Ruling {
         Ruling {

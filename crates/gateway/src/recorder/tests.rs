@@ -45,7 +45,7 @@ fn setup(profile: Profile) -> Setup {
         profile,
         agent: crate::state::AGENT.parse().expect("an agent id"),
         refusals_per_minute: 2,
-            headroom_bytes: 0,
+        headroom_bytes: 0,
     }
 }
 

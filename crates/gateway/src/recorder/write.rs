@@ -21,6 +21,7 @@ use seal::digest::Digest;
 use tokio::sync::oneshot;
 
 use super::RecordError;
+use super::room::Headroom;
 use crate::lineage::{Lineage, Memory};
 
 /// Seals and appends. Receipts are signed before it is called.
@@ -40,6 +41,7 @@ struct Shared {
     stopped: AtomicBool,
     /// Whether the last append failed.
     failing: AtomicBool,
+    headroom: Headroom,
 }
 
 /// What only the one who writes may touch.
@@ -128,7 +130,9 @@ impl Writer {
         lineage: Lineage,
         last_ns: u64,
         bodies: HashSet<Digest>,
+        headroom: Headroom,
     ) -> io::Result<Writer> {
+        headroom.look(&ledger);
         let shared = Arc::new(Shared {
             ledger,
             chain: Mutex::new(Chain { lines, last_ns, bodies }),
@@ -137,6 +141,7 @@ impl Writer {
             wake: Condvar::new(),
             stopped: AtomicBool::new(false),
             failing: AtomicBool::new(false),
+            headroom,
         });
         let mut thread = None;
         if !immediate {
@@ -163,6 +168,11 @@ impl Writer {
     /// Whether the last append went through.
     pub fn taking(&self) -> bool {
         self.healthy() && !self.shared.failing.load(Ordering::Acquire)
+    }
+
+    /// The disk beneath.
+    pub fn headroom(&self) -> &Headroom {
+        &self.shared.headroom
     }
 
     /// Appends the batch; `committed` is what the durable append proves.
@@ -246,9 +256,11 @@ impl Shared {
         if sealed.is_empty() {
             return;
         }
+        let bytes: usize = entries.iter().map(|entry| entry.body.len() + FRAME).sum();
         match self.ledger.append(entries) {
             Ok(_) => {
                 self.failing.store(false, Ordering::Release);
+                self.headroom.wrote(&self.ledger, bytes as u64);
                 chain.remember(stored);
                 let mut lineage = lock(&self.lineage);
                 let mut answers = Vec::with_capacity(sealed.len());
@@ -270,6 +282,9 @@ impl Shared {
                     error,
                     AppendError::Full(_) | AppendError::Unwritten(_) | AppendError::Busy { .. }
                 );
+                if matches!(error, AppendError::Full(_)) {
+                    self.headroom.full();
+                }
                 self.stopped.fetch_or(!full, Ordering::AcqRel);
                 self.failing.store(true, Ordering::Release);
                 let error = RecordError::Append(error.to_string());
@@ -451,5 +466,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const BODIES: usize = 100_000;
 /// More waiting bytes are refused: the request gets 503.
 const WAITING: usize = 64 << 20;
+/// What the ledger adds to a body, roughly.
+const FRAME: usize = 512;
 /// An audit line, roughly.
 const LINE: usize = 2048;

@@ -153,6 +153,7 @@ fn evidence_survives_a_restart_in_a_directory() {
             profile: Profile::Full,
             agent: AGENT.parse().expect("an agent id"),
             refusals_per_minute: 10,
+            headroom_bytes: 0,
         };
         Recorder::start(state, setup).expect("started")
     };

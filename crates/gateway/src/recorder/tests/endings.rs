@@ -6,14 +6,15 @@ use record::receipt::Verdict;
 use super::*;
 
 #[test]
-fn a_dropped_log_is_a_disconnect() {
+fn a_dropped_log_was_interrupted() {
     let (store, bench) = bench(Profile::Full);
     drop(bench.admit("billing", FIRST));
     drop(bench.log("billing", FIRST).0);
     let found = Evidence::of(&store, &bench.state).check(&bench.state);
-    let expected = [("pipeline.complete", "disconnected"), ("pipeline.preflight", "refused")];
+    let expected = [("pipeline.interrupted", "interrupted"), ("pipeline.preflight", "refused")];
     assert_eq!(found.outcomes(), expected);
     assert_eq!(found.decisions[0].decision, "interrupted");
+    assert_eq!(found.decisions[0].reason_code, "interrupted");
     assert_eq!(found.audits[2].meta_text("_code"), Some("client_disconnected"));
 }
 
