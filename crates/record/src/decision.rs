@@ -11,7 +11,7 @@ use seal::signer::Signer;
 
 use crate::codes::Code;
 use crate::report::Finding;
-use crate::text::{is_label, key_of, member, plain_member};
+use crate::text::{digest_member, is_label, key_of, member, plain_member};
 
 /// The type constant of the format.
 pub const TYP: &str = "countersign-decision/v1";
@@ -167,24 +167,22 @@ fn header(kid: &KeyId) -> String {
 /// Canonical: the members stand in the order of their names.
 fn payload(decision: &Decision) -> String {
     let mut out = String::with_capacity(1_280);
-    let digest = |out: &mut String, name: &str, digest: &Digest| {
-        key_of(out, name);
-        let _ = write!(out, "\"{digest}\"");
-    };
     out.push('{');
     member(&mut out, "audit_entry_id", &decision.audit_entry_id);
-    digest(&mut out, "config_digest", &decision.config_digest);
+    digest_member(&mut out, "config_digest", &decision.config_digest);
     plain_member(&mut out, "decision", &decision.decision);
     match &decision.heads_digest {
         None => {
             key_of(&mut out, "heads");
             out.push('[');
             for (at, head) in decision.heads.iter().enumerate() {
-                let _ = write!(out, "{}\"{head}\"", if at == 0 { "" } else { "," });
+                out.push_str(if at == 0 { "\"" } else { ",\"" });
+                head.push_to(&mut out);
+                out.push('"');
             }
             out.push(']');
         }
-        Some(all) => digest(&mut out, "heads_digest", all),
+        Some(all) => digest_member(&mut out, "heads_digest", all),
     }
     let _ = write!(out, ",\"iat\":{}", decision.iat);
     member(&mut out, "log_origin", &decision.log_origin);
@@ -193,13 +191,13 @@ fn payload(decision: &Decision) -> String {
     }
     member(&mut out, "profile", &decision.profile);
     member(&mut out, "reason_code", &decision.reason_code);
-    digest(&mut out, "request_digest", &decision.request_digest);
+    digest_member(&mut out, "request_digest", &decision.request_digest);
     member(&mut out, "request_id", &decision.request_id);
     if let Some(response) = &decision.response_digest {
-        digest(&mut out, "response_digest", response);
+        digest_member(&mut out, "response_digest", response);
     }
     member(&mut out, "route", &decision.route);
-    digest(&mut out, "ruleset_digest", &decision.ruleset_digest);
+    digest_member(&mut out, "ruleset_digest", &decision.ruleset_digest);
     if !decision.upstream.is_empty() {
         member(&mut out, "upstream", &decision.upstream);
     }

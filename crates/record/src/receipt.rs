@@ -18,7 +18,7 @@ use seal::key::{KeyId, PublicKey};
 use crate::agent::AgentId;
 use crate::taint::{EXTERNAL_USER, TaintSet};
 
-pub use emit::{EmitError, sign};
+pub use emit::{EmitError, Emitter, sign};
 pub use read::read;
 pub(crate) use read::{Parts, read_parts, read_with_signature};
 
@@ -278,7 +278,7 @@ impl Receipt {
     ) -> Self {
         let mut receipt = Receipt::new(Operation::GuardrailScan, agent, key_id, iat);
         receipt.taint.insert(format!("guardrail-scan:{target}"));
-        receipt.ruleset_hash = Some(ruleset.to_string());
+        receipt.ruleset_hash = Some(ruleset.text());
         receipt.verdict = Some(verdict);
         receipt.hashes(Some(input), None)
     }

@@ -19,6 +19,14 @@ pub(crate) fn plain_member(out: &mut String, key: &str, text: &str) {
     out.push('"');
 }
 
+/// Appends `,"key":"sha256:…"`.
+pub(crate) fn digest_member(out: &mut String, key: &str, digest: &seal::Digest) {
+    key_of(out, key);
+    out.push('"');
+    digest.push_to(out);
+    out.push('"');
+}
+
 /// Appends the key of the next member; keys given here never need escapes.
 pub(crate) fn key_of(out: &mut String, key: &str) {
     if !out.ends_with('{') {

@@ -41,12 +41,31 @@ impl Digest {
     pub fn hex(&self) -> String {
         hex::encode(&self.0)
     }
+
+    /// Appends the spelling with its prefix.
+    pub fn push_to(&self, out: &mut String) {
+        out.push_str(self.spell(&mut [0; SPELLING]));
+    }
+
+    /// As `to_string`, without the machinery of formatting.
+    pub fn text(&self) -> String {
+        self.spell(&mut [0; SPELLING]).to_owned()
+    }
+
+    fn spell<'a>(&self, buffer: &'a mut [u8; SPELLING]) -> &'a str {
+        buffer[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
+        hex::encode_to(&self.0, &mut buffer[PREFIX.len()..]);
+        // The prefix and digits are ASCII, so nothing is ever lost here.
+        std::str::from_utf8(buffer).unwrap_or_default()
+    }
 }
+
+const PREFIX: &str = "sha256:";
+const SPELLING: usize = PREFIX.len() + 64;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        f.write_str(&self.hex())
+        f.write_str(self.spell(&mut [0; SPELLING]))
     }
 }
 
@@ -60,7 +79,7 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        text.strip_prefix("sha256:").and_then(Self::from_hex).ok_or(DigestError)
+        text.strip_prefix(PREFIX).and_then(Self::from_hex).ok_or(DigestError)
     }
 }
 
@@ -94,6 +113,10 @@ mod tests {
         let empty = Digest::of(b"");
         let text = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(empty.to_string(), text);
+        assert_eq!(empty.text(), text);
+        let mut after = "a ".to_owned();
+        empty.push_to(&mut after);
+        assert_eq!(after, format!("a {text}"));
         assert_eq!(text.parse(), Ok(empty));
         for bad in [&text[7..], &text.to_uppercase(), &text[..70], "sha256:"] {
             assert_eq!(bad.parse::<Digest>(), Err(DigestError), "{bad}");

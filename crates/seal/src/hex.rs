@@ -4,12 +4,18 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Encodes bytes as lower-case hex.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)] as char);
-        out.push(DIGITS[usize::from(byte & 15)] as char);
+    let mut out = vec![0; bytes.len() * 2];
+    encode_to(bytes, &mut out);
+    // Digits are ASCII, so nothing is ever lost here.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Writes the digits of `bytes` to `out`, which is twice as long; what does not fit is left out.
+pub(crate) fn encode_to(bytes: &[u8], out: &mut [u8]) {
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
-    out
 }
 
 /// Decodes lower-case hex; upper case, odd length and anything else is `None`.

@@ -8,8 +8,8 @@ mod write;
 
 pub use parse::{JsonError, JsonErrorKind, Limits, parse};
 pub use write::{
-    WriteError, WriteErrorKind, push_string, utf16_order, write_audit, write_plain, write_pretty,
-    write_receipt,
+    WriteError, WriteErrorKind, push_audit, push_string, utf16_order, write_audit, write_plain,
+    write_pretty, write_receipt,
 };
 
 use crate::digest::Digest;
@@ -168,7 +168,7 @@ impl From<bool> for Value {
 
 impl From<Digest> for Value {
     fn from(digest: Digest) -> Self {
-        Self::String(digest.to_string())
+        Self::String(digest.text())
     }
 }
 

@@ -43,11 +43,29 @@ pub struct Jws<'a> {
     pub signature: [u8; 64],
 }
 
+/// A header that is the same for many tokens, encoded once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header(String);
+
+impl Header {
+    /// Of canonical JSON.
+    pub fn new(header: &str) -> Self {
+        let mut encoded = base64::url_encode(header.as_bytes());
+        encoded.push('.');
+        Self(encoded)
+    }
+}
+
 /// Signs `payload` under `header`, both already canonical JSON.
 pub fn encode(header: &str, payload: &str, signer: &dyn Signer) -> String {
-    let mut token = String::with_capacity((header.len() + payload.len()) * 4 / 3 + 96);
-    base64::url_encode_into(header.as_bytes(), &mut token);
-    token.push('.');
+    encode_under(&Header::new(header), payload, signer)
+}
+
+/// The same under a header that is encoded already.
+pub fn encode_under(header: &Header, payload: &str, signer: &dyn Signer) -> String {
+    let length = header.0.len() + payload.len().div_ceil(3) * 4 + 1 + SIGNATURE_CHARS;
+    let mut token = String::with_capacity(length);
+    token.push_str(&header.0);
     base64::url_encode_into(payload.as_bytes(), &mut token);
     let signature = signer.sign(token.as_bytes());
     token.push('.');

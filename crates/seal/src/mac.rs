@@ -5,9 +5,31 @@ use subtle::ConstantTimeEq;
 
 /// HMAC-SHA256 of `message` under `key` (RFC 2104; any key length).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
+    MacKey::new(key).hmac(message)
+}
+
+/// A key that was taken up once for many messages. As secret as the key; never printed.
+#[derive(Clone)]
+pub struct MacKey(Hmac<sha2::Sha256>);
+
+impl MacKey {
+    /// Takes up a key of any length (RFC 2104).
+    pub fn new(key: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+
+    /// HMAC-SHA256 of `message`.
+    pub fn hmac(&self, message: &[u8]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(message);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl std::fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MacKey")
+    }
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.
@@ -26,6 +48,10 @@ mod tests {
             crate::hex::encode(&mac),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
+        let key = MacKey::new(b"Jefe");
+        assert_eq!(key.hmac(b"what do ya want for nothing?"), mac);
+        assert_eq!(key.hmac(b"what do ya want for nothing?"), mac, "a second time");
+        assert_eq!(format!("{key:?}"), "MacKey");
         assert!(equal(&mac, &mac) && !equal(&mac, b"other") && !equal(b"a", b"b"));
     }
 }

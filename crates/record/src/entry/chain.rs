@@ -4,18 +4,19 @@ use std::fmt::Write as _;
 
 use seal::Zeroizing;
 use seal::hex;
-use seal::json::{Value, WriteError, push_string, write_audit};
-use seal::mac::hmac_sha256;
+use seal::json::{Value, WriteError, WriteErrorKind, push_audit, push_string};
+use seal::mac::MacKey;
 
 use super::AuditEntry;
 use crate::text::{key_of, member, plain_member};
 
 /// One writer's chain. It has one owner; lines are sealed in the order they are stored.
 pub struct AuditChain {
-    key_id: String,
-    secret: Zeroizing<Vec<u8>>,
+    key: MacKey,
     writer: String,
     prev: String,
+    /// The metadata members every line has, written once: name and value, in the order of the names.
+    own: Vec<(&'static str, String)>,
 }
 
 /// A line ready to be stored.
@@ -38,7 +39,17 @@ impl AuditChain {
         writer: String,
         prev: Option<String>,
     ) -> Self {
-        AuditChain { key_id, secret, writer, prev: prev.unwrap_or_default() }
+        let quoted = |text: &str| {
+            let mut out = String::new();
+            push_string(text, &mut out);
+            out
+        };
+        let anchor = "{\"backend\":\"noop\",\"success\":true}".to_owned();
+        let mut own = vec![("_anchor", anchor), ("_signing_key_id", quoted(&key_id))];
+        if !writer.is_empty() {
+            own.push(("_writer", quoted(&writer)));
+        }
+        AuditChain { key: MacKey::new(&secret), writer, prev: prev.unwrap_or_default(), own }
     }
 
     /// HMAC of the last line; empty before the first.
@@ -53,7 +64,7 @@ impl AuditChain {
 
     /// Seals the next line. On an error the chain is where it was.
     pub fn seal(&mut self, entry: AuditEntry) -> Result<SealedLine, WriteError> {
-        let mut line = String::with_capacity(1_024);
+        let mut line = String::with_capacity(2_048);
         line.push('{');
         key_of(&mut line, "approval_chain");
         line.push('[');
@@ -69,7 +80,7 @@ impl AuditChain {
         member(&mut line, "entry_id", &entry.entry_id);
         let gap = line.len();
         key_of(&mut line, "metadata");
-        self.metadata(&mut line, entry.metadata)?;
+        self.metadata(&mut line, &entry.metadata)?;
         member(&mut line, "owner_id", &entry.owner.id);
         plain_member(&mut line, "owner_type", entry.owner.kind.as_str());
         plain_member(&mut line, "prev_hmac", &self.prev);
@@ -77,7 +88,7 @@ impl AuditChain {
         member(&mut line, "request_fingerprint", &entry.request_fingerprint);
         let _ = write!(line, ",\"ts_ns\":{}}}", entry.ts_ns);
         // The preimage is the line without its own hmac, which then goes into its sorted place.
-        let hmac = hex::encode(&hmac_sha256(&self.secret, line.as_bytes()));
+        let hmac = hex::encode(&self.key.hmac(line.as_bytes()));
         line.insert_str(gap, &format!(",\"hmac\":\"{hmac}\""));
         self.prev.clone_from(&hmac);
         Ok(SealedLine { line, hmac, entry_id: entry.entry_id })
@@ -85,28 +96,41 @@ impl AuditChain {
 
     /// Metadata with the members every line has. Python sorts by code point, which is the order
     /// of UTF-8 bytes.
-    fn metadata(
-        &self,
-        line: &mut String,
-        mut metadata: Vec<(String, Value)>,
-    ) -> Result<(), WriteError> {
-        metadata.retain(|(name, _)| {
-            !matches!(name.as_str(), "_anchor" | "_signing_key_id" | "_writer")
-        });
-        let anchor =
-            Value::object([("backend", Value::from("noop")), ("success", Value::from(true))]);
-        metadata.push(("_anchor".into(), anchor));
-        metadata.push(("_signing_key_id".into(), self.key_id.as_str().into()));
-        if !self.writer.is_empty() {
-            metadata.push(("_writer".into(), self.writer.as_str().into()));
+    fn metadata(&self, line: &mut String, metadata: &[(String, Value)]) -> Result<(), WriteError> {
+        let given = metadata.iter().map(|(name, value)| (name.as_str(), Ok(value)));
+        let given =
+            given.filter(|(name, _)| !matches!(*name, "_anchor" | "_signing_key_id" | "_writer"));
+        let own = self.own.iter().map(|(name, written)| (*name, Err(written.as_str())));
+        let mut members: Vec<(&str, Result<&Value, &str>)> = given.chain(own).collect();
+        members.sort_unstable_by_key(|(name, _)| *name);
+        let mut previous = None;
+        for (name, value) in members {
+            let at = |kind, below: &str| {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                WriteError { kind, pointer: format!("/{name}{below}") }
+            };
+            if previous == Some(name) {
+                return Err(at(WriteErrorKind::DuplicateKey, ""));
+            }
+            line.push(if previous.is_none() { '{' } else { ',' });
+            previous = Some(name);
+            push_string(name, line);
+            line.push(':');
+            match value {
+                Ok(value) => {
+                    push_audit(value, line).map_err(|error| at(error.kind, &error.pointer))?;
+                }
+                Err(written) => line.push_str(written),
+            }
         }
-        line.push_str(&write_audit(&Value::Object(metadata))?);
+        line.push('}');
         Ok(())
     }
 }
 
 impl std::fmt::Debug for AuditChain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "AuditChain({} under {}, head {:?})", self.writer, self.key_id, self.prev)
+        let key_id = self.own.get(1).map_or("", |(_, written)| written);
+        write!(f, "AuditChain({} under {key_id}, head {:?})", self.writer, self.prev)
     }
 }

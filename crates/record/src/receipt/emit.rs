@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use seal::digest::Digest;
 use seal::json::{WriteError, push_string, utf16_order, write_receipt};
+use seal::jws::Header;
 use seal::key::KeyId;
 use seal::signer::Signer;
 
 use super::{Receipt, SignedReceipt, TYP, rules};
 use crate::report::Finding;
-use crate::text::{key_of, member, plain_member};
+use crate::text::{digest_member, key_of, member, plain_member};
 
 /// Longest payload, bytes.
 pub(super) const PAYLOAD_LIMIT: usize = 32_768;
@@ -45,20 +46,45 @@ fn list(findings: &[Finding]) -> String {
 
 /// Signs a receipt. What comes out is accepted by [`super::read`].
 pub fn sign(receipt: &Receipt, signer: &dyn Signer) -> Result<SignedReceipt, EmitError> {
-    let held = signer.key_id();
-    if held != receipt.key_id {
-        return Err(EmitError::KeyMismatch { named: receipt.key_id, held });
+    Emitter::of(signer).sign(receipt.clone(), signer)
+}
+
+/// Signs many receipts with one key: what is the same in all of them is made once.
+#[derive(Debug, Clone)]
+pub struct Emitter {
+    key_id: KeyId,
+    header: Header,
+}
+
+impl Emitter {
+    /// For the key of `signer`.
+    pub fn of(signer: &dyn Signer) -> Self {
+        let key_id = signer.key_id();
+        Emitter { key_id, header: Header::new(&header(&key_id)) }
     }
-    let found = rules::check(receipt);
-    if !found.is_empty() {
-        return Err(EmitError::Refused(found));
+
+    /// The key that receipts signed here name.
+    pub fn key_id(&self) -> KeyId {
+        self.key_id
     }
-    let payload = payload(receipt)?;
-    if payload.len() > PAYLOAD_LIMIT {
-        return Err(EmitError::TooLong(payload.len()));
+
+    /// As [`sign`], with the signer that this emitter was made for.
+    pub fn sign(&self, receipt: Receipt, signer: &dyn Signer) -> Result<SignedReceipt, EmitError> {
+        let held = signer.key_id();
+        if held != receipt.key_id || held != self.key_id {
+            return Err(EmitError::KeyMismatch { named: receipt.key_id, held });
+        }
+        let found = rules::check(&receipt);
+        if !found.is_empty() {
+            return Err(EmitError::Refused(found));
+        }
+        let payload = payload(&receipt)?;
+        if payload.len() > PAYLOAD_LIMIT {
+            return Err(EmitError::TooLong(payload.len()));
+        }
+        let jws = seal::jws::encode_under(&self.header, &payload, signer);
+        Ok(SignedReceipt { hash: Digest::of(jws.as_bytes()), jws, receipt })
     }
-    let jws = seal::jws::encode(&header(&receipt.key_id), &payload, signer);
-    Ok(SignedReceipt { hash: Digest::of(jws.as_bytes()), jws, receipt: receipt.clone() })
 }
 
 /// The one header of the format for a key.
@@ -81,26 +107,27 @@ pub(super) fn payload(receipt: &Receipt) -> Result<String, WriteError> {
     let mut out = String::with_capacity(768 + receipt.parents.len() * 74);
     out.push('{');
     plain_member(&mut out, "agent_id", receipt.agent_id.as_str());
-    digits_member(&mut out, "agent_key_id", &receipt.key_id);
+    plain_member(&mut out, "agent_key_id", &receipt.key_id.to_string());
     optional(&mut out, "corpus", &receipt.corpus);
     if let Some(verdict) = receipt.verdict {
         plain_member(&mut out, "guardrail_verdict", verdict.as_str());
     }
     let _ = write!(out, ",\"iat\":{}", receipt.iat);
     if let Some(hash) = &receipt.input_hash {
-        digits_member(&mut out, "input_hash", hash);
+        digest_member(&mut out, "input_hash", hash);
     }
     member(&mut out, "iss", &receipt.iss);
     optional(&mut out, "model", &receipt.model);
     plain_member(&mut out, "operation", receipt.operation.as_str());
     if let Some(hash) = &receipt.output_hash {
-        digits_member(&mut out, "output_hash", hash);
+        digest_member(&mut out, "output_hash", hash);
     }
     key_of(&mut out, "parents");
     out.push('[');
     for (at, parent) in receipt.parents.iter().enumerate() {
         out.push_str(if at == 0 { "\"" } else { ",\"" });
-        let _ = write!(out, "{parent}\"");
+        parent.push_to(&mut out);
+        out.push('"');
     }
     out.push(']');
     optional(&mut out, "ruleset_hash", &receipt.ruleset_hash);
@@ -135,10 +162,4 @@ fn optional(out: &mut String, key: &str, value: &Option<String>) {
     if let Some(text) = value {
         member(out, key, text);
     }
-}
-
-/// A member whose text is hex or a digest and needs no escapes.
-fn digits_member(out: &mut String, key: &str, value: &dyn std::fmt::Display) {
-    key_of(out, key);
-    let _ = write!(out, "\"{value}\"");
 }

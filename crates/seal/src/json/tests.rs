@@ -123,3 +123,35 @@ fn plain_and_pretty_keep_document_order() {
         "{\n  \"b\": [\n    1,\n    {}\n  ],\n  \"a\": \"x\",\n  \"f\": 0.5\n}\n"
     );
 }
+
+#[test]
+fn escapes_are_found_at_every_place() {
+    let naive = |text: &str| {
+        let mut out = "\"".to_owned();
+        for character in text.chars() {
+            match character {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\u{8}' => out.push_str("\\b"),
+                '\t' => out.push_str("\\t"),
+                '\n' => out.push_str("\\n"),
+                '\u{c}' => out.push_str("\\f"),
+                '\r' => out.push_str("\\r"),
+                control if control < ' ' => out.push_str(&format!("\\u{:04x}", control as u32)),
+                plain => out.push(plain),
+            }
+        }
+        out + "\""
+    };
+    let characters = (0..=0xff).chain([0x7ff, 0x800, 0xffff, 0x1_0000, 0x10_ffff]);
+    for character in characters.filter_map(char::from_u32) {
+        for before in 0..18 {
+            for filling in ["a", "!", " ", "#", "\u{1}", "\u{7f}", "\u{e9}", "\u{20ac}"] {
+                let text = format!("{}{character}{}", filling.repeat(before), filling.repeat(9));
+                let mut written = String::new();
+                push_string(&text, &mut written);
+                assert_eq!(written, naive(&text));
+            }
+        }
+    }
+}

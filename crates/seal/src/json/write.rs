@@ -50,7 +50,7 @@ pub fn utf16_order(left: &str, right: &str) -> Ordering {
 /// The form that receipts, statements, feeds and everything of our own is signed in: keys by
 /// [`utf16_order`], no spaces, integers within ±(2^53−1), no floats.
 pub fn write_receipt(value: &Value) -> Result<String, WriteError> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(256);
     canonical(value, &Form { order: utf16_order, audit: false }, &mut out)
         .map_err(Fault::into_error)?;
     Ok(out)
@@ -61,9 +61,13 @@ pub fn write_receipt(value: &Value) -> Result<String, WriteError> {
 pub fn write_audit(value: &Value) -> Result<String, WriteError> {
     // A line is seldom shorter: it grows once, not eight times.
     let mut out = String::with_capacity(1_024);
-    canonical(value, &Form { order: str::cmp, audit: true }, &mut out)
-        .map_err(Fault::into_error)?;
+    push_audit(value, &mut out)?;
     Ok(out)
+}
+
+/// Appends the form of [`write_audit`]; on an error `out` may hold a part of it.
+pub fn push_audit(value: &Value, out: &mut String) -> Result<(), WriteError> {
+    canonical(value, &Form { order: str::cmp, audit: true }, out).map_err(Fault::into_error)
 }
 
 /// Compact, in document order: for bodies that are passed on after a change.
@@ -253,15 +257,15 @@ fn push_integer(number: i64, out: &mut String) {
 /// Appends a JSON string: only `"`, `\` and controls below U+0020 are escaped, the short forms
 /// where there are any, else `\u00xx` in lower case; all else is raw UTF-8.
 pub fn push_string(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
     out.push('"');
+    let bytes = text.as_bytes();
     let mut run = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    while let Some(found) = special(&bytes[run..]) {
+        let at = run + found;
         out.push_str(&text[run..at]);
         run = at + 1;
-        match byte {
+        match bytes[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             0x08 => out.push_str("\\b"),
@@ -277,6 +281,30 @@ pub fn push_string(text: &str, out: &mut String) {
     }
     out.push_str(&text[run..]);
     out.push('"');
+}
+
+/// The place of the first byte that must be escaped. Eight bytes at a time: nearly all text has none.
+fn special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Sets the high bit of every byte that is zero; above such a byte it may set others, too.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let must = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let mut eights = bytes.chunks_exact(8);
+    let mut at = 0;
+    for eight in eights.by_ref() {
+        let word = u64::from_ne_bytes(eight.try_into().unwrap_or_default());
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let quote = zero(word ^ ONES * u64::from(b'"'));
+        let backslash = zero(word ^ ONES * u64::from(b'\\'));
+        if control | quote | backslash != 0
+            && let Some(found) = eight.iter().position(must)
+        {
+            return Some(at + found);
+        }
+        at += 8;
+    }
+    eights.remainder().iter().position(must).map(|found| at + found)
 }
 
 /// Python's `repr` of a finite double: the shortest digits that read back, positional from 1e-4
