@@ -110,7 +110,8 @@ impl<'a> Judge<'a> {
             }
         }
         let in_force = !statements.is_empty();
-        let named = statements.iter().map(|statement| statement.key_id).collect();
+        let ids = |statement: &Statement| [statement.key_id, statement.public_key.key_id()];
+        let named = statements.iter().flat_map(ids).collect();
         let mut judge = Judge { keys, trust, statements: BTreeMap::new(), named, in_force };
         let mut refused = Vec::new();
         for statement in statements {

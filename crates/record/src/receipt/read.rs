@@ -70,6 +70,9 @@ pub(crate) fn read_parts(jws: &str) -> Result<Parts<'_>, Vec<Finding>> {
 /// A token that could not be taken apart. A signature that was merely cut is a bad signature;
 /// one with foreign characters is a bad encoding.
 fn refused(jws: &str, error: &JwsError) -> Finding {
+    if let Some(version) = later_version(jws, error) {
+        return version;
+    }
     let code = match error {
         JwsError::TooLong(_) => Code::ReceiptLimit,
         JwsError::SignatureLength => Code::ReceiptSignature,
@@ -77,6 +80,19 @@ fn refused(jws: &str, error: &JwsError) -> Finding {
         _ => Code::ReceiptEncoding,
     };
     Finding::here(code, error.to_string())
+}
+
+/// Later versions of the format add segments, and say so in `crit`: who does not know what is
+/// critical refuses it, and can say why.
+fn later_version(jws: &str, error: &JwsError) -> Option<Finding> {
+    let JwsError::Segments(4..) = error else { return None };
+    let header = seal::base64::url_decode(jws.split('.').next()?).ok()?;
+    let header = parse(&header, HEADER_LIMITS).ok()?;
+    let critical = header.get("crit")?.as_array()?;
+    let unknown =
+        critical.iter().find_map(|name| name.as_str().filter(|name| *name != "raucle/v1"))?;
+    let detail = format!("crit names {unknown:?}, which this version does not know");
+    Some(Finding::here(Code::ReceiptHeader, detail))
 }
 
 fn is_cut(jws: &str) -> bool {

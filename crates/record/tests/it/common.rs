@@ -88,7 +88,9 @@ pub fn chain_of(receipts: &[&SignedReceipt]) -> String {
 
 /// A line for a receipt that [`record::receipt::read`] may refuse.
 pub fn line_of(jws: &str) -> String {
-    format!("{{\"receipt_hash\":\"{}\",\"jws\":\"{jws}\"}}\n", Digest::of(jws.as_bytes()))
+    let mut line = format!("{{\"receipt_hash\":\"{}\",\"jws\":", Digest::of(jws.as_bytes()));
+    seal::json::push_string(jws, &mut line);
+    line + "}\n"
 }
 
 pub fn judge(chain: &[u8], trust: &Trust, options: ChainOptions) -> (Report, ChainSummary) {

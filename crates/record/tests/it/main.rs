@@ -6,6 +6,7 @@ extern crate countersign_record as record;
 mod audit;
 mod cases;
 mod chain;
+mod checklist;
 mod codes;
 mod common;
 mod decision;
