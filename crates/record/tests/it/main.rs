@@ -10,6 +10,7 @@ mod checklist;
 mod codes;
 mod common;
 mod decision;
+mod mutations;
 mod property;
 mod shared;
 mod trust;
