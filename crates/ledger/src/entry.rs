@@ -18,13 +18,24 @@ pub struct Entry {
 }
 
 /// An entry that was checked and digested, outside of any lock.
-pub(crate) struct Prepared {
-    pub entry: Entry,
-    pub digest: Digest,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    pub(crate) entry: Entry,
+    pub(crate) digest: Digest,
 }
 
 impl Prepared {
+    /// Checks and digests an entry. Errors: what the entry itself may not be.
     pub fn of(entry: Entry) -> Result<Prepared, AppendError> {
+        let digest = Digest::of(&entry.body);
+        Prepared::digested(entry, digest)
+    }
+
+    /// The same where the digest of the body is known already: whoever signs or names evidence by
+    /// its digest need not have it computed twice. A wrong one would be found by every reader as
+    /// damage, so it must come from these very bytes.
+    pub fn digested(entry: Entry, digest: Digest) -> Result<Prepared, AppendError> {
+        debug_assert_eq!(digest, Digest::of(&entry.body), "the digest of another body");
         let Entry { kind, ref id, ref body } = entry;
         if kind == Kind::Repair {
             return Err(AppendError::Reserved { kind });
@@ -39,7 +50,11 @@ impl Prepared {
         if std::str::from_utf8(body).is_err() || body.contains(&0) {
             return Err(AppendError::NotText { kind });
         }
-        let digest = Digest::of(body);
         Ok(Prepared { entry, digest })
+    }
+
+    /// The entry.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
     }
 }

@@ -67,7 +67,15 @@ impl Ledger {
     /// Appends entries, contiguous and in this order, and returns their indices once they are
     /// durable. Blocks for one sync, or two when another batch is being written.
     pub fn append(&self, entries: Vec<Entry>) -> Result<Range<u64>, AppendError> {
-        let call = Call::prepare(entries)?;
+        self.append_call(Call::prepare(entries)?)
+    }
+
+    /// As [`Ledger::append`], for entries that are prepared already.
+    pub fn append_prepared(&self, entries: Vec<Prepared>) -> Result<Range<u64>, AppendError> {
+        self.append_call(Call::of(entries))
+    }
+
+    fn append_call(&self, call: Call) -> Result<Range<u64>, AppendError> {
         if call.entries.is_empty() {
             return Ok(self.size()..self.size());
         }
@@ -250,9 +258,13 @@ impl Call {
             .into_iter()
             .map(Prepared::of)
             .collect::<Result<Vec<Prepared>, AppendError>>()?;
+        Ok(Call::of(entries))
+    }
+
+    fn of(entries: Vec<Prepared>) -> Call {
         // A frame's overhead and leaf, roughly; bodies dominate.
         let bytes = entries.iter().map(|prepared| prepared.entry.body.len() + 512).sum();
-        Ok(Call { entries, bytes })
+        Call { entries, bytes }
     }
 }
 

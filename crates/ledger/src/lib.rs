@@ -32,7 +32,7 @@ mod window;
 pub use append::{AppendError, Failure};
 pub use clock::{Clock, SystemClock};
 pub use damage::{Cause, Damage};
-pub use entry::Entry;
+pub use entry::{Entry, Prepared};
 pub use head::Head;
 pub use kind::{Kind, MAX_BODY, UnknownKind};
 pub use leaf::{Leaf, LeafError, MAX_LEAF};
