@@ -25,17 +25,18 @@ pub use step::{
 };
 pub use write::{Committed, Pending};
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ledger::lock::Lock;
 use ledger::{Kind, Ledger};
 use record::agent::AgentId;
 use record::entry::{AuditChain, AuditDecision, AuditEntry, Owner};
+use record::receipt::Emitter;
 use seal::Zeroizing;
 use seal::digest::Digest;
 use seal::json::Value;
-use seal::mac::hmac_sha256;
+use seal::mac::{MacKey, hmac_sha256};
 use seal::signer::Signer;
 
 use decide::{Close, Decided, decision_entry};
@@ -145,12 +146,15 @@ struct Core {
     profile: Profile,
     agent: AgentId,
     receipts: Arc<dyn Signer>,
+    emitter: Emitter,
     decisions: Arc<dyn Signer>,
     salt: Vec<u8>,
     flood: Mutex<Flood>,
     clock: Arc<dyn ledger::Clock>,
     last_ms: AtomicU64,
-    seed: [u8; 32],
+    /// The clock was behind the last entry when it was looked at.
+    behind: AtomicBool,
+    seed: MacKey,
     ids: AtomicU64,
     _lock: Option<Arc<Lock>>,
 }
@@ -200,13 +204,15 @@ impl Recorder {
                 origin: state.origin().to_owned(),
                 profile: setup.profile,
                 agent: setup.agent,
+                emitter: Emitter::of(&*state.receipt_signer()),
                 receipts: state.receipt_signer(),
                 decisions: state.decision_signer(),
                 salt: state.salt().to_vec(),
                 flood: Mutex::new(Flood::new(setup.refusals_per_minute)),
                 clock: state.clock(),
                 last_ms: AtomicU64::new(replay.last_ms),
-                seed,
+                behind: AtomicBool::new(false),
+                seed: MacKey::new(&seed),
                 ids: AtomicU64::new(0),
                 _lock: state.lock(),
             }),
@@ -303,19 +309,34 @@ impl Core {
     /// The clock, never running backwards: a receipt is not older than its parents.
     fn now_ms(&self) -> u64 {
         let now = self.clock.now().0;
-        self.last_ms.fetch_max(now, Ordering::AcqRel).max(now)
+        let last = self.last_ms.fetch_max(now, Ordering::AcqRel);
+        let behind = last.saturating_sub(now) >= NOTICED_MS;
+        if self.behind.load(Ordering::Relaxed) != behind
+            && self.behind.swap(behind, Ordering::Relaxed) != behind
+        {
+            match behind {
+                true => tracing::warn!(
+                    milliseconds = last - now,
+                    "the clock went back: time stamps stand still until it has caught up"
+                ),
+                false => tracing::warn!("the clock has caught up: time stamps go on"),
+            }
+        }
+        last.max(now)
     }
 
     /// UUIDv4 text from a seed of the start and a counter: unguessable, no system call.
     fn uuid(&self) -> String {
         let count = self.ids.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hmac_sha256(&self.seed, &count)[..16]);
+        bytes.copy_from_slice(&self.seed.hmac(&count)[..16]);
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex = seal::hex::encode(&bytes);
-        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex.get(range).unwrap_or(""));
-        parts.join("-")
+        let mut text = seal::hex::encode(&bytes);
+        for dash in [8, 13, 18, 23] {
+            text.insert(dash, '-');
+        }
+        text
     }
 
     fn salted(&self, kind: &str, value: &Value) -> Result<(Digest, String), RecordError> {
@@ -374,7 +395,7 @@ impl Core {
             for (request, orphan) in some {
                 let (audit, jws) = self.interrupt(request, orphan)?;
                 batch.audits.push(audit);
-                batch.decisions.push(decision_entry(&jws));
+                batch.decisions.push(decision_entry(&jws)?);
             }
             self.writer.write(batch, nothing()).wait()?;
         }
@@ -466,6 +487,8 @@ fn nothing() -> Committed {
 
 /// As many messages are remembered for lineage; a quarter as many calls.
 const REMEMBERED: usize = 65_536;
+/// A clock that is set back by less is not worth a line.
+const NOTICED_MS: u64 = 1_000;
 /// As many orphans are closed in one append.
 const ORPHANS: usize = 64;
 

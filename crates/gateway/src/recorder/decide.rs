@@ -1,10 +1,11 @@
 //! The decision receipt that closes a request: signed here, within the size of a header.
 
-use ledger::{Entry, Kind};
+use ledger::{Kind, Prepared};
 use record::decision::{self, Decision, SignError};
 use seal::digest::Digest;
 
 use super::receipts::{clip, name};
+use super::write::prepared;
 use super::{Core, RecordError};
 
 /// The part of a decision receipt that differs from step to step.
@@ -64,12 +65,9 @@ impl Core {
     }
 }
 
-pub(super) fn decision_entry(jws: &str) -> Entry {
-    Entry {
-        kind: Kind::Decision,
-        id: Digest::of(jws.as_bytes()).to_string(),
-        body: jws.as_bytes().to_vec(),
-    }
+pub(super) fn decision_entry(jws: &str) -> Result<Prepared, RecordError> {
+    let digest = Digest::of(jws.as_bytes());
+    prepared(Kind::Decision, digest.text(), jws.to_owned(), Some(digest))
 }
 
 /// A name that may be absent.

@@ -64,7 +64,7 @@ impl RequestLog {
             let known = match signed.transpose()? {
                 Some(signed) => {
                     let known = receipts::known(&signed);
-                    receipts::add(&mut batch.receipts, signed);
+                    receipts::add(&mut batch.receipts, signed)?;
                     known
                 }
                 None => Known::default(),
@@ -98,7 +98,7 @@ impl RequestLog {
                 let signed =
                     stamp.scan("input", self.request_digest(), &input.scan, &parents, None)?;
                 let known = receipts::known(&signed);
-                receipts::add(&mut batch.receipts, signed);
+                receipts::add(&mut batch.receipts, signed)?;
                 known
             }
             None => Known::default(),

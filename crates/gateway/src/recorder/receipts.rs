@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use ledger::{Entry, Kind};
+use ledger::{Kind, Prepared};
 use record::agent::AgentId;
-use record::receipt::{Receipt, SignedReceipt, sign};
+use record::receipt::{Emitter, Receipt, SignedReceipt};
 use record::taint::TaintSet;
 use seal::digest::Digest;
 use seal::json::Value;
-use seal::key::KeyId;
 use seal::signer::Signer;
 
 use super::RecordError;
 use super::step::Scanned;
+use super::write::prepared;
 use crate::lineage::Known;
 
 /// What all receipts of one request share.
 pub(super) struct Stamp<'a> {
     pub agent: &'a AgentId,
-    pub key_id: KeyId,
+    pub emitter: &'a Emitter,
     pub signer: &'a dyn Signer,
     pub iat: i64,
     pub ruleset: Digest,
@@ -29,7 +29,7 @@ pub(super) struct Stamp<'a> {
 
 impl Stamp<'_> {
     pub fn user_input(&self, text: Digest) -> Result<SignedReceipt, RecordError> {
-        self.sign(Receipt::user_input(self.agent, self.key_id, self.iat, text))
+        self.sign(Receipt::user_input(self.agent, self.emitter.key_id(), self.iat, text))
     }
 
     /// `target` is `input`, `output`, `tool_call` or `tool_result`.
@@ -44,7 +44,7 @@ impl Stamp<'_> {
         let rules = scanned.rules.iter().take(RULES).map(String::as_str);
         let receipt = Receipt::guardrail_scan(
             self.agent,
-            self.key_id,
+            self.emitter.key_id(),
             self.iat,
             content,
             self.ruleset,
@@ -63,7 +63,8 @@ impl Stamp<'_> {
         parent: &Known,
     ) -> Result<SignedReceipt, RecordError> {
         let model = name(model);
-        let receipt = Receipt::model_call(self.agent, self.key_id, self.iat, model, input, output);
+        let receipt =
+            Receipt::model_call(self.agent, self.emitter.key_id(), self.iat, model, input, output);
         self.sign(inherit(receipt, std::slice::from_ref(parent)))
     }
 
@@ -76,8 +77,14 @@ impl Stamp<'_> {
         call: &Digest,
     ) -> Result<SignedReceipt, RecordError> {
         let tool = name(tool);
-        let receipt =
-            Receipt::tool_call(self.agent, self.key_id, self.iat, tool, arguments, result);
+        let receipt = Receipt::tool_call(
+            self.agent,
+            self.emitter.key_id(),
+            self.iat,
+            tool,
+            arguments,
+            result,
+        );
         self.sign(of_call(inherit(receipt, std::slice::from_ref(parent)), Some(call)))
     }
 
@@ -86,7 +93,8 @@ impl Stamp<'_> {
             .extension("x_countersign_caller", self.caller)
             .extension("x_countersign_log", self.origin)
             .extension("x_countersign_request", self.request);
-        sign(&receipt, self.signer).map_err(|error| RecordError::Form(error.to_string()))
+        let signed = self.emitter.sign(receipt, self.signer);
+        signed.map_err(|error| RecordError::Form(error.to_string()))
     }
 }
 
@@ -135,11 +143,12 @@ pub(super) fn known(signed: &SignedReceipt) -> Known {
 
 /// Adds the receipt to the entries. Equal claims (the same message twice in one request) are one
 /// receipt, and one entry.
-pub(super) fn add(entries: &mut Vec<Entry>, signed: SignedReceipt) {
-    let id = signed.hash.to_string();
-    if entries.iter().all(|entry| entry.id != id) {
-        entries.push(Entry { kind: Kind::Receipt, id, body: signed.jws.into_bytes() });
+pub(super) fn add(entries: &mut Vec<Prepared>, signed: SignedReceipt) -> Result<(), RecordError> {
+    let id = signed.hash.text();
+    if entries.iter().all(|prepared| prepared.entry().id != id) {
+        entries.push(prepared(Kind::Receipt, id, signed.jws, Some(signed.hash))?);
     }
+    Ok(())
 }
 
 /// 256 parents are 19 of the 32 KB a payload may have.

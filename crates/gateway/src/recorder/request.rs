@@ -325,11 +325,11 @@ impl RequestLog {
                 &admitted.scan,
             )?;
             model_call = receipts::known(&signed);
-            receipts::add(&mut batch.receipts, signed);
+            receipts::add(&mut batch.receipts, signed)?;
             let parent = std::slice::from_ref(&model_call);
             let scan = stamp.scan("output", outcome.output, &outcome.scan, parent, None)?;
             cited.push(scan.hash);
-            receipts::add(&mut batch.receipts, scan);
+            receipts::add(&mut batch.receipts, scan)?;
         }
         let mut withheld_call = false;
         for proposal in &proposals {
@@ -341,7 +341,7 @@ impl RequestLog {
                 let scan = stamp.scan("tool_call", content, &proposal.scan, parent, call)?;
                 head = Some(scan.hash);
                 cited.push(scan.hash);
-                receipts::add(&mut batch.receipts, scan);
+                receipts::add(&mut batch.receipts, scan)?;
             }
             withheld_call |=
                 matches!(proposal.ruling.decision, AuditDecision::Block | AuditDecision::Escalate);
@@ -477,12 +477,13 @@ impl RequestLog {
             ruleset: self.core.ruleset,
             close,
         });
-        let jws = match signed {
-            Ok(jws) => jws,
+        let decided = signed.and_then(|jws| Ok((decision_entry(&jws)?, jws)));
+        let (entry, jws) = match decided {
+            Ok(decided) => decided,
             Err(error) => return Pending::failed(error),
         };
         batch.audits.push(audit);
-        batch.decisions.push(decision_entry(&jws));
+        batch.decisions.push(entry);
         self.core.writer.write(batch, Committed::once_durable(entry_id, Some(jws)))
     }
 
@@ -490,7 +491,7 @@ impl RequestLog {
         match self.core.profile {
             Profile::Full => Some(Stamp {
                 agent: &self.core.agent,
-                key_id: self.core.receipts.key_id(),
+                emitter: &self.core.emitter,
                 signer: &*self.core.receipts,
                 iat: self.core.now_ms() as i64 / 1000,
                 ruleset: self.core.ruleset,
@@ -525,7 +526,7 @@ impl RequestLog {
             check_name: check_name.to_owned(),
             decision: ruling.decision,
             reason: ruling.reason.clone(),
-            request_fingerprint: self.request.map(|digest| digest.to_string()).unwrap_or_default(),
+            request_fingerprint: self.request.map(|digest| digest.text()).unwrap_or_default(),
             metadata,
         }
     }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 
-use ledger::{AppendError, Entry, Kind, Ledger};
+use ledger::{AppendError, Entry, Kind, Ledger, Prepared};
 use record::entry::{AuditChain, AuditEntry};
 use seal::digest::Digest;
 use tokio::sync::oneshot;
@@ -73,9 +73,9 @@ struct Job {
 pub(super) struct Batch {
     /// Bodies that are stored once each.
     pub bodies: Vec<(Kind, Digest, String)>,
-    pub receipts: Vec<Entry>,
+    pub receipts: Vec<Prepared>,
     pub audits: Vec<AuditEntry>,
-    pub decisions: Vec<Entry>,
+    pub decisions: Vec<Prepared>,
     /// Remembered once the append is durable.
     pub memories: Vec<Memory>,
     /// Told whether this append became durable.
@@ -256,8 +256,9 @@ impl Shared {
         if sealed.is_empty() {
             return;
         }
-        let bytes: usize = entries.iter().map(|entry| entry.body.len() + FRAME).sum();
-        match self.ledger.append(entries) {
+        let bytes = entries.iter().map(|prepared: &Prepared| prepared.entry().body.len() + FRAME);
+        let bytes: usize = bytes.sum();
+        match self.ledger.append_prepared(entries) {
             Ok(_) => {
                 self.failing.store(false, Ordering::Release);
                 self.headroom.wrote(&self.ledger, bytes as u64);
@@ -314,40 +315,34 @@ impl Chain {
     fn seal(
         &mut self,
         batch: Batch,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<Prepared>,
         stored: &mut Vec<Digest>,
     ) -> Result<Vec<Memory>, RecordError> {
         if batch.after.as_ref().is_some_and(|after| after.is_lost()) {
             return Err(RecordError::NotAdmitted);
         }
         let (head, first, known) = (self.lines.head().to_owned(), entries.len(), stored.len());
+        let mut result = Ok(batch.memories);
         for (kind, digest, body) in batch.bodies {
             if !self.bodies.contains(&digest) && !stored.contains(&digest) {
                 stored.push(digest);
-                entries.push(Entry { kind, id: digest.to_string(), body: body.into_bytes() });
+                match prepared(kind, digest.text(), body, Some(digest)) {
+                    Ok(entry) => entries.push(entry),
+                    Err(error) => result = Err(error),
+                }
             }
         }
         entries.extend(batch.receipts);
-        let mut result = Ok(batch.memories);
         for mut audit in batch.audits {
             audit.ts_ns = audit.ts_ns.max(self.last_ns);
             self.last_ns = audit.ts_ns;
-            match self.lines.seal(audit) {
-                Ok(line) => entries.push(Entry {
-                    kind: Kind::Audit,
-                    id: line.entry_id,
-                    body: line.line.into_bytes(),
-                }),
-                Err(error) => result = Err(RecordError::Form(error.to_string())),
+            let line = self.lines.seal(audit).map_err(|error| RecordError::Form(error.to_string()));
+            match line.and_then(|line| prepared(Kind::Audit, line.entry_id, line.line, None)) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => result = Err(error),
             }
         }
         entries.extend(batch.decisions);
-        // The ledger refuses a whole append for one entry that is too long.
-        let added = entries.get(first..).unwrap_or_default();
-        if let Some(long) = added.iter().find(|entry| entry.body.len() > entry.kind.max_body()) {
-            let (kind, length) = (long.kind, long.body.len());
-            result = Err(RecordError::Form(format!("a {kind} of {length} bytes is too long")));
-        }
         if result.is_err() {
             self.lines.rewind(head);
             entries.truncate(first);
@@ -375,9 +370,25 @@ impl Batch {
     fn bytes(&self) -> usize {
         let bodies: usize = self.bodies.iter().map(|(_, _, body)| body.len()).sum();
         let entries = self.receipts.iter().chain(&self.decisions);
-        let entries: usize = entries.map(|entry| entry.body.len()).sum();
+        let entries: usize = entries.map(|prepared| prepared.entry().body.len()).sum();
         bodies + entries + self.audits.len() * LINE
     }
+}
+
+/// An entry that the ledger will take, since it refuses a whole append for one that it does not.
+/// `digest`: of the body, where it is known already.
+pub(super) fn prepared(
+    kind: Kind,
+    id: String,
+    body: String,
+    digest: Option<Digest>,
+) -> Result<Prepared, RecordError> {
+    let entry = Entry { kind, id, body: body.into_bytes() };
+    match digest {
+        Some(digest) => Prepared::digested(entry, digest),
+        None => Prepared::of(entry),
+    }
+    .map_err(|error| RecordError::Form(error.to_string()))
 }
 
 /// Resolves when the entries are durable. Dropping it does not stop the writing.
