@@ -93,6 +93,8 @@ pub(crate) fn open(
         } else {
             // The last start may have made the segment and stopped before its name was durable.
             store.sync_dir(&name)?;
+            // A journal that cannot be written is news for the start, not for the first request.
+            store.sync(&name)?;
         }
     }
     if statements.head.is_some() {

@@ -1,13 +1,15 @@
 //! The store of a directory.
 //!
-//! Files are made with mode 0600 and directories with 0700. A name that turns out to be a link or
+//! Files are made with mode 0600 and directories with 0700, unless a group may read them. A name that turns out to be a link or
 //! anything but a regular file is refused, also when it is exchanged between look and open. Calls
 //! that a signal interrupts are repeated, here or in the standard library: no step fails for that.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{
+    DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown,
+};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +23,8 @@ pub struct FileStore {
     /// The directories by name, held open where this writes: a sync needs no descriptor that may
     /// not be there when it counts, and an exchanged directory is noticed.
     held: Option<Vec<(&'static str, File)>>,
+    /// The group that may read.
+    readers: Option<u32>,
     /// The file being appended to stays open: one write and one sync per batch, nothing else.
     open: Mutex<HashMap<String, Arc<File>>>,
 }
@@ -37,7 +41,7 @@ impl FileStore {
         let aside = dir.parent().unwrap_or(Path::new(".")).join("run/aside");
         let hold = |part: &'static str| Ok((part, File::open(dir.join(part))?));
         let held = [""].into_iter().chain(DIRECTORIES).map(hold).collect::<io::Result<_>>()?;
-        Ok(FileStore { dir, aside, held: Some(held), open: Mutex::default() })
+        Ok(FileStore { dir, aside, held: Some(held), readers: None, open: Mutex::default() })
     }
 
     /// The same directory, with another place for what is cut off.
@@ -47,10 +51,26 @@ impl FileStore {
         self
     }
 
+    /// The same directory, readable by a group (its number): directories 0750, files 0640, what is
+    /// there and what will come. What is set aside stays with its owner.
+    pub fn readable_by(mut self, group: u32) -> io::Result<FileStore> {
+        for (_, dir) in self.held.iter().flatten() {
+            give(dir, group, 0o750)?;
+        }
+        for item in self.list()? {
+            // Links and the like are not ours; the start says so.
+            if let Item::File(name) = item {
+                give(&open_regular(&self.path(&name), true)?, group, 0o640)?;
+            }
+        }
+        self.readers = Some(group);
+        Ok(self)
+    }
+
     /// A directory to look at. Creates nothing and refuses every write.
     pub fn read_only(dir: impl Into<PathBuf>) -> FileStore {
         let dir = dir.into();
-        FileStore { aside: dir.clone(), dir, held: None, open: Mutex::default() }
+        FileStore { aside: dir.clone(), dir, held: None, readers: None, open: Mutex::default() }
     }
 
     /// The directory.
@@ -150,6 +170,10 @@ impl Store for FileStore {
         // `create_new` is O_EXCL: it never follows a link.
         let file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path(name))?;
+        if let Some(group) = self.readers {
+            // A file without its readers is found and set right by the next start.
+            give(&file, group, 0o640)?;
+        }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         keep(&mut open, name, Arc::new(file));
         Ok(())
@@ -229,6 +253,18 @@ impl Store for FileStore {
         File::open(&self.aside)?.sync_all()?;
         Ok(path.display().to_string())
     }
+}
+
+/// Lets a group in, and nobody else.
+fn give(file: &File, group: u32, mode: u32) -> io::Result<()> {
+    let found = file.metadata()?;
+    if found.gid() != group {
+        fchown(file, None, Some(group))?;
+    }
+    if found.mode() & 0o7777 != mode {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 /// Keeps a file open. One segment at a time is written: with the next one the others are finished,

@@ -11,6 +11,7 @@ mod files;
 mod flips;
 mod format;
 mod fuzz;
+mod killed;
 mod lock;
 mod reader;
 mod recovery;
