@@ -16,10 +16,10 @@ pub(crate) fn lookup(c: char) -> Option<&'static str> {
     TABLE.get(index).map(|(_, to)| *to)
 }
 
-/// Regional indicators, negative circled and negative squared letters, in alphabetical order.
+/// Parenthesised letters, regional indicators, negative circled and negative squared letters, in alphabetical order.
 fn enclosed(code: u32) -> Option<&'static str> {
     const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
-    for start in [0x1f150, 0x1f170, 0x1f1e6] {
+    for start in [0x249c, 0x1f110, 0x1f150, 0x1f170, 0x1f1e6] {
         if let Some(n) = code.checked_sub(start).filter(|n| *n < 26) {
             return LETTERS.get(n as usize..n as usize + 1);
         }

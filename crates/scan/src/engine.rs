@@ -14,14 +14,15 @@ use crate::hold::Holder;
 use crate::normalize::{AT, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
 use crate::rule::{Action, Category, Detector, Rule, RuleError, Severity, Target};
 use crate::ruleset::{self, Compiled, Matcher};
-use crate::walk::{Needs, Pass, Walker};
+use crate::unpack;
+use crate::walk::{Needs, Pass, REVERSED, TURNS, Walker};
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
-pub const ENGINE_VERSION: &str = "1";
+pub const ENGINE_VERSION: &str = "2";
 
 /// So many layers of encoding are taken off.
-pub(crate) const MAX_DEPTH: u8 = 3;
+pub(crate) const MAX_DEPTH: u8 = 16;
 /// A rule that is not about redaction reports so many places at most.
 const MAX_PLACES: usize = 16;
 
@@ -162,6 +163,8 @@ enum Origin<'a> {
     Mapped(&'a [(u32, u32)], &'a Origin<'a>),
     /// The same, and what it was made from spells its characters out as escapes.
     Spelled(&'a [(u32, u32)], &'a Origin<'a>),
+    /// Its letters are those of a parent, moved or turned around.
+    Turned(&'a [(u32, u32)], &'a Origin<'a>),
     /// All of it comes from one encoded run.
     Inside(Range<usize>),
 }
@@ -171,11 +174,14 @@ impl Origin<'_> {
         match self {
             Origin::Itself => span,
             Origin::Inside(run) => run.clone(),
-            Origin::Mapped(map, parent) | Origin::Spelled(map, parent) => {
-                let start = map.get(span.start).map_or(0, |(start, _)| *start as usize);
+            Origin::Mapped(map, parent)
+            | Origin::Spelled(map, parent)
+            | Origin::Turned(map, parent) => {
                 let last = span.end.checked_sub(1).unwrap_or(span.end);
-                let end = map.get(last).map_or(start, |(_, end)| *end as usize);
-                parent.raw(start..end.max(start))
+                let first = map.get(span.start).copied().unwrap_or_default();
+                let last = map.get(last).copied().unwrap_or(first);
+                let (start, end) = (first.0.min(last.0), first.1.max(last.1));
+                parent.raw(start as usize..end as usize)
             }
         }
     }
@@ -183,7 +189,7 @@ impl Origin<'_> {
     fn is_decoded(&self) -> bool {
         match self {
             Origin::Itself => false,
-            Origin::Inside(_) => true,
+            Origin::Inside(_) | Origin::Turned(..) => true,
             Origin::Mapped(_, parent) | Origin::Spelled(_, parent) => parent.is_decoded(),
         }
     }
@@ -193,7 +199,7 @@ impl Origin<'_> {
         match self {
             Origin::Itself | Origin::Inside(_) => false,
             Origin::Spelled(..) => true,
-            Origin::Mapped(_, parent) => parent.is_spelled(),
+            Origin::Mapped(_, parent) | Origin::Turned(_, parent) => parent.is_spelled(),
         }
     }
 }
@@ -254,6 +260,12 @@ impl<'e> Session<'e> {
         }
         if pass.classes & ESCAPE != 0 && std::ptr::eq(folded.as_ptr(), text.as_ptr()) {
             self.inspect_escapes(text, origin, depth);
+        }
+        if pass.turns != 0 {
+            self.inspect_turned(folded, pass.turns, origin);
+        }
+        if pass.digits >= detect::MIN_DIGITS {
+            self.inspect_numbers(folded, origin, depth);
         }
         if !pass.runs.is_empty() {
             self.inspect_runs(folded, pass.runs, origin, depth);
@@ -431,7 +443,7 @@ impl<'e> Session<'e> {
             else {
                 continue;
             };
-            for decoded in decode::decode_run(bytes, &mut self.fuel) {
+            for decoded in unpack::decode_run(bytes, &mut self.fuel) {
                 if depth >= MAX_DEPTH {
                     self.fuel.exhausted |= decoded.clean;
                 } else {
@@ -444,9 +456,40 @@ impl<'e> Session<'e> {
         }
     }
 
+    /// Reads the text with its letters moved back, or from its end.
+    fn inspect_turned(&mut self, folded: &[u8], turns: u8, origin: &Origin<'_>) {
+        for (turn, bit) in TURNS {
+            if turns & bit == 0 || !self.fuel.take(folded.len()) {
+                continue;
+            }
+            let text = turn(folded);
+            let places = 0..folded.len() as u32;
+            let map: Vec<(u32, u32)> = match *bit {
+                REVERSED => places.rev().map(|at| (at, at + 1)).collect(),
+                _ => places.map(|at| (at, at + 1)).collect(),
+            };
+            let pass = self.engine.walker.walk(&text);
+            self.verify(&text, &pass, &Origin::Turned(&map, origin), false);
+        }
+    }
+
+    /// Reads rows of numbers as the bytes they may stand for.
+    fn inspect_numbers(&mut self, folded: &[u8], origin: &Origin<'_>, depth: u8) {
+        for row in unpack::numbers(folded) {
+            if !self.fuel.take(row.bytes.len()) {
+                return;
+            }
+            if let Some(decoded) = decode::text_of(&row.bytes).filter(|decoded| decoded.clean) {
+                self.inspect_decoded(&decoded.text, origin.raw(row.span), depth);
+            }
+        }
+    }
+
     fn inspect_decoded(&mut self, text: &str, run: Range<usize>, depth: u8) {
         if depth < MAX_DEPTH {
             self.inspect(text, &Origin::Inside(run), depth + 1);
+        } else {
+            self.fuel.exhausted = true;
         }
     }
 

@@ -25,6 +25,7 @@ mod hold;
 mod normalize;
 mod rule;
 mod ruleset;
+mod unpack;
 mod walk;
 
 pub use engine::{ENGINE_VERSION, Engine};

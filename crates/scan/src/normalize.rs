@@ -249,6 +249,7 @@ impl Words {
 
     fn leet(&mut self, text: &[u8], known: &dyn Fn(&[u8]) -> bool) {
         for token in tokens(text) {
+            let token = leet_span(text, token);
             self.space(token.start);
             let bytes = text.get(token.clone()).unwrap_or_default();
             if let Some(spelling) = deleet(bytes, known) {
@@ -268,7 +269,13 @@ impl Words {
     }
 
     fn spaced(&mut self, text: &[u8]) {
-        let all: Vec<Range<usize>> = tokens(text).collect();
+        let trimmed = |token: Range<usize>| {
+            let lead =
+                text[token.clone()].iter().position(|b| CLASS[usize::from(*b)] & WORD != 0)?;
+            let start = token.start + lead;
+            Some(start..trim_glue(text, start, token.end))
+        };
+        let all: Vec<Range<usize>> = tokens(text).filter_map(trimmed).collect();
         let single =
             |token: &Range<usize>| token.len() == 1 && text[token.start].is_ascii_alphanumeric();
         let mut index = 0;
@@ -312,24 +319,38 @@ impl Words {
 /// So many single letters in a row are read as one word.
 pub(crate) const MIN_SPACED: usize = 4;
 
-/// Runs of word and glue characters, trimmed of glue at both ends.
+/// Runs of word and glue characters.
 fn tokens(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let inside =
+        |at: usize| text.get(at).is_some_and(|byte| CLASS[usize::from(*byte)] & (WORD | GLUE) != 0);
     let mut at = 0;
     std::iter::from_fn(move || {
-        loop {
-            while CLASS[usize::from(*text.get(at)?)] & WORD == 0 {
-                at += 1;
-            }
-            let start = at;
-            while text.get(at).is_some_and(|byte| CLASS[usize::from(*byte)] & (WORD | GLUE) != 0) {
-                at += 1;
-            }
-            let end = trim_glue(text, start, at);
-            if end > start {
-                return Some(start..end);
+        while !inside(at) {
+            at += 1;
+            if at >= text.len() {
+                return None;
             }
         }
+        let start = at;
+        while inside(at) {
+            at += 1;
+        }
+        Some(start..at)
     })
+}
+
+/// The part of a token that may be read as leet: signs that stand for letters stay at its ends,
+/// those that end a sentence or emphasise do not.
+pub(crate) fn leet_span(text: &[u8], mut token: Range<usize>) -> Range<usize> {
+    let emphasis = |byte: u8| matches!(byte, b'*' | b'~' | b'`' | b'\'');
+    while token.end > token.start && (emphasis(text[token.end - 1]) || text[token.end - 1] == b'!')
+    {
+        token.end -= 1;
+    }
+    while token.start < token.end && emphasis(text[token.start]) {
+        token.start += 1;
+    }
+    token
 }
 
 /// The end of `start..end` without glue characters at the end.

@@ -11,6 +11,7 @@ use crate::decode::{FUEL_BASE, FUEL_FACTOR, MIN_RUN};
 use crate::engine::{ENGINE_VERSION, MAX_DEPTH};
 use crate::normalize::unicode_version;
 use crate::rule::{Detector, Pattern, Rule, RuleError, View};
+use crate::unpack::INFLATED;
 use crate::walk::Needs;
 
 /// A rule ready to run.
@@ -73,6 +74,7 @@ pub(crate) fn body(rules: &[Compiled]) -> Result<String, RuleError> {
                 ("depth", i64::from(MAX_DEPTH).into()),
                 ("fuel_base", number(FUEL_BASE)),
                 ("fuel_factor", number(FUEL_FACTOR)),
+                ("inflated", number(INFLATED)),
                 ("run", number(MIN_RUN)),
             ]),
         ),

@@ -7,8 +7,11 @@ use aho_corasick::automaton::Automaton as _;
 use aho_corasick::{Anchored, MatchKind, StartKind, dfa};
 
 use crate::decode::MIN_RUN;
-use crate::normalize::{CLASS, CODED, DIGIT, GLUE, LETTER, MIN_SPACED, WORD, deleet, trim_glue};
+use crate::normalize::{
+    CLASS, CODED, DIGIT, GLUE, LETTER, MIN_SPACED, WORD, deleet, leet_span, trim_glue,
+};
 use crate::rule::RuleError;
+use crate::unpack::{self, Turn};
 
 /// The literals of one rule: one list for each group.
 pub(crate) struct Needs {
@@ -26,6 +29,8 @@ pub(crate) struct Walker {
     rule_of: Vec<u16>,
     /// For each rule its groups and reach.
     rules: Vec<(Range<u16>, u32)>,
+    /// For each literal the turns that it gives away.
+    turns_of: Vec<u8>,
 }
 
 /// What one walk saw.
@@ -40,6 +45,8 @@ pub(crate) struct Pass {
     pub spaced: bool,
     /// Whether a literal was found only by reading digits and signs as letters.
     pub leet: bool,
+    /// Ways of turning text that a literal gave away.
+    pub turns: u8,
     /// Runs that may be encoded data.
     pub runs: Vec<Range<usize>>,
     /// For each group where it was last seen, in word characters from 1; 0 is never.
@@ -73,6 +80,17 @@ impl Walker {
             let end = u16::try_from(rule_of.len()).map_err(|_| full())?;
             spans.push((first..end, needs.as_ref().map_or(0, |needs| needs.reach)));
         }
+        let mut turns_of = vec![0; literals.len()];
+        if !literals.is_empty() {
+            for (turn, bit) in TURNS {
+                for word in TELLTALES {
+                    let turned = turn(word.as_bytes()).iter().map(|byte| *byte as char).collect();
+                    literals.push(turned);
+                    slots_of.push(Vec::new());
+                    turns_of.push(*bit);
+                }
+            }
+        }
         let dfa = dfa::Builder::new()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
@@ -80,7 +98,7 @@ impl Walker {
             .prefilter(false)
             .build(&literals)
             .map_err(|error| RuleError::Automaton { reason: error.to_string() })?;
-        Ok(Walker { dfa, slots_of, rule_of, rules: spans })
+        Ok(Walker { dfa, slots_of, rule_of, rules: spans, turns_of })
     }
 
     /// Walks a folded text.
@@ -91,6 +109,7 @@ impl Walker {
             digits: 0,
             spaced: false,
             leet: false,
+            turns: 0,
             runs: Vec::new(),
             last: vec![0; self.rule_of.len()],
         };
@@ -159,12 +178,13 @@ impl Walker {
         singles: &mut usize,
         pass: &mut Pass,
     ) {
+        let full = token.clone();
         token.end = trim_glue(text, token.start, token.end);
         let lead = text[token.clone()].iter().position(|b| CLASS[usize::from(*b)] & WORD != 0);
         token.start += lead.unwrap_or(0);
-        let bytes = &text[token];
-        *singles = if bytes.len() == 1 { *singles + 1 } else { 0 };
+        *singles = if token.len() == 1 { *singles + 1 } else { 0 };
         pass.spaced |= *singles >= MIN_SPACED;
+        let bytes = &text[leet_span(text, full)];
         let kind = bytes.iter().fold(0, |kind, byte| kind | CLASS[usize::from(*byte)]);
         let plain = kind & GLUE == 0 && kind & (LETTER | DIGIT) != (LETTER | DIGIT);
         if plain || bytes.len() < MIN_LEET {
@@ -197,6 +217,7 @@ impl Walker {
         }
         for index in 0..self.dfa.match_len(state) {
             let literal = self.dfa.match_pattern(state, index).as_usize();
+            pass.turns |= self.turns_of[literal];
             for slot in &self.slots_of[literal] {
                 pass.last[usize::from(*slot)] = words;
                 let rule = self.rule_of[usize::from(*slot)];
@@ -215,3 +236,40 @@ impl Walker {
 
 /// Shorter tokens are not read as leet.
 const MIN_LEET: usize = 3;
+
+/// Moves letters by thirteen.
+pub(crate) const ROT13: u8 = 1;
+/// Turns the alphabet around.
+pub(crate) const ATBASH: u8 = 2;
+/// Turns the text around.
+pub(crate) const REVERSED: u8 = 4;
+
+/// All ways of turning text that are undone.
+pub(crate) static TURNS: &[(Turn, u8)] =
+    &[(unpack::rot13, ROT13), (unpack::atbash, ATBASH), (unpack::reversed, REVERSED)];
+
+/// Words of attacks and secrets. Turned they mean nothing, so whoever writes them so has turned the
+/// text.
+static TELLTALES: &[&str] = &[
+    "ignore",
+    "disregard",
+    "forget",
+    "override",
+    "previous",
+    "instruction",
+    "system",
+    "prompt",
+    "reveal",
+    "secret",
+    "password",
+    "execute",
+    "bypass",
+    "pretend",
+    "restriction",
+    "guideline",
+    "developer",
+    "unfiltered",
+    "anweisung",
+    "instruccion",
+    "consigne",
+];

@@ -55,7 +55,7 @@ static TEXTS: &[&str] = &[
 #[test]
 fn a_repository_page_of_prose_and_code_is_clean() {
     let engine = Engine::builtin();
-    for text in [include_str!("../../src/engine.rs"), include_str!("../../src/walk.rs")] {
+    for text in [include_str!("../../src/engine.rs"), include_str!("../../src/unpack.rs")] {
         let scan = engine.scan(text, Target::ToolResult);
         assert_eq!(scan.verdict, Verdict::Clean, "{:?}", scan.hits);
     }

@@ -1,5 +1,6 @@
 //! The engine seen from outside.
 
+mod adversarial;
 mod clean;
 mod evasion;
 mod hold;
