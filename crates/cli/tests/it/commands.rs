@@ -5,6 +5,7 @@
 
 mod chain;
 mod config;
+mod receipts;
 
 use std::collections::HashMap;
 use std::fs;
