@@ -1,5 +1,6 @@
 //! The admin listener: is it alive, is it ready, what does it count. Liveness
-//! and readiness answer without a token, everything else needs it.
+//! and readiness answer without a token, metrics with one that opens nothing
+//! else, and everything else needs the operator's.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Request, Response};
@@ -22,8 +23,14 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
         "/version" => Page::Version,
         _ => Page::None,
     };
-    let open = matches!(page, Page::Alive | Page::Ready);
-    if !open && !authorised(request.headers(), app.admin_token()) {
+    let with = |token| authorised(request.headers(), token);
+    let may = match page {
+        Page::Alive | Page::Ready => true,
+        // Whoever scrapes needs no more than that.
+        Page::Metrics => with(app.scrape_token()) | with(app.admin_token()),
+        Page::Version | Page::None => with(app.admin_token()),
+    };
+    if !may {
         return Err(Refusal::Unauthorised);
     }
     if !matches!(page, Page::None) && !matches!(*request.method(), Method::GET | Method::HEAD) {

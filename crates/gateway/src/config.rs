@@ -5,13 +5,18 @@
 
 #[cfg(test)]
 mod agreement;
+#[cfg(test)]
+mod hostile;
 pub mod keys;
+mod problems;
 mod read;
 mod schema;
 mod settings;
 
+pub use problems::Problem;
 pub use schema::schema;
 
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -284,13 +289,28 @@ impl Default for LimitsConfig {
 impl Config {
     /// Reads the file at `path`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(BYTES as u64 + 1).read_to_string(&mut text))
             .map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
         Self::parse(&text)
     }
 
+    /// Everything that a start would object to in this text, as far as [`Config::rehearse`] goes,
+    /// in the order of the lines; nothing when it would not object.
+    pub fn problems(text: &str) -> Vec<Problem> {
+        match Self::parse(text) {
+            Err(error) => problems::problems(text, error),
+            Ok(config) => config.objections(),
+        }
+    }
+
     /// Reads YAML text. An empty document is the defaults.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        if text.len() > BYTES {
+            let what = format!("it is larger than {BYTES} bytes");
+            return Err(ConfigError::Yaml { line: 0, what });
+        }
         let config = read::read(text)?;
         config.check()?;
         Ok(config)
@@ -299,10 +319,22 @@ impl Config {
     /// Everything that a start checks and that needs neither network nor state directory: values,
     /// upstream, its key, and whether the checks can work with the rules there are.
     pub fn rehearse(&self) -> Result<(), ConfigError> {
-        self.check()?;
-        self.open_upstream()?;
+        match self.objections().into_iter().next() {
+            Some(problem) => Err(problem.error),
+            None => Ok(()),
+        }
+    }
+
+    fn objections(&self) -> Vec<Problem> {
         let engine = scan::Engine::builtin();
-        self.guard.validate(&engine).map_err(|error| ConfigError::Check(error.to_string()))
+        let guard = self.guard.validate(&engine);
+        let steps = [
+            self.check(),
+            self.open_upstream().map(|_| ()),
+            guard.map_err(|error| ConfigError::Check(error.to_string())),
+        ];
+        let failed = steps.into_iter().filter_map(Result::err);
+        failed.map(|error| Problem { line: 0, error }).collect()
     }
 
     /// Whether every value can work by itself.
@@ -433,6 +465,9 @@ impl ProfileName {
         }
     }
 }
+
+/// The largest configuration file, and then some.
+const BYTES: usize = 1 << 20;
 
 /// Where in the file, before what is wrong there.
 fn at(line: u64) -> String {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -92,6 +93,10 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn admin_token(&self) -> &str {
         self.state.admin_token()
+    }
+
+    pub(crate) fn scrape_token(&self) -> &str {
+        self.state.scrape_token()
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -355,10 +360,18 @@ async fn connection(
             let (app, hosts, peer, alive) =
                 (app.clone(), hosts.clone(), peer.clone(), alive.clone());
             async move {
-                Ok::<_, Infallible>(match door {
+                let framed = request.headers().contains_key(TRANSFER_ENCODING);
+                let mut response = match door {
                     Door::Data => data(app, &hosts, &peer, request, alive).await,
                     Door::Admin => operate(&app, &hosts, &peer, &request).await,
-                })
+                };
+                if framed {
+                    // A length beside it was dropped by the HTTP layer. A proxy before us
+                    // that went by that length and we would disagree where the next request
+                    // begins, so there is none (RFC 9112, 6.1).
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
             }
         })
     };

@@ -212,6 +212,11 @@ impl State {
         self.home().join("keys").join(keys::ADMIN)
     }
 
+    /// The bearer token that opens the metrics and nothing else. Never log it.
+    pub fn scrape_token(&self) -> &str {
+        &self.keys.scrape_token
+    }
+
     /// The admin listener's bearer token. Never log it.
     pub fn admin_token(&self) -> &str {
         &self.keys.admin_token

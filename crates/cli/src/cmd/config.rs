@@ -79,12 +79,24 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
 fn check(file: Option<PathBuf>, dir: &Path, format: Format) -> Outcome {
     let default = dir.join(".countersign").join("config.yaml");
     let file = file.or_else(|| default.exists().then_some(default));
-    let (name, config) = match &file {
-        Some(path) => (path.display().to_string(), load(path)?),
+    let (name, text) = match &file {
+        Some(path) => (path.display().to_string(), read(path)?),
         // As `gateway serve` would start here.
-        None => ("built-in defaults".to_owned(), Config::default()),
+        None => ("built-in defaults".to_owned(), String::new()),
     };
-    config.rehearse().map_err(|error| Failure::new(Exit::Config, format!("{name}: {error}")))?;
+    let problems: Vec<String> = Config::problems(&text).iter().map(ToString::to_string).collect();
+    match problems.as_slice() {
+        [] => {}
+        [only] => return Err(Failure::new(Exit::Config, format!("{name}: {only}"))),
+        all => {
+            for one in all {
+                output::complain(&output::safe(&format!("{name}: {one}")));
+            }
+            return Err(Failure::new(Exit::Config, format!("{name}: {} problems", all.len())));
+        }
+    }
+    let config =
+        Config::parse(&text).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let effective = digest(&config, &name)?;
     let cited = gateway::state::cited_config(dir, &config)
         .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
@@ -206,12 +218,15 @@ fn diff(a: &Path, b: &Path, format: Format) -> Outcome {
 /// Longest configuration file read, bytes.
 const LIMIT: u64 = 1 << 20;
 
-fn load(path: &Path) -> Result<Config, Failure> {
-    let text = output::read_text(path, LIMIT).map_err(|failure| match failure.exit {
+fn read(path: &Path) -> Result<String, Failure> {
+    output::read_text(path, LIMIT).map_err(|failure| match failure.exit {
         Exit::Input => Failure::new(Exit::Config, failure.message),
         _ => failure,
-    })?;
-    Config::parse(&text)
+    })
+}
+
+fn load(path: &Path) -> Result<Config, Failure> {
+    Config::parse(&read(path)?)
         .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))
 }
 

@@ -2,6 +2,8 @@
 
 mod audit;
 mod commands;
+mod configuration;
+mod faults;
 mod flip;
 mod interop;
 mod kill;

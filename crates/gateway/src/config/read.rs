@@ -34,7 +34,15 @@ fn explain(error: &Error) -> ConfigError {
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
             wrong(format!("expected {expected}"))
         }
-        other => wrong(other.to_string()),
+        other => {
+            // The line is told already, and the first word of a reader's type to nobody.
+            let said = other.to_string();
+            let said = said.split(" at line ").next().unwrap_or_default();
+            match said.strip_prefix("invalid ") {
+                Some("u32" | "u64") => wrong("expected a whole number".to_owned()),
+                Some(_) | None => wrong(said.to_owned()),
+            }
+        }
     }
 }
 

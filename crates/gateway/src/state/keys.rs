@@ -20,10 +20,13 @@ pub(super) struct Keys {
     pub hmac: Zeroizing<[u8; 32]>,
     pub salt: Zeroizing<[u8; 32]>,
     pub admin_token: Zeroizing<String>,
+    pub scrape_token: Zeroizing<String>,
 }
 
 /// The file of the admin listener's token.
 pub(super) const ADMIN: &str = "admin.token";
+/// The file of the token that opens the metrics and nothing else.
+const SCRAPE: &str = "scrape.token";
 /// The file of the secret that salts are made of.
 const SALT: &str = "salt.hex";
 
@@ -33,12 +36,12 @@ impl Keys {
         dir: &Path,
         may_make: impl Fn(&Path) -> Result<(), StateError>,
     ) -> Result<(Keys, bool), StateError> {
-        let names = ["gateway.pem", "decisions.pem", "log.pem", &hmac_file(), ADMIN, SALT]
+        let names = ["gateway.pem", "decisions.pem", "log.pem", &hmac_file(), ADMIN, SALT, SCRAPE]
             .map(|name| dir.join(name));
         let mut missing = Vec::new();
         for (at, path) in names.iter().enumerate() {
             if !files::exists(path)? {
-                // Ask for all before making one: a refused start changes nothing. Token and salt
+                // Ask for all before making one: a refused start changes nothing. Tokens and salt
                 // stand in no trust file and may be made anew at any time.
                 if at < 4 {
                     may_make(path)?;
@@ -56,14 +59,16 @@ impl Keys {
             }
         }
         let made = !missing.is_empty();
-        let [gateway, decisions, log, hmac, admin, salt] = names;
+        let [gateway, decisions, log, hmac, admin, salt, scrape] = names;
+        let token = |path| secret(path).map(|bytes| Zeroizing::new(seal::hex::encode(&bytes[..])));
         let keys = Keys {
             gateway: signer(gateway)?,
             decisions: signer(decisions)?,
             log: signer(log)?,
             hmac: secret(hmac)?,
             salt: secret(salt)?,
-            admin_token: Zeroizing::new(seal::hex::encode(&secret(admin)?[..])),
+            admin_token: token(admin)?,
+            scrape_token: token(scrape)?,
         };
         Ok((keys, made))
     }
@@ -80,7 +85,8 @@ impl Keys {
             log: signer(3),
             hmac: Zeroizing::new([4; 32]),
             salt: Zeroizing::new([5; 32]),
-            admin_token: Zeroizing::new(String::new()),
+            admin_token: Zeroizing::default(),
+            scrape_token: Zeroizing::default(),
         }
     }
 

@@ -65,12 +65,20 @@ fn the_first_start_makes_everything_and_the_next_changes_nothing() {
     let first = scratch.open().expect("made");
     assert!(first.created());
     assert_eq!(mode(&first.home()), 0o700);
-    let names =
-        ["gateway.pem", "decisions.pem", "log.pem", "hmac-k1.hex", "admin.token", "salt.hex"];
+    let names = [
+        "gateway.pem",
+        "decisions.pem",
+        "log.pem",
+        "hmac-k1.hex",
+        "admin.token",
+        "salt.hex",
+        "scrape.token",
+    ];
     for name in names {
         assert_eq!(mode(&scratch.key(name)), 0o600, "{name}");
     }
     assert_eq!(fs::read_dir(first.home().join("keys")).expect("keys").count(), names.len());
+    assert_ne!(first.admin_token(), first.scrape_token());
     assert_eq!(first.origin().len(), "countersign.local/".len() + 12);
     let trust = fs::read(first.trust_path()).expect("the trust file");
     assert_eq!(first.trust_digest(), Digest::of(&trust));

@@ -38,6 +38,11 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).expect("the gateway reads");
     }
 
+    /// As [`Client::send`], to somebody who may have stopped reading.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref());
+    }
+
     /// A chat completion of `agent:tester` with further headers.
     pub fn chat(&mut self, body: &str, headers: &[(&str, &str)]) {
         self.request("POST", "/v1/chat/completions", body, headers);
@@ -102,6 +107,17 @@ impl Client {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
         Head { status: status.parse().expect("a number"), headers }
+    }
+
+    /// As [`Client::head`]; `None` where the connection ends without one, or is reset before what
+    /// was sent has been read.
+    pub fn try_head(&mut self) -> Option<Head> {
+        while find(&self.pending, b"\r\n\r\n").is_none() {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.head())
     }
 
     /// The next chunk of a chunked body; `None` at its end.

@@ -1,6 +1,6 @@
 //! What is refused before anyone looks at the content, on both listeners.
 
-use crate::harness::{Gateway, ask};
+use crate::harness::{Gateway, ask, body};
 
 type Headers<'h> = &'h [(&'h str, &'h str)];
 
@@ -132,7 +132,12 @@ fn the_admin_listener_wants_its_token() {
     let gateway = Gateway::start();
     let mut admin = gateway.admin();
     let bearer = format!("Bearer {}", gateway.token);
-    let cases: [(&str, &str, Headers, u16); 9] = [
+    let scrape = format!("Bearer {}", gateway.scrape);
+    let cases: [(&str, &str, Headers, u16); 13] = [
+        ("GET", "/metrics", &[("Authorization", &scrape)], 200),
+        ("GET", "/version", &[("Authorization", &scrape)], 401),
+        ("GET", "/nothing", &[("Authorization", &scrape)], 401),
+        ("POST", "/metrics", &[("Authorization", &scrape)], 405),
         ("GET", "/healthz", &[], 200),
         ("GET", "/readyz", &[], 200),
         ("GET", "/metrics", &[], 401),
@@ -189,5 +194,38 @@ fn beyond_the_cap_connections_wait_their_turn() {
     assert!(second.silent(std::time::Duration::from_millis(200)));
     drop(first);
     assert_eq!(second.reply().status, 404);
+    gateway.stop();
+}
+
+#[test]
+fn metrics_have_no_series_that_a_caller_made() {
+    let gateway = Gateway::start();
+    let series = || {
+        let bearer = format!("Bearer {}", gateway.scrape);
+        let mut admin = gateway.admin();
+        admin.request("GET", "/metrics", "", &[("Authorization", &bearer)]);
+        let text = admin.reply().text();
+        let names = text.lines().filter(|line| !line.starts_with('#'));
+        names.map(|line| line.rsplit_once(' ').expect("a value").0.to_owned()).collect::<Vec<_>>()
+    };
+    let mut client = gateway.client();
+    let mut act = |n: usize| {
+        let (path, owner) = (format!("/v1/made-up-{n}"), format!("agent:made-up-{n}"));
+        client.request("GET", &path, "", &[]);
+        assert_eq!(client.reply().status, 404);
+        let text = body("hi", "").replace(r#""m""#, &format!(r#""made-up-{n}""#));
+        gateway.upstream.push(testkit::upstream::Script::says("fine"));
+        client.chat(&text, &[("X-Agent-Id", &owner)]);
+        assert_eq!(client.reply().status, 200);
+        client.request("GET", "/v1/models", "", &[("Host", &format!("made-up-{n}"))]);
+        assert_eq!(client.reply().status, 421);
+        client.request(&format!("MADEUP{n}"), "/v1/models", "", &[]);
+        assert_eq!(client.reply().status, 405);
+    };
+    act(0);
+    let before = series();
+    (1..20).for_each(&mut act);
+    assert_eq!(series(), before);
+    assert!(before.iter().all(|line| !line.to_ascii_lowercase().contains("made")), "{before:?}");
     gateway.stop();
 }

@@ -28,6 +28,7 @@ const NOON: u64 = 1_795_176_000_000;
 pub struct Gateway {
     pub upstream: FakeUpstream,
     pub token: String,
+    pub scrape: String,
     bound: Bound,
     dir: TempDir,
     stop: oneshot::Sender<()>,
@@ -88,6 +89,7 @@ impl Gateway {
             state = state.with_store(store);
         }
         let token = state.admin_token().to_owned();
+        let scrape = state.scrape_token().to_owned();
         let (stop, stopped) = oneshot::channel();
         let (ready, bound) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -99,7 +101,7 @@ impl Gateway {
         let Ok(bound) = bound.recv() else {
             panic!("the gateway did not start: {:?}", thread.join());
         };
-        Self { upstream, token, bound, dir, stop, thread }
+        Self { upstream, token, scrape, bound, dir, stop, thread }
     }
 
     pub fn client(&self) -> Client {

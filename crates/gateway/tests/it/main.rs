@@ -11,3 +11,4 @@ mod refusals;
 mod streams;
 mod upstreams;
 mod whole;
+mod wire;
