@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+pub mod anchor;
 pub mod files;
 mod git;
 pub mod identity;

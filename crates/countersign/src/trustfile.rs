@@ -7,7 +7,7 @@ use record::entry::Keyring;
 use record::trust::{KeyMaterial, Trust, TrustError};
 use seal::Digest;
 
-use crate::{files, git};
+use crate::{anchor, files, git};
 
 /// Longest trust or key file read, bytes.
 const LIMIT: u64 = 4 << 20;
@@ -90,6 +90,9 @@ impl TrustFile {
             }
             (Err(error), _) => return Err(content(error)),
         };
+        // Whether certificates can be trusted as those of an authority is seen here, not when the
+        // first timestamp is judged.
+        anchor::authorities(&trust).map_err(content)?;
         let unreadable = trust
             .keys()
             .iter()

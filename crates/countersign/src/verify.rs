@@ -2,7 +2,7 @@
 //!
 //! A verifier writes nothing and takes no lock. It goes to the end, whatever it meets on the way.
 
-mod audit;
+pub mod audit;
 pub(crate) mod chain;
 pub(crate) mod claim;
 pub(crate) mod entry;
@@ -24,6 +24,7 @@ use record::verify::Judge;
 use seal::time::UnixMillis;
 use seal::{Digest, Zeroizing};
 
+use crate::anchor;
 use crate::identity;
 use crate::trustfile::TrustFile;
 
@@ -235,20 +236,41 @@ impl Verifier {
         let require: &[Level] = if self.require.is_empty() { &signed } else { &self.require };
         for level in require {
             match level {
+                Level::Anchored => {
+                    let authorities = self.authorities(report).len();
+                    let why = match report.kind.as_str() {
+                        "audit log" => "not every entry of the log has a timestamp",
+                        _ => {
+                            "this version puts no timestamps over checkpoints, so no ledger, chain or receipt is anchored; audit logs can be"
+                        }
+                    };
+                    if report.kind != "audit log" && report.ok() {
+                        report.require(Assurance::Signed);
+                    }
+                    audit::require_anchored(report, authorities, why);
+                }
                 // What lowered the level is a finding already; the same again would only change
                 // the class that decides the exit.
                 Level::Consistent | Level::Signed if !report.ok() => {}
                 Level::Consistent => report.require(Assurance::Consistent),
                 Level::Signed => report.require(Assurance::Signed),
-                Level::Anchored | Level::Witnessed => {
+                Level::Witnessed => {
                     let detail = format!(
-                        "{level} is required; this version checks no timestamps and no witnesses, {} is reached",
+                        "{level} is required; this version checks no witnesses, {} is reached",
                         report.assurance
                     );
                     report.push(Finding::new(Code::TrustLevel, "", detail));
                 }
             }
         }
+    }
+
+    /// Whose timestamps count; certificates that cannot be trusted as an authority's are told.
+    pub(crate) fn authorities(&self, report: &mut Report) -> Vec<stamp::Authority> {
+        anchor::authorities(self.believed()).unwrap_or_else(|error| {
+            report.note(error.to_string());
+            Vec::new()
+        })
     }
 
     pub(crate) fn believed(&self) -> &Trust {

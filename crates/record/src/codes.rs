@@ -486,6 +486,60 @@ codes! {
         "A line's ts_ns is before that of the line before it.",
         "Check the writer's clock.";
 
+    // ---- timestamps ----------------------------------------------------------------------
+    AnchorMalformed = "CS-ANCHOR-001", Error, Malformed,
+        "timestamp is malformed",
+        "What stands here as the reply of a timestamp authority is not one: RFC 3161 in strict DER, with one signer over TSTInfo and nothing before or after. Some writers store whatever came with HTTP 200.",
+        "Restore the entry from a copy. If it was written like this, the entry is unstamped: check what answers at the authority's address.";
+    AnchorRefused = "CS-ANCHOR-002", Error, Malformed,
+        "the authority refused to stamp",
+        "The reply's status is not granted, so there is no timestamp in it. RFC 3161 section 2.4.2 names the reasons.",
+        "Treat the evidence as unstamped; ask the authority again, in a way its policy allows.";
+    AnchorAlgorithm = "CS-ANCHOR-003", Error, Untrusted,
+        "timestamp rests on an algorithm that does not count",
+        "Digests are SHA-256, SHA-384 or SHA-512; signatures ECDSA over P-256 or P-384, RSA of 2,048 bits or more (PKCS #1 v1.5, or PSS with a salt as long as the digest), or Ed25519. Whatever is weaker or unknown proves nothing here.",
+        "Use an authority that signs with one of these.";
+    AnchorSignature = "CS-ANCHOR-004", Error, Untrusted,
+        "timestamp's signature does not verify",
+        "The signed attributes do not cover the content, or their signature is not that of the signer's key: the timestamp was changed or forged.",
+        "Restore the timestamp from a copy.";
+    AnchorSigner = "CS-ANCHOR-005", Error, Untrusted,
+        "timestamp's signer is not fit to sign timestamps",
+        "The signer's certificate must come along or be trusted, be the very one that the signed attributes name (ESSCertID), be no CA, and have exactly one extended key usage, timeStamping, marked critical. RFC 3161 section 2.3.",
+        "Use an authority that keeps to RFC 3161; if its replies leave the certificate out, put it before the root in the trust file.";
+    AnchorUntrusted = "CS-ANCHOR-006", Error, Untrusted,
+        "timestamp's authority is not trusted",
+        "No chain of certificates leads from the signer to a certificate of purpose tsa in the trust file. Certificates that travel with a timestamp are not believed.",
+        "If you trust the authority, add its root with countersign trust add --name NAME --purpose tsa --key ROOT.pem.";
+    AnchorExpired = "CS-ANCHOR-007", Error, Untrusted,
+        "timestamp lies outside the time of its authority",
+        "A certificate of the chain, or the valid window of the trust file, does not hold the time that the timestamp states.",
+        "Check the window in the trust file; a timestamp made after its certificate's end proves nothing.";
+    AnchorImprint = "CS-ANCHOR-008", Error, Tampered,
+        "timestamp is over something else",
+        "The digest in the timestamp is not that of what it stands beside: the entry was changed after it was stamped, or the timestamp was taken from another entry.",
+        "Restore the entry and its timestamp from a copy.";
+    AnchorRequest = "CS-ANCHOR-009", Error, Tampered,
+        "timestamp answers another request",
+        "The nonce is not the one that was sent, so the reply is a repeated or a foreign one.",
+        "Ask the authority again.";
+    AnchorPolicy = "CS-ANCHOR-010", Error, Untrusted,
+        "timestamp was made under a policy that is not accepted",
+        "The policy of the timestamp is not among those that were asked for.",
+        "Ask for an accepted policy, or accept this one.";
+    AnchorOrder = "CS-ANCHOR-011", Error, Malformed,
+        "timestamps run backwards",
+        "Entries are stamped in the order in which they are chained. A timestamp before that of an entry above it means that the order was made up later, or that a clock was wrong.",
+        "Compare with the authority's own record of its serial numbers.";
+    AnchorMissing = "CS-ANCHOR-012", Error, Missing,
+        "no timestamp where one is required",
+        "The level anchored is required, and not all of the evidence stands under a timestamp that holds.",
+        "Require less (--require signed, or consistent for a log by itself), or have the evidence stamped when it is written.";
+    AnchorUnjudged = "CS-ANCHOR-013", Info, Ok,
+        "timestamps were not judged",
+        "The evidence holds timestamps; to judge them takes a trusted authority and, for audit lines, the HMAC keys, since the stamped digest is an HMAC.",
+        "Add the authority's root to the trust file with purpose tsa, and give the HMAC keys.";
+
     // ---- decision receipts ---------------------------------------------------------------
     DecisionMalformed = "CS-DECISION-001", Error, Malformed,
         "decision receipt is malformed",

@@ -1,9 +1,11 @@
 //! Audit entries: the canonical JSON line with its HMAC chain, as the upstream proxy writes it.
 //! Bytes and rules: `spec/audit-line.md`.
 
+mod anchor;
 mod chain;
 mod header;
 mod log;
+mod quick;
 mod read;
 mod walk;
 
@@ -14,6 +16,7 @@ use std::str::FromStr;
 use seal::Zeroizing;
 use seal::json::Value;
 
+pub use anchor::{AnchorClaim, AnchorCounts, JudgeStamp, StampedAt};
 pub use chain::{AuditChain, SealedLine};
 pub use header::{HeaderAlgorithm, ReceiptHeader};
 pub use log::{LINE_LIMIT, LogBreak, LogWalk};

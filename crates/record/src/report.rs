@@ -132,6 +132,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The level reached.
     pub assurance: Assurance,
+    /// All of it stands under timestamps of trusted authorities.
+    pub anchored: bool,
     /// Named counts, in the order they are shown.
     pub counts: Vec<(String, u64)>,
     /// Sentences for the reader.
@@ -238,6 +240,7 @@ impl Report {
             ("ok", self.ok().into()),
             ("result", self.exit_class().as_str().into()),
             ("assurance", self.assurance.as_str().into()),
+            ("anchored", self.anchored.into()),
             ("findings", Value::array(self.findings.iter().map(Finding::to_json))),
             ("not_listed", Value::Object(dropped)),
             ("counts", Value::Object(counts)),
@@ -265,7 +268,8 @@ impl Report {
             line("kind", &self.kind);
         }
         line("result", if self.ok() { "ok" } else { self.exit_class().as_str() });
-        line("assurance", self.assurance.as_str());
+        let anchored = if self.anchored { ", anchored" } else { "" };
+        line("assurance", &format!("{}{anchored}", self.assurance));
         match (&self.trust_file, &self.trust_digest) {
             (Some(file), Some(digest)) => line("trust", &format!("{file} ({digest})")),
             (Some(file), None) => line("trust", file),

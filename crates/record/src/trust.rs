@@ -1,5 +1,6 @@
 //! The trust file: whose keys count, and for what. Bytes and rules: `spec/trust-file.md`.
 
+mod pem;
 mod read;
 mod write;
 
@@ -34,7 +35,7 @@ pub enum Purpose {
     Vsa,
     /// Signs approvals.
     Approvals,
-    /// Signs timestamps.
+    /// Issues to signers of timestamps; a certificate.
     Tsa,
     /// Authenticates audit lines; a shared secret.
     Hmac,
@@ -95,6 +96,9 @@ pub enum KeyMaterial {
     Public(PublicKey),
     /// A shared secret, for [`Purpose::Hmac`] only.
     Secret(Zeroizing<Vec<u8>>),
+    /// X.509 certificates as DER, the root last; for [`Purpose::Tsa`] only. What they say is read
+    /// by who judges timestamps.
+    Certificates(Vec<Vec<u8>>),
 }
 
 impl fmt::Debug for KeyMaterial {
@@ -102,6 +106,9 @@ impl fmt::Debug for KeyMaterial {
         match self {
             KeyMaterial::Public(key) => fmt::Debug::fmt(key, f),
             KeyMaterial::Secret(_) => f.write_str("Secret(..)"),
+            KeyMaterial::Certificates(chain) => {
+                f.debug_list().entries(chain.iter().map(|der| Digest::of(der))).finish()
+            }
         }
     }
 }
@@ -173,11 +180,35 @@ impl TrustKey {
         }
     }
 
-    /// The public key, unless it is a secret.
+    /// A timestamp authority: its root certificate in PEM, or a chain that ends with it.
+    pub fn tsa(name: impl Into<String>, pem: &str) -> Result<Self, TrustError> {
+        let name = name.into();
+        match pem::certificates(pem) {
+            Ok(chain) => Ok(TrustKey {
+                name,
+                purpose: Purpose::Tsa,
+                key: KeyMaterial::Certificates(chain),
+                reference: None,
+                agent_id: None,
+                valid: Validity::default(),
+            }),
+            Err(cause) => Err(TrustError::Key { name, cause: cause.to_owned() }),
+        }
+    }
+
+    /// The public key, unless it is a secret or certificates.
     pub fn public_key(&self) -> Option<&PublicKey> {
         match &self.key {
             KeyMaterial::Public(key) => Some(key),
-            KeyMaterial::Secret(_) => None,
+            KeyMaterial::Secret(_) | KeyMaterial::Certificates(_) => None,
+        }
+    }
+
+    /// The certificates, DER, the root last; none unless the purpose is [`Purpose::Tsa`].
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        match &self.key {
+            KeyMaterial::Certificates(chain) => chain,
+            KeyMaterial::Public(_) | KeyMaterial::Secret(_) => &[],
         }
     }
 }
@@ -235,7 +266,7 @@ pub enum TrustError {
         /// What the reader said.
         cause: String,
     },
-    /// Not an Ed25519 public key.
+    /// Not an Ed25519 public key; for `tsa`, not certificates.
     #[error("key {name:?} is not usable: {cause}")]
     Key {
         /// The key.
@@ -344,7 +375,22 @@ impl Trust {
                 if key.purpose == Purpose::Hmac {
                     return Err(TrustError::Secret(key.name));
                 }
+                if key.purpose == Purpose::Tsa {
+                    let cause = "expected a certificate, not a bare key".to_owned();
+                    return Err(TrustError::Key { name: key.name, cause });
+                }
                 self.refuse_reuse(&key.name, public)?;
+            }
+            KeyMaterial::Certificates(chain) => {
+                let Some(root) = chain.last().filter(|_| key.purpose == Purpose::Tsa) else {
+                    let cause = "certificates are for purpose tsa".to_owned();
+                    return Err(TrustError::Key { name: key.name, cause });
+                };
+                self.refuse_certified(&key.name, chain)?;
+                let same = |known: &&TrustKey| known.certificates().last() == Some(root);
+                if let Some(other) = self.keys.iter().find(same) {
+                    return Err(TrustError::Reused { name: key.name, other: other.name.clone() });
+                }
             }
             KeyMaterial::Secret(secret) => {
                 if key.purpose != Purpose::Hmac || secret.len() < 16 {
@@ -370,6 +416,18 @@ impl Trust {
         Ok(())
     }
 
+    /// A key that stands here for another purpose does not come back within a certificate.
+    fn refuse_certified(&self, name: &str, chain: &[Vec<u8>]) -> Result<(), TrustError> {
+        let known = self.keys.iter().filter_map(|key| Some((&key.name, key.public_key()?)));
+        let logs = self.logs.iter().map(|log| (&log.vkey.name, &log.vkey.key));
+        for (other, held) in known.chain(logs) {
+            if chain.iter().any(|der| holds(der, held)) {
+                return Err(TrustError::Reused { name: name.into(), other: other.clone() });
+            }
+        }
+        Ok(())
+    }
+
     /// One key, one purpose; one short id, one key.
     fn refuse_reuse(&self, name: &str, public: &PublicKey) -> Result<(), TrustError> {
         let known = self.keys.iter().filter_map(|key| Some((&key.name, key.public_key()?)));
@@ -383,7 +441,11 @@ impl Trust {
                 return Err(TrustError::SameId { name: name.into(), other: other.clone(), id });
             }
         }
-        Ok(())
+        let certified = |key: &&TrustKey| key.certificates().iter().any(|der| holds(der, public));
+        match self.keys.iter().find(certified) {
+            Some(other) => Err(TrustError::Reused { name: name.into(), other: other.name.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// All keys, in the order of the file.
@@ -426,4 +488,9 @@ impl Trust {
         }
         ring
     }
+}
+
+/// Whether a certificate has this key.
+fn holds(der: &[u8], key: &PublicKey) -> bool {
+    der.windows(32).any(|window| window == key.as_bytes())
 }

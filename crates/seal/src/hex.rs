@@ -18,6 +18,16 @@ pub(crate) fn encode_to(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
+/// The digits of 32 bytes, without allocating.
+pub fn digits(bytes: &[u8; 32]) -> [u8; 64] {
+    let mut out = [0; 64];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    out
+}
+
 /// Decodes lower-case hex; upper case, odd length and anything else is `None`.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) {
@@ -44,6 +54,8 @@ mod tests {
     #[test]
     fn round_trip_and_refusals() {
         let all: Vec<u8> = (0..=255).collect();
+        let first: [u8; 32] = all[..32].try_into().unwrap();
+        assert_eq!(digits(&first).as_slice(), encode(&first).as_bytes());
         assert_eq!(decode(&encode(&all)), Some(all));
         for bad in ["0", "AB", "0g", "é0"] {
             assert_eq!(decode(bad), None, "{bad}");

@@ -3,9 +3,11 @@
 //! Canonical forms never depend on another crate's map type or feature flags: the value is our
 //! own and each writer sorts for itself.
 
+mod canonical;
 mod parse;
 mod write;
 
+pub use canonical::{Member, audit_members};
 pub use parse::{JsonError, JsonErrorKind, Limits, parse};
 pub use write::{
     WriteError, WriteErrorKind, push_audit, push_string, utf16_order, write_audit, write_plain,

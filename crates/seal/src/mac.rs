@@ -32,6 +32,13 @@ impl std::fmt::Debug for MacKey {
     }
 }
 
+/// HMAC-SHA256 of the parts of a message, one after the other.
+pub fn hmac_sha256_of(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
 /// Whether two byte strings are equal, in time that depends on their lengths only.
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
@@ -52,6 +59,8 @@ mod tests {
         assert_eq!(key.hmac(b"what do ya want for nothing?"), mac);
         assert_eq!(key.hmac(b"what do ya want for nothing?"), mac, "a second time");
         assert_eq!(format!("{key:?}"), "MacKey");
+        let parts: [&[u8]; 3] = [b"what do ya want ", b"", b"for nothing?"];
+        assert_eq!(hmac_sha256_of(b"Jefe", &parts), mac);
         assert!(equal(&mac, &mac) && !equal(&mac, b"other") && !equal(b"a", b"b"));
     }
 }

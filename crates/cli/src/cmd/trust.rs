@@ -7,8 +7,10 @@ use clap::Subcommand;
 use countersign::trustfile::{FILE_NAME, TrustFile};
 use record::report::{Code, Finding, Report};
 use record::trust::{KeyMaterial, LogKey, Purpose, Quorum, Trust, TrustKey, Validity};
+use seal::Digest;
 use seal::json::Value;
 use seal::time::{UnixMillis, parse_rfc3339};
+use stamp::Certificate;
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
@@ -30,7 +32,8 @@ enum Command {
     #[command(after_help = "Examples:
   countersign trust add --name mailer --purpose receipts --key mailer-public.pem --agent-id agent:mailer
   countersign trust add --log 'example.org/log+1a2b3c4d+AfQ...'
-  countersign trust add --name k1 --purpose hmac --reference file:hmac-k1.hex")]
+  countersign trust add --name k1 --purpose hmac --reference file:hmac-k1.hex
+  countersign trust add --name freetsa --purpose tsa --key freetsa-root.pem --until 2027-01-01T00:00:00Z")]
     Add(Box<Add>),
     /// Check a trust file: form, references, expired keys
     #[command(after_help = "Examples:
@@ -63,7 +66,8 @@ struct Add {
     /// What the key is for: root, receipts, decisions, capabilities, feed, statements, vsa, approvals, tsa, hmac
     #[arg(long, required_unless_present = "log")]
     purpose: Option<String>,
-    /// A public key file (PEM), copied into the trust file
+    /// A public key file (PEM), copied into the trust file; for tsa the root certificate (PEM), or a
+    /// chain that ends with it
     #[arg(long, value_name = "PEM", conflicts_with = "reference")]
     key: Option<PathBuf>,
     /// A reference instead of the key itself: file:PATH (beside the trust file) or env:NAME
@@ -101,7 +105,11 @@ fn show(which: &Which, dir: &Path) -> Outcome {
         Format::Table => {
             let mut out = format!("{} ({})\n", output::path(&file.path), file.digest);
             for key in file.trust.keys() {
-                let id = key.public_key().map_or("-".repeat(16), |key| key.key_id().to_string());
+                let id = match (key.public_key(), key.certificates().last()) {
+                    (Some(key), _) => key.key_id().to_string(),
+                    (None, Some(root)) => Digest::of(root).hex().chars().take(16).collect(),
+                    (None, None) => "-".repeat(16),
+                };
                 out.push_str(&format!(
                     "{:<14}{id}  {}",
                     key.purpose.as_str(),
@@ -110,6 +118,9 @@ fn show(which: &Which, dir: &Path) -> Outcome {
                 if let Some(agent) = &key.agent_id {
                     out.push_str(&format!("  as {agent}"));
                 }
+                if let Some(from) = key.valid.from {
+                    out.push_str(&format!("  from {from}"));
+                }
                 if let Some(until) = key.valid.until {
                     out.push_str(&format!("  until {until}"));
                 }
@@ -117,6 +128,16 @@ fn show(which: &Which, dir: &Path) -> Outcome {
                     out.push_str(&format!("  (not readable: {})", output::safe(cause)));
                 }
                 out.push('\n');
+                for certificate in certificates(key) {
+                    let (from, until) = window(&certificate);
+                    out.push_str(&format!(
+                        "{:<14}{}  {from} to {until}\n{:<14}{}\n",
+                        "",
+                        output::safe(&certificate.subject()),
+                        "",
+                        certificate.fingerprint(),
+                    ));
+                }
             }
             for log in file.trust.logs() {
                 out.push_str(&format!(
@@ -132,18 +153,40 @@ fn show(which: &Which, dir: &Path) -> Outcome {
     Ok(Exit::Ok)
 }
 
+/// The certificates of a timestamp authority, the root last. They were read with the file.
+fn certificates(key: &TrustKey) -> impl Iterator<Item = Certificate> {
+    key.certificates().iter().filter_map(|der| Certificate::from_der(der).ok())
+}
+
+/// A certificate's own window, both ends inclusive.
+fn window(certificate: &Certificate) -> (UnixMillis, UnixMillis) {
+    let (from, until) = certificate.validity_seconds();
+    let millis = |seconds: u64| UnixMillis(seconds.saturating_mul(1_000));
+    (millis(from), millis(until))
+}
+
 fn unreadable<'a>(file: &'a TrustFile, name: &str) -> Option<&'a (String, String)> {
     file.unreadable.iter().find(|(known, _)| known == name)
 }
 
 fn to_json(file: &TrustFile) -> Value {
     let time = |time: Option<UnixMillis>| Value::from(time.map(|time| time.to_string()));
+    let certificate = |certificate: Certificate| {
+        let (from, until) = window(&certificate);
+        Value::object([
+            ("subject", certificate.subject().into()),
+            ("fingerprint", certificate.fingerprint().into()),
+            ("from", from.to_string().into()),
+            ("until", until.to_string().into()),
+        ])
+    };
     let key = |key: &TrustKey| {
         Value::object([
             ("name", key.name.as_str().into()),
             ("purpose", key.purpose.as_str().into()),
             ("key_id", key.public_key().map(|key| key.key_id().to_string()).into()),
             ("fingerprint", key.public_key().map(|key| key.fingerprint()).into()),
+            ("certificates", Value::array(certificates(key).map(certificate))),
             ("agent_id", key.agent_id.as_ref().map(|agent| agent.to_string()).into()),
             ("from", time(key.valid.from)),
             ("until", time(key.valid.until)),
@@ -178,6 +221,18 @@ fn check(which: &Which, dir: &Path) -> Outcome {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
     for key in file.trust.keys() {
+        for certificate in certificates(key) {
+            let (from, until) = window(&certificate);
+            let subject = certificate.subject();
+            if until.0 < now {
+                let detail = format!("the certificate {subject} is valid until {until}");
+                report.push(Finding::new(Code::TrustExpired, key.name.as_str(), detail));
+            }
+            if from.0 > now {
+                let detail = format!("the certificate {subject} is valid from {from}");
+                report.push(Finding::new(Code::TrustNotYet, key.name.as_str(), detail));
+            }
+        }
         if let Some(until) = key.valid.until.filter(|until| until.0 <= now) {
             report.push(Finding::new(
                 Code::TrustExpired,
@@ -230,10 +285,18 @@ fn add(args: Add, dir: &Path) -> Outcome {
         what
     } else {
         let key = key_of(&args, &path)?;
-        let fingerprint =
-            key.public_key().map_or("(secret)".to_owned(), |key| key.fingerprint().to_string());
-        let what = format!("{} {} {fingerprint}", key.purpose, key.name);
+        let fingerprint = match (key.public_key(), key.certificates().last()) {
+            (Some(key), _) => key.fingerprint().to_string(),
+            (None, Some(root)) => Digest::of(root).to_string(),
+            (None, None) => "(secret)".to_owned(),
+        };
+        let mut what = format!("{} {} {fingerprint}", key.purpose, key.name);
+        for certificate in certificates(&key) {
+            what.push_str(&format!(", {}", certificate.subject()));
+        }
         trust.add_key(key).map_err(refused)?;
+        // Seen before the file is written: afterwards nothing could read it.
+        countersign::anchor::authorities(&trust).map_err(refused)?;
         what
     };
     let written = if existing {
@@ -276,6 +339,10 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
                     path.display()
                 )));
             }
+            (Some(path), _) if purpose == Purpose::Tsa => {
+                let pem = output::read_text(path, 256 << 10)?;
+                chain_of(&pem, &path.display().to_string())?
+            }
             (Some(path), _) => {
                 let pem = output::read_text(path, 64 << 10)?;
                 KeyMaterial::Public(seal::PublicKey::from_pem(&pem).map_err(|error| {
@@ -290,6 +357,8 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
                         Failure::new(Exit::Input, format!("{reference}: not lower-case hex"))
                     })?;
                     KeyMaterial::Secret(seal::Zeroizing::new(secret))
+                } else if purpose == Purpose::Tsa {
+                    chain_of(&text, reference)?
                 } else {
                     KeyMaterial::Public(seal::PublicKey::from_pem(&text).map_err(|error| {
                         Failure::new(Exit::Input, format!("{reference}: {error}"))
@@ -306,4 +375,9 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
         agent_id,
         valid,
     })
+}
+
+fn chain_of(pem: &str, source: &str) -> Result<KeyMaterial, Failure> {
+    let key = TrustKey::tsa(source, pem);
+    key.map(|key| key.key).map_err(|error| Failure::new(Exit::Input, error.to_string()))
 }

@@ -1,8 +1,10 @@
 //! Judging a log line by line: the framing of the file, every line and every link. It holds one
 //! line at a time, so a log of any length is judged in constant memory.
 
-use super::read::LIMITS;
-use super::walk::{BreakKind, Walk};
+use super::anchor::{AnchorCounts, Anchors, JudgeStamp};
+use super::quick::quick;
+use super::read::{LIMITS, read_loose};
+use super::walk::{Break, BreakKind, Facts, Walk};
 use super::{Keyring, MacCheck, ReadEntry};
 use crate::codes::Code;
 use crate::report::{Finding, Report};
@@ -33,8 +35,11 @@ pub struct LogWalk<'a> {
     number: u64,
     entries: u64,
     last_ts: u64,
-    last_good: Option<(u64, String)>,
+    last_good: Option<u64>,
+    last_good_hmac: String,
     framing: Vec<&'static str>,
+    sought: Option<(&'a str, bool)>,
+    anchors: Anchors<'a>,
 }
 
 impl<'a> LogWalk<'a> {
@@ -48,66 +53,114 @@ impl<'a> LogWalk<'a> {
             entries: 0,
             last_ts: 0,
             last_good: None,
+            last_good_hmac: String::new(),
             framing: Vec::new(),
+            sought: None,
+            anchors: Anchors::new(None),
         }
+    }
+
+    /// Judges the lines' timestamps, which takes their keys too.
+    pub fn judging(mut self, judge: &'a JudgeStamp<'a>) -> Self {
+        self.anchors = Anchors::new(Some(judge));
+        self
+    }
+
+    /// Looks for the line with this HMAC.
+    pub fn seeking(mut self, hmac: &'a str) -> Self {
+        self.sought = Some((hmac, false));
+        self
+    }
+
+    /// Whether the line that was looked for was there; true when none was.
+    pub fn found(&self) -> bool {
+        self.sought.is_none_or(|(_, found)| found)
     }
 
     /// The next line as it stands in the file, with its newline. Findings go into the report,
     /// breaks are returned as well.
-    pub fn line(&mut self, raw: &[u8], report: &mut Report) -> (Option<ReadEntry>, Vec<LogBreak>) {
+    pub fn line(&mut self, raw: &[u8], report: &mut Report) -> Vec<LogBreak> {
         self.number += 1;
-        let place = format!("line {}", self.number);
-        let Some(line) = self.unframed(raw, &place, report) else { return (None, Vec::new()) };
-        let (entry, breaks) = self.walk.line(line);
-        if let Some(entry) = &entry {
-            self.seen(entry, &breaks, &place, report);
+        let Some(line) = self.unframed(raw, report) else { return Vec::new() };
+        match quick(line) {
+            Some(line) if !line.has_anchor => {
+                self.anchors.none();
+                let breaks = self.walk.follow(&line.facts, Vec::new());
+                self.seen(&line.facts, line.ts_ns, &breaks, report);
+                self.told(line.facts.entry_id, breaks, report)
+            }
+            _ => match read_loose(line) {
+                Ok((entry, faults)) => self.entry(&entry, faults, report),
+                Err(detail) => {
+                    let broken = self.walk.unreadable(detail);
+                    self.told("", vec![broken], report)
+                }
+            },
         }
-        let id = entry.as_ref().map_or("", |entry| entry.entry.entry_id.as_str());
-        let told = breaks.iter().map(|broken| LogBreak {
-            index: broken.index,
-            entry_id: id.to_string(),
-            kind: broken.kind,
-            detail: broken.finding.detail.clone(),
-        });
-        let told = told.collect();
-        report.push_all(&place, breaks.into_iter().map(|broken| broken.finding));
-        (entry, told)
+    }
+
+    fn entry(
+        &mut self,
+        entry: &ReadEntry,
+        faults: Vec<(BreakKind, Finding)>,
+        report: &mut Report,
+    ) -> Vec<LogBreak> {
+        let index = self.walk.index();
+        let facts = Facts::of(entry);
+        let mut breaks = self.walk.follow(&facts, faults);
+        self.seen(&facts, entry.entry.ts_ns, &breaks, report);
+        let stamps = self.anchors.line(entry, self.ring);
+        breaks.extend(stamps.into_iter().map(|(kind, finding)| Break { index, kind, finding }));
+        self.told(facts.entry_id, breaks, report)
+    }
+
+    /// Puts the breaks of one line into the report.
+    fn told(&self, entry_id: &str, breaks: Vec<Break>, report: &mut Report) -> Vec<LogBreak> {
+        let tell = |broken: Break| {
+            let told = LogBreak {
+                index: broken.index,
+                entry_id: entry_id.to_string(),
+                kind: broken.kind,
+                detail: broken.finding.detail.clone(),
+            };
+            report.push(broken.finding.at(&self.place()));
+            told
+        };
+        breaks.into_iter().map(tell).collect()
+    }
+
+    fn place(&self) -> String {
+        format!("line {}", self.number)
     }
 
     /// Keeps what a readable line adds to the whole.
-    fn seen(
-        &mut self,
-        entry: &ReadEntry,
-        breaks: &[super::Break],
-        place: &str,
-        report: &mut Report,
-    ) {
-        let index = self.walk.index() - 1;
+    fn seen(&mut self, line: &Facts<'_>, ts_ns: u64, breaks: &[Break], report: &mut Report) {
         self.entries += 1;
-        if entry.entry.ts_ns < self.last_ts {
-            report.push(Finding::new(Code::AuditTime, place, ""));
+        if let Some((hmac, found)) = &mut self.sought {
+            *found |= *hmac == line.hmac;
         }
-        self.last_ts = self.last_ts.max(entry.entry.ts_ns);
+        if ts_ns < self.last_ts {
+            report.push(Finding::new(Code::AuditTime, self.place(), ""));
+        }
+        self.last_ts = self.last_ts.max(ts_ns);
         // A line after a broken link is good in itself when its own HMAC agrees, which the walk
         // does not tell there.
         let itself = breaks.iter().all(|broken| broken.kind == BreakKind::LinkMismatch);
-        let good = |ring| breaks.is_empty() || entry.check_mac(ring) == MacCheck::Good;
+        let good = |ring| breaks.is_empty() || line.check_mac(ring) == MacCheck::Good;
         if itself && self.ring.is_some_and(good) {
-            self.last_good = Some((index, entry.hmac.clone()));
+            self.last_good = Some(self.walk.index() - 1);
+            self.last_good_hmac.clear();
+            self.last_good_hmac.push_str(line.hmac);
         }
     }
 
     /// The line without what frames it; `None` for a blank one.
-    fn unframed<'l>(
-        &mut self,
-        raw: &'l [u8],
-        place: &str,
-        report: &mut Report,
-    ) -> Option<&'l [u8]> {
+    fn unframed<'l>(&mut self, raw: &'l [u8], report: &mut Report) -> Option<&'l [u8]> {
+        let (framing, number) = (&mut self.framing, self.number);
         let mut unusual = |what| {
-            if !self.framing.contains(&what) {
-                self.framing.push(what);
-                report.push(Finding::new(Code::AuditFraming, place, what));
+            if !framing.contains(&what) {
+                framing.push(what);
+                report.push(Finding::new(Code::AuditFraming, format!("line {number}"), what));
             }
         };
         let mut line = raw;
@@ -156,6 +209,11 @@ impl<'a> LogWalk<'a> {
 
     /// Index and HMAC of the last line whose own HMAC agrees; `None` without keys.
     pub fn last_good(&self) -> Option<(u64, &str)> {
-        self.last_good.as_ref().map(|(index, hmac)| (*index, hmac.as_str()))
+        self.last_good.map(|index| (index, self.last_good_hmac.as_str()))
+    }
+
+    /// What the lines say about timestamps.
+    pub fn anchors(&self) -> AnchorCounts {
+        self.anchors.counts
     }
 }

@@ -1,17 +1,17 @@
 //! Reading one line: the stored bytes must be the canonical ones, with all twelve members.
 
 use seal::json::{Limits, Value, parse, write_audit};
-use seal::mac::{equal, hmac_sha256};
 
+use super::walk::Facts;
 use super::{AuditEntry, BreakKind, Keyring, Owner, OwnerType};
 use crate::codes::Code;
 use crate::report::Finding;
 
 pub(super) const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64 };
 /// Largest timestamp the format allows.
-const TS_LIMIT: u128 = 10_000_000_000_000_000_000;
+pub(super) const TS_LIMIT: u128 = 10_000_000_000_000_000_000;
 
-const MEMBERS: [&str; 12] = [
+pub(super) const MEMBERS: [&str; 12] = [
     "approval_chain",
     "check_name",
     "decision",
@@ -70,16 +70,7 @@ impl MacCheck {
 impl ReadEntry {
     /// Whether the line's HMAC is that of its bytes under the key it names.
     pub fn check_mac(&self, ring: &Keyring) -> MacCheck {
-        let Some(key_id) = self.key_id.as_deref().filter(|id| !id.is_empty()) else {
-            return MacCheck::MissingKeyId;
-        };
-        let Some(secret) = ring.get(key_id) else { return MacCheck::UnknownKey };
-        let expected = hmac_sha256(secret, self.preimage.as_bytes());
-        let stored = seal::hex::decode(&self.hmac).unwrap_or_default();
-        match equal(&expected, &stored) {
-            true => MacCheck::Good,
-            false => MacCheck::Mismatch,
-        }
+        Facts::of(self).check_mac(ring)
     }
 
     /// The writer whose chain this line belongs to, if it says so.
@@ -159,7 +150,7 @@ fn without_hmac(mut line: String, hmac: &str) -> String {
     line
 }
 
-fn is_mac(text: &str) -> bool {
+pub(super) fn is_mac(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 

@@ -1,5 +1,8 @@
 //! Walking a chain of lines: does each follow the one before, and is each what was written?
 
+use seal::hex;
+use seal::mac::{equal, hmac_sha256_of};
+
 use super::read::read_loose;
 use super::{Keyring, LogWalk, MacCheck, ReadEntry};
 use crate::codes::Code;
@@ -20,6 +23,10 @@ pub enum BreakKind {
     UnknownKey,
     /// The line names no key.
     MissingKeyId,
+    /// The line's timestamp does not hold.
+    AnchorInvalid,
+    /// The line's timestamp is before that of a line above it.
+    AnchorOrder,
 }
 
 impl BreakKind {
@@ -32,6 +39,8 @@ impl BreakKind {
             BreakKind::SelfMismatch => "self_mismatch",
             BreakKind::UnknownKey => "unknown_key",
             BreakKind::MissingKeyId => "missing_key_id",
+            BreakKind::AnchorInvalid => "anchor_invalid",
+            BreakKind::AnchorOrder => "anchor_order",
         }
     }
 }
@@ -47,13 +56,48 @@ pub struct Break {
     pub finding: Finding,
 }
 
+/// What the chain needs of a line, however it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'e> {
+    pub prev_hmac: &'e str,
+    pub hmac: &'e str,
+    pub key_id: Option<&'e str>,
+    pub entry_id: &'e str,
+    /// The bytes the HMAC covers, in two pieces.
+    pub preimage: [&'e [u8]; 2],
+}
+
+impl<'e> Facts<'e> {
+    pub fn of(entry: &'e ReadEntry) -> Facts<'e> {
+        Facts {
+            prev_hmac: &entry.prev_hmac,
+            hmac: &entry.hmac,
+            key_id: entry.key_id.as_deref(),
+            entry_id: &entry.entry.entry_id,
+            preimage: [entry.preimage().as_bytes(), &[]],
+        }
+    }
+
+    pub fn check_mac(&self, ring: &Keyring) -> MacCheck {
+        let Some(key_id) = self.key_id.filter(|id| !id.is_empty()) else {
+            return MacCheck::MissingKeyId;
+        };
+        let Some(secret) = ring.get(key_id) else { return MacCheck::UnknownKey };
+        let expected = hex::digits(&hmac_sha256_of(secret, &self.preimage));
+        match equal(&expected, self.hmac.as_bytes()) {
+            true => MacCheck::Good,
+            false => MacCheck::Mismatch,
+        }
+    }
+}
+
 /// A walk along one chain.
 #[derive(Debug)]
 pub struct Walk<'a> {
     ring: Option<&'a Keyring>,
     index: u64,
-    /// What the next line has to follow; `None` after a line that could not be read.
-    expected: Option<String>,
+    /// Whether the next line has to follow `last_hmac`: not after one that could not be read.
+    linked: bool,
     last_hmac: String,
     good: u64,
 }
@@ -62,33 +106,46 @@ impl<'a> Walk<'a> {
     /// Before the first line. Without a ring, or with an empty one, only links are checked.
     pub fn new(ring: Option<&'a Keyring>) -> Self {
         let ring = ring.filter(|ring| !ring.is_empty());
-        let expected = Some(String::new());
-        Walk { ring, index: 0, expected, last_hmac: String::new(), good: 0 }
+        Walk { ring, index: 0, linked: true, last_hmac: String::new(), good: 0 }
     }
 
     /// The next line, without its newline.
     pub fn line(&mut self, line: &[u8]) -> (Option<ReadEntry>, Vec<Break>) {
-        let (entry, findings) = match read_loose(line) {
-            Ok(read) => read,
-            Err(detail) => {
-                self.expected = None;
-                let finding = Finding::here(Code::AuditMalformed, detail);
-                let broken = self.broken(BreakKind::MalformedLine, finding);
-                self.index += 1;
-                return (None, vec![broken]);
+        match read_loose(line) {
+            Ok((entry, faults)) => {
+                let breaks = self.follow(&Facts::of(&entry), faults);
+                (Some(entry), breaks)
             }
-        };
+            Err(detail) => (None, vec![self.unreadable(detail)]),
+        }
+    }
+
+    /// The next line, which cannot be read.
+    pub(super) fn unreadable(&mut self, detail: String) -> Break {
+        self.linked = false;
+        let finding = Finding::here(Code::AuditMalformed, detail);
+        let broken = self.broken(BreakKind::MalformedLine, finding);
+        self.index += 1;
+        broken
+    }
+
+    /// The next line, with what reading it found.
+    pub(super) fn follow(
+        &mut self,
+        line: &Facts<'_>,
+        faults: Vec<(BreakKind, Finding)>,
+    ) -> Vec<Break> {
         let mut breaks: Vec<Break> =
-            findings.into_iter().map(|(kind, finding)| self.broken(kind, finding)).collect();
+            faults.into_iter().map(|(kind, finding)| self.broken(kind, finding)).collect();
         let unkeyed = breaks.iter().any(|broken| broken.kind == BreakKind::MalformedLine);
-        let linked = self.expected.as_ref().is_none_or(|prev| *prev == entry.prev_hmac);
+        let linked = !self.linked || self.last_hmac == line.prev_hmac;
         if !linked {
-            let detail = format!("prev_hmac is {:?}", short(&entry.prev_hmac));
+            let detail = format!("prev_hmac is {:?}", short(line.prev_hmac));
             breaks
                 .push(self.broken(BreakKind::LinkMismatch, Finding::here(Code::AuditLink, detail)));
         }
         if let Some(ring) = self.ring {
-            let mac = entry.check_mac(ring);
+            let mac = line.check_mac(ring);
             let kind = match mac {
                 MacCheck::Good => None,
                 // An edited prev_hmac explains the mismatch; it is one fault, not two.
@@ -98,9 +155,9 @@ impl<'a> Walk<'a> {
                 MacCheck::MissingKeyId => (!unkeyed).then_some(BreakKind::MissingKeyId),
             };
             if let (Some(kind), Some(code)) = (kind, mac.code()) {
-                let detail = match (&entry.key_id, kind) {
+                let detail = match (line.key_id, kind) {
                     (Some(id), BreakKind::UnknownKey) => format!("key {id:?}"),
-                    _ => format!("entry {}", entry.entry.entry_id),
+                    _ => format!("entry {}", line.entry_id),
                 };
                 breaks.push(self.broken(kind, Finding::here(code, detail)));
             }
@@ -108,10 +165,11 @@ impl<'a> Walk<'a> {
         if breaks.is_empty() {
             self.good += 1;
         }
-        self.expected = Some(entry.hmac.clone());
-        self.last_hmac.clone_from(&entry.hmac);
+        self.linked = true;
+        self.last_hmac.clear();
+        self.last_hmac.push_str(line.hmac);
         self.index += 1;
-        (Some(entry), breaks)
+        breaks
     }
 
     /// HMAC of the last readable line.

@@ -98,6 +98,7 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
             Purpose::Hmac => {
                 KeyMaterial::Secret(secret(&text).ok_or_else(|| TrustError::Secret(name.clone()))?)
             }
+            Purpose::Tsa => TrustKey::tsa(name.as_str(), &text)?.key,
             _ => KeyMaterial::Public(PublicKey::from_pem(&text).map_err(|error| {
                 TrustError::Key { name: name.clone(), cause: error.to_string() }
             })?),

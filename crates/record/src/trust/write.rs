@@ -2,7 +2,7 @@
 
 use seal::json::push_string;
 
-use super::{KeyMaterial, Quorum, Trust, TrustKey};
+use super::{KeyMaterial, Quorum, Trust, TrustKey, pem};
 
 pub(super) fn yaml(trust: &Trust) -> String {
     let mut out = String::from("version: 1\n");
@@ -27,11 +27,9 @@ fn write_key(out: &mut String, key: &TrustKey) {
     out.push_str(&format!("    purpose: {}\n", key.purpose));
     match (&key.reference, &key.key) {
         (Some(reference), _) => out.push_str(&format!("    key: {}\n", quoted(reference))),
-        (None, KeyMaterial::Public(public)) => {
-            out.push_str("    key: |\n");
-            for line in public.to_pem().lines() {
-                out.push_str(&format!("      {line}\n"));
-            }
+        (None, KeyMaterial::Public(public)) => block(out, &public.to_pem()),
+        (None, KeyMaterial::Certificates(chain)) => {
+            block(out, &chain.iter().map(|der| pem::text(der)).collect::<String>());
         }
         // A secret without a reference was given for one command; it is never written down.
         (None, KeyMaterial::Secret(_)) => {
@@ -49,6 +47,13 @@ fn write_key(out: &mut String, key: &TrustKey) {
         if let Some(until) = key.valid.until {
             out.push_str(&format!("      until: {until}\n"));
         }
+    }
+}
+
+fn block(out: &mut String, text: &str) {
+    out.push_str("    key: |\n");
+    for line in text.lines() {
+        out.push_str(&format!("      {line}\n"));
     }
 }
 

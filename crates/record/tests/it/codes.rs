@@ -28,8 +28,10 @@ fn codes_have_their_pages() {
 #[test]
 fn codes_are_well_formed() {
     let mut ids = BTreeSet::new();
-    let areas =
-        ["RECEIPT", "CHAIN", "CAP", "TRUST", "LEDGER", "AUDIT", "DECISION", "EVIDENCE", "FILE"];
+    let areas = [
+        "RECEIPT", "CHAIN", "CAP", "TRUST", "LEDGER", "AUDIT", "DECISION", "ANCHOR", "EVIDENCE",
+        "FILE",
+    ];
     for code in Code::ALL {
         let id = code.id();
         assert!(ids.insert(id), "{id} twice");

@@ -144,7 +144,7 @@ fn keys(args: &Args, log: &Path, dir: &Path, report: &mut Report) -> Result<Keyr
     Ok(file.map_or_else(Keyring::new, |file| {
         report.trust_file = Some(file.path.display().to_string());
         report.trust_digest = Some(file.digest);
-        file.trust.keyring()
+        file.keyring()
     }))
 }
 

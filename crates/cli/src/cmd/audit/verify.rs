@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use countersign::verify::Level;
-use record::entry::{Keyring, LogBreak, LogWalk};
-use record::report::{Assurance, Code, Finding, Report};
+use countersign::verify::audit::{LogFigures, LogTerms, judge_log, require_anchored};
+use record::entry::LogBreak;
+use record::report::{Code, Finding, Report};
 use seal::json::Value;
 
 use super::lines;
@@ -26,91 +27,90 @@ pub fn run(path: &Path, how: How, dir: &Path) -> Outcome {
     how.fits_a_log()?;
     let mut report = Report::new(path.display().to_string());
     report.kind = "audit log".to_owned();
-    let ring = keys(path, &how, dir, &mut report)?;
+    let terms = terms(path, &how, dir, &mut report)?;
     let Some(mut input) = lines::open(path)? else {
         report.push(Finding::new(Code::FileSpecial, report.subject.clone(), ""));
         return crate::cmd::verify::show(&report, how.format);
     };
-    let mut walk = LogWalk::new(Some(&ring));
     let mut breaks = Breaks::default();
-    let mut head_seen = false;
-    let head = how.head_of_log();
-    lines::each_raw(path, &mut *input, &mut |line| {
-        let (entry, found) = walk.line(line, &mut report);
-        head_seen |= entry.is_some_and(|entry| Some(entry.hmac.as_str()) == head);
-        breaks.add(found);
-        Ok(())
-    })?;
-    for (what, n) in
-        [("lines", walk.lines()), ("entries", walk.entries()), ("unbroken", walk.unbroken())]
-    {
-        report.count(what, n);
-    }
-    report.note(
-        "an HMAC convinces whoever holds its key; the claim that anyone can check is the ledger's signature",
-    );
-    if let Some(head) = head.filter(|_| !head_seen) {
-        let detail = format!("no entry has the hmac {head}");
-        report.push(Finding::new(Code::ChainTruncated, "", detail));
-    }
-    if let Some(count) = how.expect_count.filter(|count| *count != walk.entries()) {
-        let detail = format!("{count} entries are expected, {} are here", walk.entries());
-        report.push(Finding::new(Code::ChainTruncated, "", detail));
-    }
-    if head.is_none() && how.expect_count.is_none() {
-        report.note("that the end was not cut off shows only --expect-head or --expect-count");
-    }
-    conclude(&mut report, &ring, &how);
+    let figures = judge_log(&mut *input, &terms, &mut report, &mut |broken| breaks.add(broken))
+        .map_err(|error| Failure::io(path, &error))?;
+    conclude(&mut report, &terms, &how);
     match how.format {
         Format::Table => {
-            if !walk.head().is_empty() {
-                report.note(format!("the last entry's hmac is {}", walk.head()));
+            if !figures.head.is_empty() {
+                report.note(format!("the last entry's hmac is {}", figures.head));
             }
             output::print(&report.to_table())?;
         }
-        Format::Json => output::json(&to_json(&report, &walk, &breaks))?,
+        Format::Json => output::json(&to_json(&report, &figures, &breaks))?,
     }
     Ok(Exit::Evidence(report.exit_class()))
 }
 
-/// The keys of this command, or else those of the trust file.
-fn keys(path: &Path, how: &How, dir: &Path, report: &mut Report) -> Result<Keyring, Failure> {
-    if how.hmac.given() {
-        report.trust_file = Some("keys given to this call".to_owned());
-        return how.hmac.read();
-    }
+/// The keys of this command, or else those of the trust file; timestamp authorities are the trust
+/// file's.
+fn terms(path: &Path, how: &How, dir: &Path, report: &mut Report) -> Result<LogTerms, Failure> {
+    let mut terms = LogTerms {
+        expect_head: how.head_of_log().map(str::to_owned),
+        expect_count: how.expect_count,
+        ..LogTerms::default()
+    };
     let (file, passed_over) = crate::cmd::trust_for(how.trust.as_deref(), dir, path)?;
     for remark in passed_over {
         report.note(remark);
     }
-    let Some(file) = file else {
-        report.push(Finding::new(Code::TrustNone, "", ""));
-        return Ok(Keyring::new());
-    };
-    report.trust_file = Some(file.path.display().to_string());
-    report.trust_digest = Some(file.digest);
-    for (name, cause) in &file.unreadable {
-        report.note(format!("key {name} of the trust file cannot be read: {cause}"));
+    if let Some(file) = &file {
+        terms.authorities = countersign::anchor::authorities(&file.trust)
+            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+        terms.ring = file.keyring();
+        report.trust_file = Some(file.path.display().to_string());
+        report.trust_digest = Some(file.digest);
     }
-    Ok(file.trust.keyring())
+    if how.hmac.given() {
+        terms.ring = how.hmac.read()?;
+        if terms.authorities.is_empty() {
+            report.trust_file = Some("keys given to this call".to_owned());
+            report.trust_digest = None;
+        }
+        return Ok(terms);
+    }
+    match file {
+        None => report.push(Finding::new(Code::TrustNone, "", "")),
+        Some(file) => {
+            for (name, cause) in &file.unreadable {
+                report.note(format!("key {name} of the trust file cannot be read: {cause}"));
+            }
+        }
+    }
+    Ok(terms)
 }
 
-/// What was asked for, held against what was reached: by itself a log is as good as its HMACs.
-fn conclude(report: &mut Report, ring: &Keyring, how: &How) {
-    if ring.is_empty() {
-        report.push(Finding::new(Code::AuditUnchecked, "", ""));
-    }
-    if !report.ok() {
-        return;
-    }
-    report.assure(Assurance::Consistent);
-    if how.require.is_empty() && ring.is_empty() {
+/// What was asked for, held against what was reached: by itself a log is as good as its HMACs and
+/// timestamps.
+fn conclude(report: &mut Report, terms: &LogTerms, how: &How) {
+    if report.ok() && how.require.is_empty() && terms.ring.is_empty() {
         let detail = "no HMAC was checked; --require consistent is content with the links";
         report.push(Finding::new(Code::TrustLevel, "", detail));
     }
-    for level in how.require.iter().filter(|level| **level != Level::Consistent) {
-        let detail = format!("{level} is required, a log by itself is consistent at most");
-        report.push(Finding::new(Code::TrustLevel, "", detail));
+    let sound = report.ok();
+    for level in &how.require {
+        match level {
+            Level::Consistent => {}
+            Level::Anchored => {
+                let why = match terms.ring.is_empty() {
+                    true => "without HMAC keys no timestamp can be held against its entry",
+                    false => "not every entry has a timestamp that holds",
+                };
+                require_anchored(report, terms.authorities.len(), why);
+            }
+            // What lowered the level is a finding already.
+            Level::Signed | Level::Witnessed if !sound => {}
+            Level::Signed | Level::Witnessed => {
+                let detail = format!("{level} is required, a log by itself is consistent at most");
+                report.push(Finding::new(Code::TrustLevel, "", detail));
+            }
+        }
     }
 }
 
@@ -122,17 +122,15 @@ struct Breaks {
 }
 
 impl Breaks {
-    fn add(&mut self, found: Vec<LogBreak>) {
-        for broken in found {
-            match self.listed.len() < LISTED {
-                true => self.listed.push(broken),
-                false => self.more += 1,
-            }
+    fn add(&mut self, broken: LogBreak) {
+        match self.listed.len() < LISTED {
+            true => self.listed.push(broken),
+            false => self.more += 1,
         }
     }
 }
 
-fn to_json(report: &Report, walk: &LogWalk<'_>, breaks: &Breaks) -> Value {
+fn to_json(report: &Report, figures: &LogFigures, breaks: &Breaks) -> Value {
     let listed = breaks.listed.iter().map(|broken| {
         Value::object([
             ("index", Value::from(broken.index)),
@@ -141,15 +139,15 @@ fn to_json(report: &Report, walk: &LogWalk<'_>, breaks: &Breaks) -> Value {
             ("detail", Value::from(broken.detail.as_str())),
         ])
     });
-    let (index, hmac) = match walk.last_good() {
-        Some((index, hmac)) => (Value::from(index), Value::from(hmac)),
+    let (index, hmac) = match &figures.last_good {
+        Some((index, hmac)) => (Value::from(*index), Value::from(hmac.as_str())),
         None => (Value::Int(-1), Value::from("")),
     };
     let mut value = report.to_json();
     if let Value::Object(members) = &mut value {
         members.extend([
-            ("total_entries".to_owned(), Value::from(walk.entries())),
-            ("head_hmac".to_owned(), Value::from(walk.head())),
+            ("total_entries".to_owned(), Value::from(figures.entries)),
+            ("head_hmac".to_owned(), Value::from(figures.head.as_str())),
             ("last_known_good_index".to_owned(), index),
             ("last_known_good_hmac".to_owned(), hmac),
             ("breaks".to_owned(), Value::array(listed)),
