@@ -1,6 +1,5 @@
 //! The body of an answer: whole, or a bounded stream of released bytes.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,9 +16,16 @@ pub(crate) const STREAM_DEPTH: usize = 16;
 pub enum Body {
     /// All of it, known beforehand.
     Whole(Bytes),
-    /// Pieces as the flow releases them; the end of the channel is the end.
+    /// Pieces as the flow releases them; an empty one is the end. A channel that ends without it
+    /// belongs to a flow that was cut off: then the connection is, too, so that nobody takes what
+    /// came for all of it.
     Stream(mpsc::Receiver<Bytes>),
 }
+
+/// The flow of this answer was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer was cut off")]
+pub struct Cut;
 
 impl Body {
     /// A body without bytes.
@@ -42,18 +48,24 @@ impl From<Bytes> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Cut;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.get_mut() {
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let this = self.get_mut();
+        match this {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(pieces) => {
-                pieces.poll_recv(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
-            }
+            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| match piece {
+                Some(bytes) if bytes.is_empty() => {
+                    *this = Self::empty();
+                    None
+                }
+                Some(bytes) => Some(Ok(Frame::data(bytes))),
+                None => Some(Err(Cut)),
+            }),
         }
     }
 

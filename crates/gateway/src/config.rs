@@ -262,6 +262,13 @@ impl Default for Config {
     }
 }
 
+impl LedgerConfig {
+    /// The group that may read the evidence, if any.
+    pub fn readers(&self) -> Option<&str> {
+        self.group.as_deref().filter(|_| self.mode == SharedMode::GroupReads)
+    }
+}
+
 impl Default for LedgerConfig {
     fn default() -> Self {
         Self { headroom_bytes: 64 << 20, group: None, mode: SharedMode::default() }

@@ -68,6 +68,8 @@ pub enum Refusal {
     Upstream(UpstreamError),
     /// The evidence cannot be written, so nothing may be answered.
     EvidenceUnavailable,
+    /// The gateway stops, and the grace period is over.
+    Stopping,
     /// The admin token is missing or wrong.
     Unauthorised,
     /// As many large requests as may be under way are.
@@ -98,6 +100,7 @@ impl Refusal {
             Self::AnswerWithheld => "answer_withheld",
             Self::Upstream(error) => error.code(),
             Self::EvidenceUnavailable => "evidence_unavailable",
+            Self::Stopping => "stopping",
             Self::Unauthorised => "unauthorised",
             Self::Busy => "busy",
             Self::Internal => "internal_error",
@@ -134,7 +137,9 @@ impl Refusal {
                 | UpstreamError::MalformedStream
                 | UpstreamError::Truncated => StatusCode::BAD_GATEWAY,
             },
-            Self::EvidenceUnavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::EvidenceUnavailable | Self::Busy | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -171,6 +176,7 @@ impl Refusal {
             Self::AnswerWithheld => "the answer was withheld",
             Self::Upstream(_) => "the upstream gave no usable answer",
             Self::EvidenceUnavailable => "evidence cannot be written, so nothing is served",
+            Self::Stopping => "the gateway is stopping, ask again later",
             Self::Unauthorised => "the admin token is missing or wrong",
             Self::Busy => "too many large requests are under way",
             Self::Internal => "internal error",
@@ -209,7 +215,7 @@ impl Refusal {
             Self::BudgetExhausted { retry_after } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }
-            Self::EvidenceUnavailable | Self::Busy => {
+            Self::EvidenceUnavailable | Self::Busy | Self::Stopping => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(1_u64));
             }
             Self::Unauthorised => {

@@ -87,6 +87,12 @@ impl<'a> Reply<'a> {
 }
 
 impl Outlet {
+    /// One without a caller behind it.
+    #[cfg(test)]
+    pub(crate) fn to(sender: mpsc::Sender<Bytes>) -> Self {
+        Self { sender, sent: Hasher::new(), stall: Duration::from_secs(20) }
+    }
+
     /// Resolves when the caller has gone.
     pub(crate) async fn gone(&self) {
         self.sender.closed().await;
@@ -126,15 +132,25 @@ impl Outlet {
         if let Some(terminal) = terminal {
             tail.extend_from_slice(&terminal);
         }
-        let _ = self.pass(Bytes::from(tail)).await;
+        self.last(Bytes::from(tail)).await;
     }
 
     /// Ends without a receipt: evidence could not be written.
     pub(crate) async fn abort(self, error: Released) {
-        let _ = self.pass(error.into_bytes()).await;
+        self.last(error.into_bytes()).await;
+    }
+
+    /// The last bytes, and the end. Whoever is gone by then has missed nothing that is not recorded.
+    async fn last(&self, bytes: Bytes) {
+        if self.pass(bytes).await.is_ok() {
+            let _ = self.sender.send_timeout(Bytes::new(), self.stall).await;
+        }
     }
 
     async fn pass(&self, bytes: Bytes) -> Result<(), Gone> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let bytes = match self.sender.try_send(bytes) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(Gone),

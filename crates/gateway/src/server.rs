@@ -112,7 +112,7 @@ impl App {
         self.state.clock().now()
     }
 
-    fn new(config: Config, state: State) -> Result<Self, ServeError> {
+    pub(crate) fn new(config: Config, state: State) -> Result<Self, ServeError> {
         config.check()?;
         let upstream = config.open_upstream()?;
         let engine = Arc::new(scan::Engine::builtin());
@@ -426,8 +426,9 @@ async fn data(
             let (reply, answer) = oneshot::channel();
             // A task of its own: when the caller goes away this future is dropped,
             // and the flow still has to cancel, settle and record.
+            let mut cut = app.cut.subscribe();
+            let stopping = cut.clone();
             tokio::spawn(async move {
-                let mut cut = app.cut.subscribe();
                 tokio::select! {
                     () = flow::run(app.clone(), Call { head, body, log, reply }, alive.clone()) => {}
                     _ = cut.wait_for(|cut| *cut) => {}
@@ -437,6 +438,7 @@ async fn data(
             });
             match answer.await {
                 Ok(response) => response,
+                Err(_) if *stopping.borrow() => Refusal::Stopping.response(&id, None),
                 Err(_) => Refusal::Internal.response(&id, None),
             }
         }

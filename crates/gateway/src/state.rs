@@ -92,6 +92,23 @@ pub enum StateError {
         /// What was expected.
         expected: &'static str,
     },
+    /// The group of readers does not exist.
+    #[error(
+        "there is no group `{0}` in /etc/group: make it, or give another one or its number as ledger.group"
+    )]
+    NoGroup(String),
+    /// The evidence cannot be given to the group of readers.
+    #[error(
+        "{path} cannot be given to the group {group}: {error}; the account that runs this must be a member of ledger.group"
+    )]
+    Share {
+        /// The directory.
+        path: PathBuf,
+        /// As configured.
+        group: String,
+        /// The system's answer.
+        error: std::io::Error,
+    },
     /// The system gave no randomness.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
@@ -154,6 +171,30 @@ impl State {
             clock: init.clock,
             lock: Some(Arc::new(lock)),
         })
+    }
+
+    /// Lets a group (a name of /etc/group or a number) read the evidence, what is there and what will
+    /// come; without one, the owner alone. Keys are never shared.
+    pub fn readable_by(mut self, group: Option<&str>) -> Result<State, StateError> {
+        let number = match group {
+            None => None,
+            Some(name) => {
+                Some(files::group(name).ok_or_else(|| StateError::NoGroup(name.to_owned()))?)
+            }
+        };
+        let failed = |path: PathBuf| {
+            let group = group.unwrap_or_default().to_owned();
+            move |error| StateError::Share { path, group, error }
+        };
+        files::readers(&self.home(), number).map_err(failed(self.home()))?;
+        if let Some(number) = number
+            && !self.store.is_immediate()
+        {
+            let path = self.ledger_dir();
+            let store = FileStore::open(&path).and_then(|store| store.readable_by(number));
+            self.store = Arc::new(store.map_err(failed(path))?);
+        }
+        Ok(self)
     }
 
     /// The same keys over another store: how tests show what happens when a disk misbehaves.

@@ -36,6 +36,8 @@ pub struct Script(Vec<Step>);
 #[derive(Debug, Clone)]
 enum Step {
     Send(Vec<u8>),
+    Flood(Vec<u8>, usize),
+    Drip(Vec<u8>),
     Wait(Gate),
     Hang,
     Close,
@@ -57,6 +59,7 @@ struct State {
     seen: Vec<Seen>,
     hung_up: usize,
     connections: usize,
+    flooded: usize,
     stopped: bool,
 }
 
@@ -103,6 +106,11 @@ impl FakeUpstream {
     /// How many connections were made to it.
     pub fn connections(&self) -> usize {
         lock(&self.shared.state).connections
+    }
+
+    /// How many bytes of floods the other side, and the buffers on the way, have taken.
+    pub fn flooded(&self) -> usize {
+        lock(&self.shared.state).flooded
     }
 
     /// Waits until `count` requests have come.
@@ -208,6 +216,24 @@ impl Script {
         self
     }
 
+    /// These bytes again and again, until so many were sent or nobody takes them.
+    pub fn flood(mut self, bytes: impl AsRef<[u8]>, total: usize) -> Self {
+        self.0.push(Step::Flood(bytes.as_ref().to_vec(), total));
+        self
+    }
+
+    /// These bytes one by one, a few in a second, until nobody takes them.
+    pub fn drip(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.0.push(Step::Drip(bytes.as_ref().to_vec()));
+        self
+    }
+
+    /// Goes on with another script.
+    pub fn and(mut self, other: Script) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Waits for the gate.
     pub fn wait(mut self, gate: &Gate) -> Self {
         self.0.push(Step::Wait(gate.clone()));
@@ -277,6 +303,30 @@ impl Shared {
                 if stream.write_all(&bytes).is_err() {
                     self.hung_up();
                     return false;
+                }
+                true
+            }
+            Step::Flood(bytes, total) => {
+                let mut sent = 0;
+                while sent < total {
+                    if stream.write_all(&bytes).is_err() {
+                        self.hung_up();
+                        return false;
+                    }
+                    sent += bytes.len();
+                    lock(&self.state).flooded += bytes.len();
+                }
+                true
+            }
+            Step::Drip(bytes) => {
+                for byte in bytes {
+                    if stream.write_all(&[byte]).is_err() {
+                        self.hung_up();
+                        return false;
+                    }
+                    let state = lock(&self.state);
+                    let pause = Duration::from_millis(100);
+                    drop(self.changed.wait_timeout_while(state, pause, |state| !state.stopped));
                 }
                 true
             }

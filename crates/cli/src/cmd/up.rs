@@ -2,6 +2,7 @@
 
 mod banner;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use gateway::config::UpstreamConfig;
 use gateway::recorder::StartError;
 use gateway::state::{Init, State, StateError};
 use gateway::{Config, ServeError};
+use ledger::lock::LockError;
 use ledger::{OpenError, SystemClock};
 
 use self::banner::{Asked, Banner};
@@ -120,6 +122,7 @@ pub fn start(config: Config, dir: &Path, memory: bool) -> Outcome {
     // Before keys are made: a configuration that cannot work leaves nothing behind.
     config.open_upstream().map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let state = State::open_or_init(dir, Init { memory, clock: Arc::new(SystemClock) })
+        .and_then(|state| state.readable_by(config.ledger.readers()))
         .map_err(|error| state_failure(&error))?;
     let banner = Banner::of(&state, asked, memory);
     gateway::serve(
@@ -131,7 +134,7 @@ pub fn start(config: Config, dir: &Path, memory: bool) -> Outcome {
         },
         stop(),
     )
-    .map_err(|error| serve_failure(&error))?;
+    .map_err(|error| serve_failure(&error, dir))?;
     Ok(Exit::Ok)
 }
 
@@ -157,10 +160,13 @@ async fn stop() {
 
 fn state_failure(error: &StateError) -> Failure {
     let exit = match error {
-        StateError::Locked { .. } => Exit::Unavailable,
+        StateError::Locked(LockError::Held { .. }) => Exit::Unavailable,
+        StateError::Locked(LockError::Io { .. }) => Exit::CannotCreate,
         StateError::NotTrusted { .. }
         | StateError::Trust { .. }
         | StateError::KeyMissing { .. }
+        | StateError::NoGroup(_)
+        | StateError::Share { .. }
         | StateError::Key { .. } => Exit::Config,
         StateError::File(_) | StateError::Store { .. } => Exit::CannotCreate,
         _ => Exit::Internal,
@@ -168,7 +174,7 @@ fn state_failure(error: &StateError) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
-fn serve_failure(error: &ServeError) -> Failure {
+fn serve_failure(error: &ServeError, dir: &Path) -> Failure {
     let exit = match error {
         ServeError::Config(_) => Exit::Config,
         ServeError::Start(StartError::Open(OpenError::Damaged { .. })) => {
@@ -182,5 +188,20 @@ fn serve_failure(error: &ServeError) -> Failure {
         ServeError::Close(_) => Exit::Io,
         _ => Exit::Internal,
     };
-    Failure::new(exit, error.to_string())
+    let mut message = error.to_string();
+    if let ServeError::Start(StartError::Open(OpenError::Io(cause))) = error {
+        let ledger = dir.join(".countersign").join("ledger");
+        let remedy = match cause.kind() {
+            ErrorKind::PermissionDenied => {
+                "it and everything in it must belong to the account that runs this"
+            }
+            ErrorKind::ReadOnlyFilesystem => "the disk is read-only: mount it for writing",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                "make room on its disk"
+            }
+            _ => "check its disk",
+        };
+        message = format!("{message}; see {}: {remedy}", ledger.display());
+    }
+    Failure::new(exit, message)
 }

@@ -20,11 +20,11 @@ const CLIENTS: usize = 6;
 const ROUNDS: [usize; 6] = [1, 40, 7, 90, 19, 60];
 
 /// What a client holds in its hands once an answer has arrived in full.
-struct Acknowledged {
-    correlation: String,
-    receipt: Option<String>,
+pub(crate) struct Acknowledged {
+    pub(crate) correlation: String,
+    pub(crate) receipt: Option<String>,
     /// 200, and not a refusal.
-    answered: bool,
+    pub(crate) answered: bool,
 }
 
 #[test]
@@ -122,17 +122,17 @@ fn verified(dir: &Path, round: usize) {
 
 /// What the ledger holds, read entry by entry.
 #[derive(Default)]
-struct Evidence {
+pub(crate) struct Evidence {
     decisions: BTreeSet<String>,
     /// Per request the names of its audit entries, and whether it was admitted.
-    steps: BTreeMap<String, Vec<String>>,
-    admitted: BTreeSet<String>,
+    pub(crate) steps: BTreeMap<String, Vec<String>>,
+    pub(crate) admitted: BTreeSet<String>,
     /// Requests that a `model_call` receipt names.
     model_calls: BTreeSet<String>,
 }
 
 impl Evidence {
-    fn read(dir: &Path) -> Self {
+    pub(crate) fn read(dir: &Path) -> Self {
         let ledger = Reader::open_dir(&dir.join(".countersign/ledger"), None).expect("a ledger");
         let mut entries = ledger.entries();
         let mut evidence = Self::default();
@@ -173,7 +173,7 @@ impl Evidence {
         }
     }
 
-    fn holds(&self, answer: &Acknowledged) {
+    pub(crate) fn holds(&self, answer: &Acknowledged) {
         let id = &answer.correlation;
         let steps = self.steps.get(id).unwrap_or_else(|| panic!("{id} left no audit entry"));
         let receipt =
@@ -186,7 +186,7 @@ impl Evidence {
         }
     }
 
-    fn every_admission_has_an_outcome(&self) {
+    pub(crate) fn every_admission_has_an_outcome(&self) {
         for request in &self.admitted {
             let steps = &self.steps[request];
             let outcomes = steps.iter().filter(|step| {

@@ -7,6 +7,7 @@ mod faults;
 mod flip;
 mod interop;
 mod kill;
+mod machine;
 mod quiet;
 mod readme;
 mod running;

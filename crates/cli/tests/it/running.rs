@@ -61,6 +61,23 @@ impl Running {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The admin port.
+    pub fn admin(&self) -> u16 {
+        let line = self.banner.lines().find_map(|line| line.trim().strip_prefix("admin "));
+        line.and_then(|url| url.rsplit(':').next()?.parse().ok()).expect("the admin port")
+    }
+
+    /// What `/readyz` says: status and body.
+    pub fn readiness(&self) -> io::Result<(u16, String)> {
+        let answer = request(self.admin(), "GET", "/readyz", &[], "")?;
+        Ok((answer.status, answer.body))
+    }
+
     /// kill -9, and wait until the process is gone.
     pub fn kill(mut self) {
         self.child.kill().expect("the process can be killed");

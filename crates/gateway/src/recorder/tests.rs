@@ -1,5 +1,6 @@
 //! Whole conversations against a ledger in memory, judged by the verifiers of the floors below.
 
+mod clock;
 mod conversations;
 mod endings;
 mod faults;

@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::path::{Path, PathBuf};
 
 /// Why a file or directory cannot be used.
@@ -107,6 +109,32 @@ pub(super) fn directory(path: &Path, access: Access) -> Result<(), FileError> {
         });
     }
     Ok(())
+}
+
+/// Lets a group look into a directory, or only its owner.
+pub(super) fn readers(path: &Path, group: Option<u32>) -> io::Result<()> {
+    let mode = if group.is_some() { 0o750 } else { 0o700 };
+    if let Some(group) = group
+        && fs::symlink_metadata(path)?.gid() != group
+    {
+        chown(path, None, Some(group))?;
+    }
+    if fs::symlink_metadata(path)?.mode() & 0o7777 != mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+/// The number of a group: itself, or what /etc/group says.
+pub(super) fn group(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let groups = fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        (parts.next() == Some(name)).then(|| parts.nth(1)?.parse().ok())?
+    })
 }
 
 /// Whether something stands at `path`; a dangling link counts.
