@@ -13,6 +13,7 @@ pub mod dag;
 pub mod decision;
 pub mod entry;
 pub mod hash;
+pub mod keyring;
 pub mod receipt;
 pub mod report;
 pub mod taint;
