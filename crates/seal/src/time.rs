@@ -77,8 +77,12 @@ pub fn parse_rfc3339(text: &str) -> Option<UnixMillis> {
         _ => return None,
     };
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset;
-    u64::try_from(seconds * 1000 + milli).ok().map(UnixMillis)
+    // An offset may lead out of the years that can be spelled.
+    u64::try_from(seconds * 1000 + milli).ok().filter(|at| *at < YEAR_10000).map(UnixMillis)
 }
+
+/// 10000-01-01T00:00:00Z, milliseconds.
+const YEAR_10000: u64 = 253_402_300_800_000;
 
 // Days and civil dates of the proleptic Gregorian calendar, counted in 400-year eras that begin
 // on 1 March, so that the leap day is the last day of its year.
@@ -129,6 +133,7 @@ mod tests {
             "1969-12-31T23:59:59Z",
             "2023-01-01T00:00:00.Z",
             "+023-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-00:01",
         ] {
             assert_eq!(parse_rfc3339(bad), None, "{bad}");
         }
