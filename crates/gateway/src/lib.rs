@@ -14,6 +14,7 @@ mod facts;
 
 mod flow;
 mod gate;
+pub mod head;
 mod inspect;
 mod lineage;
 pub mod metrics;

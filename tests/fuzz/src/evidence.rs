@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use record::chainfile::Content;
 use record::dag::{ChainOptions, verify_chain};
 use record::entry::{Keyring, ReceiptHeader, read_line, verify_lines};
 use record::{Report, Trust, capability, chainfile, decision, receipt};
@@ -76,10 +77,28 @@ pub fn chain(input: &[u8]) {
     let _ = report.to_table();
     let json = seal::json::write_plain(&report.to_json());
     assert!(parse(json.as_bytes(), Limits::DOCUMENT).is_ok());
-    for line in input.split(|byte| *byte == b'\n').take(64) {
-        if let Ok(text) = std::str::from_utf8(line) {
-            let _ = chainfile::parse_line(text);
+    // In whatever order and with however many threads, the verdict is the same.
+    let mut again = Report::new("chain");
+    let options = ChainOptions { threads: 2, ..ChainOptions::default() };
+    let _ = verify_chain(&mut chainfile::MemoryChain::new(input), &TRUST, options, &mut again);
+    assert_eq!(again.findings, report.findings);
+    assert_eq!((again.exit_class(), again.assurance), (report.exit_class(), report.assurance));
+    input.split(|byte| *byte == b'\n').take(64).for_each(line);
+}
+
+/// The quick way to read an envelope and the parser agree on every line.
+fn line(line: &[u8]) {
+    let ended = [line, b"\n"].concat();
+    let parsed = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line).trim_ascii())
+        .map(chainfile::parse_line);
+    match (chainfile::read_line(&ended).content, parsed) {
+        (Content::Envelope { hash, jws }, Ok(Ok(parsed))) => {
+            assert_eq!((hash, &*jws), (parsed.0, &*parsed.1))
         }
+        (Content::Envelope { .. }, _) | (Content::Refused(_) | Content::Blank, Ok(Ok(_))) => {
+            panic!("read in two ways")
+        }
+        (Content::Refused(_) | Content::Blank, _) => {}
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod api;
 mod evidence;
+mod gateway;
 mod journal;
 pub mod mutate;
 pub mod seeds;
+mod stamps;
 mod text;
 
 /// A target by name, with what it does to its input.
@@ -20,14 +22,19 @@ pub const TARGETS: &[Target] = &[
     ("audit", evidence::audit),
     ("capability", evidence::capability),
     ("chain", evidence::chain),
+    ("config", gateway::config),
     ("decision", evidence::decision),
+    ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),
+    ("keyring", gateway::keyring),
     ("note", text::note),
     ("receipt", evidence::receipt),
     ("request", api::request),
     ("scan", text::scan),
     ("sse", api::sse),
+    ("stamp", stamps::stamp),
+    ("time", text::time),
     ("tokens", text::tokens),
     ("trust", evidence::trust),
 ];

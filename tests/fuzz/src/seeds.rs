@@ -20,12 +20,15 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "audit" => audit(),
         "capability" => strings(RECEIPTS, "statements", "statement"),
         "chain" => strings(RECEIPTS, "chains", "chain"),
+        "config" => texts(CONFIGS).collect(),
         "decision" => tokens(DECISIONS, "decisions"),
+        "head" => texts(HEADS).collect(),
         "json" => {
             let payloads = strings(RECEIPTS, "receipts", "payload").into_iter().take(3);
             payloads.chain(texts(JSON)).chain(texts(REQUESTS)).collect()
         }
         "journal" => journal(),
+        "keyring" => texts(KEYRINGS).collect(),
         "note" => notes(),
         "receipt" => {
             let mut seeds = tokens(RECEIPTS, "receipts");
@@ -35,6 +38,8 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "request" => texts(REQUESTS).collect(),
         "scan" => texts(SCANNED).collect(),
         "sse" => texts(STREAMS).map(|stream| [&[3], stream.as_slice()].concat()).collect(),
+        "stamp" => crate::stamps::seeds(),
+        "time" => texts(TIMES).chain([vec![255; 8], vec![0; 8]]).collect(),
         "tokens" => texts(TOKENS).chain([public_key().to_pem().into_bytes()]).collect(),
         "trust" => texts(TRUST).chain([trust().to_yaml().into_bytes()]).collect(),
         other => panic!("no target {other}"),
@@ -197,4 +202,44 @@ const TRUST: &[&str] = &[
     "version: 1\nkeys:\n  - name: k1\n    purpose: hmac\n    key: \"env:KEY\"\nlogs: []\n",
     "version: 1\nkeys:\n  - name: a\n    purpose: receipts\n    key: |\n      -----BEGIN PUBLIC KEY-----\n      MCowBQYDK2VwAyEAGRDPmPaQI2CbjMDI7hOO6VoDHSIraMP7MT4PFPkwHVQ=\n      -----END PUBLIC KEY-----\n    agent_id: agent:harbour\n    valid:\n      from: 2026-01-01T00:00:00Z\n      until: 2027-01-01T00:00:00Z\n",
     "a: &a [1, 2]\nb: *a\n<<: {x: 1}\n",
+];
+
+const TIMES: &[&str] = &[
+    "2026-11-20T23:59:59.123Z",
+    "2024-02-29t00:00:00.000000001+23:59",
+    "1970-01-01T00:00:00-00:00",
+    "1969-12-31T23:59:59-00:01",
+    "9999-12-31T23:59:59-23:59",
+    "9999-12-31 23:59:59.999z",
+    "2026-12-31T23:59:60Z",
+    "2026-02-30T00:00:00Z",
+];
+
+const HEADS: &[&str] = &[
+    "POST /v1/chat/completions\nHost: localhost:8443\nContent-Type: application/json; charset=utf-8\nContent-Length: 12\nAuthorization: Bearer sk-1\nX-Commit-Owner: human:dana\nX-Signet-Session: s-1\nX-Classification: CUI\nX-Caller-Clearance: top secret",
+    "GET http://[::1]:80/v1/models/?limit=1\nhost: [::1]:80\norigin: http://[::1]:80\nx-agent-id: agent:billing.refunds",
+    "POST https://GATE.example/v1/chat/completions/\nHost: gate.EXAMPLE:443\nOrigin: https://Gate.example:443\ncontent-encoding: identity\nx-policy-name: nightly\nx-policy-version: 3",
+    "POST /v1/chat/completions\nHost: 127.0.0.1\nHost: 127.0.0.1\ncontent-length: 99999",
+    "OPTIONS *\nHost: localhost\nOrigin: null\nx-commit-owner: human:a\nx-commit-owner: human:b",
+    "POST /v1/chat/completions\nHost: user@localhost\nTransfer-Encoding: chunked\nx-commit-owner: human:\u{e9}",
+];
+
+const CONFIGS: &[&str] = &[
+    "",
+    "listen: 127.0.0.1:0\nadmin: \"[::1]:8444\"\nhosts: [gate.example]\nupstream:\n  url: https://api.example/v1\n  key: env:KEY\n  name: example\nevidence: {release: before-release, profile: sealed}\nledger:\n  headroom_bytes: 1048576\n  group: auditors\n  mode: \"0640\"\ncheckpoint_interval_seconds: 5\n",
+    "limits:\n  body_bytes: 65536\n  answer_bytes: 65536\n  connections: 8\n  header_read_seconds: 1\n  refusals_per_minute: 0x10\nguard:\n  owner:\n    required: false\n",
+    "listen: \"pasted secret/%\"\n",
+    "upstream: {url: \"pasted secret/%\", key: \"pasted secret/%\"}\n\"pasted secret/%\": 1\n",
+    "limits: &a {body_bytes: \"pasted secret/%\"}\nguard: *a\nlimits: []\n",
+    "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nhosts: [*c, *c]\n",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    "%YAML 1.2\n---\nlisten: !!str 127.0.0.1:1\n...\n---\nlisten: 1\n",
+];
+
+const KEYRINGS: &[&str] = &[
+    "# ours\n\nk1 = 5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7\nk2=env:KEY\r\n",
+    "{\"k1\": \"5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7\", \"a.b:c-d_e\": \"env:KEY\"}",
+    "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7",
+    "k1=5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7\nk1=env:KEY",
+    "k1=file:/nowhere\nk 2=env:KEY\nk3=5EC2",
 ];

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use scan::{Engine, Target};
 use seal::json::{Limits, Value, parse, write_audit, write_plain, write_pretty, write_receipt};
 use seal::note::{Checkpoint, VerifierKey};
+use seal::time::UnixMillis;
 use seal::{Digest, KeyId, PublicKey, SecretKey, base64, escape, hex, time};
 
 /// What was parsed is what the writers write, and writing is a fixed point.
@@ -77,6 +78,29 @@ pub fn tokens(input: &[u8]) {
     let shown = escape::terminal(text);
     let hostile = |c: char| matches!(c, '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}');
     assert!(!shown.contains(hostile), "{shown:?}");
+}
+
+/// Times: eight bytes are one to spell, and any text one to read.
+pub fn time(input: &[u8]) {
+    if let Some(bytes) = input.first_chunk::<8>() {
+        // Up to the end of the year 9999, which is as far as the spelling goes.
+        let at = UnixMillis(u64::from_le_bytes(*bytes) % 253_402_300_800_000);
+        assert_eq!(time::parse_rfc3339(&at.to_string()), Some(at), "{at}");
+        let next = UnixMillis(at.0.saturating_add(1_000));
+        let [at, next] = [at, next].map(|at| at.to_string()[..19].to_owned());
+        assert!(at < next || next.starts_with("10000"), "{at} {next}");
+    }
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Some(at) = time::parse_rfc3339(text) else { return };
+    let spelled = at.to_string();
+    assert_eq!(time::parse_rfc3339(&spelled), Some(at), "{text} {spelled}");
+    assert_eq!(UnixMillis::from_seconds(at.seconds()).0, at.0 / 1_000 * 1_000);
+    // The same moment by another clock.
+    let plain = spelled.trim_end_matches('Z');
+    assert_eq!(time::parse_rfc3339(&format!("{plain}+00:00")), Some(at));
+    if let Some(later) = time::parse_rfc3339(&format!("{plain}-01:30")) {
+        assert_eq!(later.0 - at.0, 5_400_000);
+    }
 }
 
 /// Spans lie within the text, on borders of characters, and redaction takes them out.
