@@ -115,8 +115,9 @@ async fn flow(app: &Arc<App>, call: Call) {
             return closing::unanswered(app, gate, log, reply, closing).await;
         }
         let mut outlet = reply.stream(&durable);
-        let mut inspection = Inspection::new(gate, admitted.model());
-        let ended = stream::relay(&mut answer, &mut inspection, &mut outlet).await;
+        let inspection = Inspection::new(gate, admitted.model());
+        let (ended, inspection) =
+            stream::relay(&app.aside, &mut answer, inspection, &mut outlet).await;
         if closing::streamed(app, inspection, log, outlet, ended).await {
             answer.finish().await;
         }

@@ -101,8 +101,10 @@ pub(crate) enum End {
     Failed(Ruling),
 }
 
-/// Spans of a tool call's arguments that must go: choice, call, what and by what.
-type CallCuts = (u32, u32, Vec<(Range<usize>, String)>);
+/// Spans that must go, and what stands there instead.
+type Cuts = Vec<(Range<usize>, String)>;
+/// The same of a tool call's arguments: choice, call, what.
+type CallCuts = (u32, u32, Cuts);
 
 /// How much of a text of the answer may go, and went.
 struct Extent {
@@ -237,6 +239,12 @@ impl Inspection {
             && (began || self.assembler.finish_reason(0).is_some())
     }
 
+    /// What the evidence would say of the answer.
+    #[cfg(test)]
+    pub(crate) fn said(&self) -> String {
+        format!("{:?} {:?} {:?} {:?}", self.ruling, self.scan, self.proposals, self.answers())
+    }
+
     /// The digest of a streamed answer: over its normal form, however it was cut.
     pub(crate) fn normal_digest(&self) -> Digest {
         Digest::of(self.assembler.normal_form().as_bytes())
@@ -322,7 +330,7 @@ impl Inspection {
         from: usize,
         open: usize,
         last: bool,
-    ) -> Result<(Vec<(Range<usize>, String)>, usize), Stopped> {
+    ) -> Result<(Cuts, usize), Stopped> {
         let text = self.assembler.text(choice, channel);
         let judged = self.gate.text(TextEvent { choice, channel, text, from, open, last });
         let certain = judged.held.unwrap_or(text.len());

@@ -5,9 +5,10 @@
 
 use bytes::Bytes;
 use chat::openai::{self, StreamItem};
-use chat::sse::{Event, Parser};
+use chat::sse::{Event, Finish, Parser};
 use seal::json::Limits;
 
+use crate::aside::Aside;
 use crate::inspect::{Held, Inspection, Released, Stopped};
 use crate::reply::Outlet;
 use crate::upstream::{Answer, UpstreamError};
@@ -31,68 +32,62 @@ const EVENT_LIMITS: Limits = Limits { bytes: chat::sse::EVENT_BYTES, depth: 64 }
 
 /// Reads, judges and releases events until the stream ends.
 pub(crate) async fn relay(
+    aside: &Aside,
     answer: &mut Answer,
-    inspection: &mut Inspection,
+    inspection: Inspection,
     outlet: &mut Outlet,
-) -> Ended {
-    let mut relay = Relay { inspection, outlet, held: Held::default(), free: Vec::new() };
+) -> (Ended, Inspection) {
+    let mut judge = Box::new(Judge { inspection, held: Held::default(), free: Vec::new() });
     let mut parser = Parser::new();
     let mut events = Vec::new();
-    loop {
+    let broken = loop {
         let piece = tokio::select! {
             biased;
-            () = relay.outlet.gone() => return Ended::Gone,
+            () = outlet.gone() => return (Ended::Gone, judge.inspection),
             piece = answer.next() => piece,
         };
-        let piece = match piece {
-            Ok(Some(piece)) => piece,
-            Ok(None) => break,
-            Err(error) => return relay.cut_off(error).await,
+        let read = match piece {
+            Ok(Some(piece)) => parser.push_into(&piece, &mut events),
+            Ok(None) => break None,
+            Err(error) => break Some(error),
         };
+        if !events.is_empty() {
+            answer.goes_on();
+        }
         // Events before an offending one are judged and go out.
-        let read = parser.push_into(&piece, &mut events);
         for event in events.drain(..) {
-            if let Some(ended) = relay.event(event).await {
-                return ended;
+            let bytes = event.raw.len();
+            let (ended, back) = aside.go_on(bytes, move || (judge.event(event), judge)).await;
+            judge = back;
+            if let Some(ended) = judge.flush(outlet).await.or(ended) {
+                return (ended, judge.inspection);
             }
         }
         if read.is_err() {
-            return relay.cut_off(UpstreamError::MalformedStream).await;
+            break Some(UpstreamError::MalformedStream);
         }
-    }
-    let last = match parser.finish() {
-        // Bytes without a blank line behind them are no event: browsers drop
-        // them, and so the stream is truncated.
-        Ok(finish) if finish.tail.is_none() => finish.event,
-        Ok(_) => return relay.cut_off(UpstreamError::Truncated).await,
-        Err(_) => return relay.cut_off(UpstreamError::MalformedStream).await,
     };
-    if let Some(event) = last
-        && let Some(ended) = relay.event(event).await
-    {
-        return ended;
-    }
-    // Some upstreams end without `[DONE]`; an answer that says why it ended is whole.
-    if relay.inspection.finished() {
-        relay.end(None).await
-    } else {
-        relay.cut_off(UpstreamError::Truncated).await
-    }
+    let ended = match broken {
+        Some(error) => judge.cut_off(error),
+        None => judge.finish(parser),
+    };
+    let ended = judge.flush(outlet).await.unwrap_or(ended);
+    (ended, judge.inspection)
 }
 
-struct Relay<'r> {
-    inspection: &'r mut Inspection,
-    outlet: &'r mut Outlet,
+/// Judges events; what may go on is in `free`.
+struct Judge {
+    inspection: Inspection,
     held: Held,
     free: Vec<Released>,
 }
 
-impl Relay<'_> {
+impl Judge {
     /// Judges one event; says how the stream ended, if it did.
-    async fn event(&mut self, event: Event) -> Option<Ended> {
+    fn event(&mut self, event: Event) -> Option<Ended> {
         let chunk = match openai::item(&event, EVENT_LIMITS) {
-            Err(_) => return Some(self.cut_off(UpstreamError::MalformedStream).await),
-            Ok(StreamItem::Done) => return Some(self.end(Some(Bytes::from(event.raw))).await),
+            Err(_) => return Some(self.cut_off(UpstreamError::MalformedStream)),
+            Ok(StreamItem::Done) => return Some(self.end(Some(Bytes::from(event.raw)))),
             Ok(StreamItem::Chunk(chunk)) => chunk,
         };
         let error = chunk.error.is_some();
@@ -101,36 +96,57 @@ impl Relay<'_> {
             judged = self.inspection.cut_off(true, &mut self.held, &mut self.free);
         }
         match judged {
-            Err(Stopped::Unreadable(error)) => Some(self.cut_off(error).await),
-            judged => self.flush(judged).await.or(error.then_some(Ended::Error)),
+            Err(Stopped::Unreadable(error)) => Some(self.cut_off(error)),
+            Err(stopped) => Some(Ended::Stopped(stopped)),
+            Ok(()) => error.then_some(Ended::Error),
+        }
+    }
+
+    /// No more bytes will come.
+    fn finish(&mut self, parser: Parser) -> Ended {
+        let Ok(Finish { event, tail }) = parser.finish() else {
+            return self.cut_off(UpstreamError::MalformedStream);
+        };
+        if let Some(ended) = event.and_then(|event| self.event(event)) {
+            return ended;
+        }
+        match tail {
+            // All of the answer was there before it; only its own line end is missing.
+            Some(tail) if tail.is_done() && tail.others.is_empty() => {
+                self.end(Some(Bytes::from(tail.raw)))
+            }
+            // Bytes without a blank line behind them are no event: browsers drop
+            // them, and so the stream is truncated.
+            Some(_) => self.cut_off(UpstreamError::Truncated),
+            // Some upstreams end without `[DONE]`; an answer that says why it ended is whole.
+            None if self.inspection.finished() => self.end(None),
+            None => self.cut_off(UpstreamError::Truncated),
+        }
+    }
+
+    fn end(&mut self, terminal: Option<Bytes>) -> Ended {
+        match self.inspection.end(&mut self.held, &mut self.free) {
+            Ok(()) => Ended::Complete { terminal },
+            Err(stopped) => Ended::Stopped(stopped),
         }
     }
 
     /// The upstream broke off: what waits is judged as it is.
-    async fn cut_off(&mut self, error: UpstreamError) -> Ended {
+    fn cut_off(&mut self, error: UpstreamError) -> Ended {
         let judged = self.inspection.cut_off(false, &mut self.held, &mut self.free);
-        let judged = judged.and(Err(Stopped::Unreadable(error)));
-        match self.flush(judged).await {
-            Some(ended) => ended,
-            None => Ended::Stopped(Stopped::Unreadable(error)),
-        }
-    }
-
-    async fn end(&mut self, terminal: Option<Bytes>) -> Ended {
-        let judged = self.inspection.end(&mut self.held, &mut self.free);
-        match self.flush(judged).await {
-            Some(ended) => ended,
-            None => Ended::Complete { terminal },
-        }
+        Ended::Stopped(judged.err().unwrap_or(Stopped::Unreadable(error)))
     }
 
     /// Sends what is free, also before a stop: it was judged before.
-    async fn flush(&mut self, judged: Result<(), Stopped>) -> Option<Ended> {
+    async fn flush(&mut self, outlet: &mut Outlet) -> Option<Ended> {
         for released in self.free.drain(..) {
-            if self.outlet.send(released).await.is_err() {
+            if outlet.send(released).await.is_err() {
                 return Some(Ended::Gone);
             }
         }
-        judged.err().map(Ended::Stopped)
+        None
     }
 }
+
+#[cfg(test)]
+mod tests;

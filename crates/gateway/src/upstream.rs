@@ -15,7 +15,7 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::problem::{Standing, standing};
 use crate::simulator::Simulator;
@@ -78,7 +78,8 @@ impl UpstreamError {
 pub struct UpstreamLimits {
     /// For the connection, TLS included.
     pub connect: Duration,
-    /// From the last byte sent to the first header received.
+    /// From the last byte sent to the first header received; then again for the whole body, or
+    /// from one event of a stream to the next, however busily the upstream drips.
     pub answer: Duration,
     /// Between two pieces of an answer.
     pub read: Duration,
@@ -130,6 +131,9 @@ pub struct Answer {
     pub kind: AnswerKind,
     body: Pieces,
     read: Duration,
+    /// How long an answer may take to be whole, and a stream to its next event.
+    patience: Duration,
+    due: Instant,
     limit: usize,
 }
 
@@ -298,19 +302,23 @@ impl HttpUpstream {
             kind,
             body: Pieces::Wire(body),
             read: self.limits.read,
+            patience: self.limits.answer,
+            due: Instant::now() + self.limits.answer,
             limit: self.limits.bytes,
         })
     }
 }
 
 impl Answer {
-    fn made(status: StatusCode, kind: AnswerKind, pieces: Vec<Bytes>) -> Self {
+    pub(crate) fn made(status: StatusCode, kind: AnswerKind, pieces: Vec<Bytes>) -> Self {
         let success = standing(status) == Standing::Success;
         Self {
             head: Head { status, success, retry_after: None },
             kind,
             body: Pieces::Made(pieces.into_iter()),
             read: Duration::ZERO,
+            patience: Duration::ZERO,
+            due: Instant::now(),
             limit: usize::MAX,
         }
     }
@@ -320,7 +328,8 @@ impl Answer {
         match &mut self.body {
             Pieces::Made(pieces) => Ok(pieces.next()),
             Pieces::Wire(body) => loop {
-                match timeout(self.read, body.frame()).await {
+                let due = self.due.saturating_duration_since(Instant::now());
+                match timeout(self.read.min(due), body.frame()).await {
                     Err(_) => return Err(UpstreamError::Timeout),
                     Ok(None) => return Ok(None),
                     Ok(Some(Err(_))) => return Err(UpstreamError::Truncated),
@@ -333,6 +342,11 @@ impl Answer {
                 }
             },
         }
+    }
+
+    /// A whole event came: from here the upstream has its time again.
+    pub fn goes_on(&mut self) {
+        self.due = Instant::now() + self.patience;
     }
 
     /// Reads the end of a body that has said its last, so that the connection can

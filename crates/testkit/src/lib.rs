@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod fault_store;
+pub mod recorded;
 pub mod rng;
 pub mod tsa;
 pub mod upstream;

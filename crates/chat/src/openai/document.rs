@@ -263,6 +263,8 @@ impl Surface {
                 ("message" | "delta", Value::Object(_)) => self.message(choice, &path, member)?,
                 ("message" | "delta", Value::Null) => {}
                 ("message" | "delta", _) => return Err(shape(&path, member)),
+                // Providers exist that send an empty one with every chunk.
+                ("finish_reason", Value::String(reason)) if reason.is_empty() => {}
                 ("finish_reason", Value::String(reason)) => {
                     if !FINISH.contains(&reason.as_str()) {
                         self.push(choice, None, &path, reason);

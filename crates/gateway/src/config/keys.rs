@@ -311,7 +311,7 @@ pub const KEYS: &[Key] = &[
         "limits.upstream_answer_seconds",
         1,
         3_600,
-        "from the forwarded request to the first header",
+        "from the forwarded request to the first header; then for the whole body, or from one event of a stream to the next",
     ),
     number("limits.upstream_read_seconds", 1, 3_600, "between two pieces of an answer"),
     number(

@@ -4,6 +4,9 @@
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use countersign::trace::Tracer;
+use countersign::trustfile::TrustFile;
+use countersign::verify::Verifier;
 use countersign_gateway as gateway;
 use gateway::config::{Config, UpstreamConfig};
 use gateway::server::{Bound, ServeError};
@@ -44,7 +47,7 @@ pub struct Evidence {
     pub kinds: Vec<String>,
     pub bodies: Vec<String>,
     /// Kept until the test ends.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Gateway {
@@ -137,7 +140,7 @@ impl Evidence {
             decisions: Vec::new(),
             kinds: Vec::new(),
             bodies: Vec::new(),
-            _dir: dir,
+            dir,
         };
         let mut entries = reader.entries();
         while let Some(item) = entries.next().expect("the ledger can be read") {
@@ -163,6 +166,25 @@ impl Evidence {
         assert!(summary.damage.is_empty(), "{:?}", summary.damage);
         assert_eq!(summary.checkpointed, summary.size, "a clean stop signs a checkpoint");
         evidence
+    }
+
+    /// Judges the ledger as an auditor would, with the trust file beside it, and walks back from
+    /// each of these requests.
+    pub fn verify_and_trace(&self, requests: &[&str]) {
+        let dir = self.dir.path();
+        let trust = || {
+            let file = TrustFile::read(&dir.join("countersign.trust.yaml"), None);
+            Some(file.expect("the trust file that was made"))
+        };
+        let ledger = dir.join(".countersign/ledger");
+        let report = Verifier::new().trust_file(trust()).verify(&ledger).expect("readable");
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        let tracer = Tracer::over_ledger(&ledger).trust_file(trust());
+        for request in requests {
+            let trace = tracer.trace(request).expect("a trace");
+            assert!(!trace.requests.is_empty(), "{request}");
+            assert!(trace.report.findings.is_empty(), "{request}: {:?}", trace.report.findings);
+        }
     }
 
     /// The audit entries of a request, in order: check name, decision, code.
