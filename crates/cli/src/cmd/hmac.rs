@@ -38,8 +38,7 @@ impl HmacKeys {
                 .map_err(|why| Failure::new(Exit::Config, format!("{}: {why}", path.display())))?;
         }
         for argument in &self.hmac_keys {
-            let usage =
-                |why: KeyringError| Failure::new(Exit::Usage, format!("--hmac-key: {why}"));
+            let usage = |why: KeyringError| Failure::new(Exit::Usage, format!("--hmac-key: {why}"));
             let (id, source) = keyring::pair(argument).map_err(usage)?;
             if !keyring::is_reference(source) {
                 output::complain(
