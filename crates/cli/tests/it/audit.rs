@@ -1,5 +1,6 @@
 //! Audit logs on the command line: other implementations' fixtures, and hostile files of our own.
 
+mod cases;
 mod ledger;
 mod log;
 mod receipts;

@@ -177,3 +177,35 @@ fn a_noted_head_or_count_shows_the_cut() {
         audit(dir.path(), &[&["verify", log, "--hmac-key", &key], extra].concat(), exit);
     }
 }
+
+/// Timestamps of another authority's software, judged and found junk.
+#[test]
+fn their_timestamps_are_judged() {
+    let Some(folder) = shared() else { return };
+    let index = index(&folder);
+    let key = format!("k1={}", text(index.get("keys").expect("keys"), "k1"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = folder.join("tsa_ca.pem").display().to_string();
+    let add = ["trust", "add", "--name", "theirs", "--purpose", "tsa", "--key", &root];
+    assert!(crate::running::countersign(dir.path(), &add).status.success());
+    let judge = |file: &str, extra: &[&str], exit: i32| {
+        let log = folder.join(file).display().to_string();
+        let args = ["verify", &log, "--hmac-key", &key, "--trust", "countersign.trust.yaml"];
+        audit_json(dir.path(), &[&args, extra].concat(), exit)
+    };
+    let count = |report: &Value, name: &str| {
+        report.get("counts").and_then(|counts| counts.get(name)).and_then(Value::as_i64)
+    };
+    let must: &[&str] = &["--require", "anchored"];
+    let report = judge("anchored.jsonl", must, 0);
+    assert_eq!(count(&report, "anchored"), Some(3));
+    let report = judge("anchor-garbage.jsonl", &[], 14);
+    assert_eq!(breaks(&report).len(), 3);
+    assert_eq!(count(&report, "bad anchors"), Some(3));
+    let report = judge("anchor-failed.jsonl", &[], 0);
+    assert_eq!(count(&report, "unanchored"), Some(3));
+    judge("anchor-failed.jsonl", must, 10);
+    judge("plain.jsonl", must, 10);
+    let report = judge("tamper/anchor-swapped.jsonl", &[], 12);
+    assert!(format!("{report:?}").contains("CS-AUDIT-004"), "{report:?}");
+}
