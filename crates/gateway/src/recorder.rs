@@ -9,6 +9,7 @@ mod ancestry;
 mod decide;
 mod flood;
 mod judge;
+mod lines;
 mod names;
 mod receipts;
 mod replay;
@@ -175,6 +176,7 @@ impl Recorder {
         let ledger = Ledger::open(state.store(), options, &mut |index, leaf, body| {
             replay.visit(index, leaf, body);
         })?;
+        replay.finish();
         if let Some(index) = replay.unreadable {
             return Err(StartError::Chain { index });
         }

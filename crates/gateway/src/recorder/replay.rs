@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ledger::{Kind, Leaf};
-use record::entry::{self, Owner};
+use record::entry::Owner;
 use record::taint::TaintSet;
 use seal::digest::Digest;
 use seal::json::Value;
 
+use super::lines::{Line, Lines};
 use crate::lineage::{Key, Known, Lineage, Memory, RememberedCall};
 use crate::state::WRITER;
 
@@ -23,6 +24,7 @@ pub(super) struct Replay {
     pub last_ns: u64,
     /// The first audit line of ours that could not be read.
     pub unreadable: Option<u64>,
+    lines: Lines,
 }
 
 /// An admission whose outcome is not recorded (yet).
@@ -47,6 +49,7 @@ impl Replay {
             last_ms: 0,
             last_ns: 0,
             unreadable: None,
+            lines: Lines::default(),
         }
     }
 
@@ -57,13 +60,28 @@ impl Replay {
             Kind::Config | Kind::Ruleset | Kind::Facts => {
                 self.bodies.insert(leaf.body);
             }
-            Kind::Audit if leaf.writer == WRITER => self.audit(index, body),
+            Kind::Audit if leaf.writer == WRITER => {
+                for line in self.lines.push(index, body) {
+                    self.audit(line);
+                }
+            }
             _ => {}
         }
     }
 
-    fn audit(&mut self, index: u64, body: &[u8]) {
-        let Ok(line) = entry::read_line(body) else {
+    /// Takes in what is still being read. Before it nothing else here is complete.
+    pub fn finish(&mut self) {
+        loop {
+            let lines = self.lines.rest();
+            if lines.is_empty() {
+                return;
+            }
+            lines.into_iter().for_each(|line| self.audit(line));
+        }
+    }
+
+    fn audit(&mut self, (index, line): Line) {
+        let Some(line) = line else {
             self.unreadable.get_or_insert(index);
             return;
         };
