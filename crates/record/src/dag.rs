@@ -4,6 +4,7 @@ mod graph;
 mod links;
 mod nodes;
 mod pool;
+mod taints;
 
 use seal::digest::Digest;
 use seal::time::UnixMillis;

@@ -1,15 +1,14 @@
 //! Parents, order, time and taint, over a table that keeps little of each receipt.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use seal::digest::Digest;
 
 use super::nodes::{Node, Nodes};
+use super::taints::Taints;
 use super::{Step, place_of};
 use crate::codes::Code;
 use crate::report::Finding;
-use crate::taint::TaintSet;
 
 /// The receipts seen so far, and which of them wait for a parent.
 pub(super) struct Links {
@@ -57,7 +56,7 @@ impl Links {
         let known = step.parents.iter().all(|parent| self.has(parent));
         self.nodes.insert(Node { hash: step.hash, iat: step.iat, taint, line: short(line) });
         match known {
-            true => self.judge(line, step),
+            true => self.judge(line, step, taint),
             false => {
                 self.waiting.push(line);
                 Vec::new()
@@ -73,7 +72,7 @@ impl Links {
     /// Judges a step that waited for a parent; `None` when it is not the one that was seen on this
     /// line before. `lost` lines could not be read at all; each may have been one missing parent.
     pub(super) fn late(&mut self, line: u64, step: &Step, lost: u64) -> Option<Vec<Finding>> {
-        self.nodes.get(&step.hash).filter(|node| node.line == short(line))?;
+        let own = self.nodes.get(&step.hash).filter(|node| node.line == short(line))?.taint;
         let mut found = Vec::new();
         for parent in &step.parents {
             match self.nodes.get(parent) {
@@ -93,11 +92,12 @@ impl Links {
                 }
             }
         }
-        found.extend(self.judge(line, step));
+        found.extend(self.judge(line, step, own));
         Some(found)
     }
 
-    fn judge(&self, line: u64, step: &Step) -> Vec<Finding> {
+    /// What a step, with this number of its taint, must be to its parents.
+    fn judge(&self, line: u64, step: &Step, own: u32) -> Vec<Finding> {
         let mut found = Vec::new();
         let mut inherited: Vec<u32> = Vec::new();
         let mut complete = true;
@@ -106,33 +106,25 @@ impl Links {
                 complete = false;
                 continue;
             };
-            if !inherited.contains(&node.taint) {
-                inherited.push(node.taint);
-            }
+            inherited.push(node.taint);
             if step.iat.saturating_add(self.skew) < node.iat {
                 let detail = format!("iat {}, parent's {}", step.iat, node.iat);
                 found.push(Finding::new(Code::ChainTime, place_of(line), detail));
             }
         }
-        // Most steps only pass on what their one parent has.
-        let same = |number: &u32| self.taints.is(*number, &step.taint);
-        if step.removed.is_none() && inherited.iter().all(same) {
-            return found;
-        }
-        let inherited = self.taints.union(&inherited);
-        match &step.removed {
-            None if !step.taint.is_superset(&inherited) => {
-                let lost = inherited.minus(&step.taint);
-                found.push(Finding::new(Code::ChainTaint, place_of(line), format!("lost {lost}")));
-            }
+        // Many parents are often tainted alike.
+        inherited.sort_unstable();
+        inherited.dedup();
+        let wrong = match &step.removed {
+            None => self.taints.dropped(own, &inherited).map(|lost| (Code::ChainTaint, lost)),
             // With a parent missing nobody can say what the taint should be.
-            Some(removed) if complete && step.taint != inherited.minus(removed) => {
-                let expected = inherited.minus(removed);
-                let detail = format!("taint {:?}, expected {expected:?}", step.taint);
-                found.push(Finding::new(Code::ChainSanitised, place_of(line), detail));
+            Some(_) if !complete => None,
+            Some(removed) => {
+                let detail = self.taints.differs(own, &inherited, removed);
+                detail.map(|detail| (Code::ChainSanitised, detail))
             }
-            _ => {}
-        }
+        };
+        found.extend(wrong.map(|(code, detail)| Finding::new(code, place_of(line), detail)));
         found
     }
 }
@@ -140,50 +132,4 @@ impl Links {
 /// The number of a line as a node keeps it.
 fn short(line: u64) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
-}
-
-/// Each set of tags once, in as many bytes as its tags have. A hostile chain may hold as many sets
-/// as receipts.
-#[derive(Default)]
-struct Taints {
-    sets: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, u32>,
-}
-
-impl Taints {
-    fn number(&mut self, taint: &TaintSet) -> u32 {
-        let text = joined(taint);
-        if let Some(number) = self.numbers.get(text.as_str()) {
-            return *number;
-        }
-        let text: Arc<str> = text.into();
-        let number = self.sets.len() as u32;
-        self.sets.push(Arc::clone(&text));
-        self.numbers.insert(text, number);
-        number
-    }
-
-    fn is(&self, number: u32, taint: &TaintSet) -> bool {
-        self.sets.get(number as usize).is_some_and(|set| split(set).eq(taint.iter()))
-    }
-
-    /// All tags of these sets.
-    fn union(&self, numbers: &[u32]) -> TaintSet {
-        let sets = numbers.iter().filter_map(|number| self.sets.get(*number as usize));
-        TaintSet::of(sets.flat_map(|set| split(set)))
-    }
-}
-
-/// A tag of a receipt that was read has no control characters.
-fn joined(taint: &TaintSet) -> String {
-    let mut text = String::new();
-    for tag in taint.iter() {
-        text.push_str(tag);
-        text.push('\n');
-    }
-    text
-}
-
-fn split(set: &str) -> impl Iterator<Item = &str> {
-    set.split_terminator('\n')
 }

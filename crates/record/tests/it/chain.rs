@@ -151,6 +151,10 @@ fn a_refused_parent_is_one_finding() {
     let renamed = chain_of(&[&root]).replace(&root.hash.to_string(), &digest("o").to_string());
     let chain = renamed + &chain_of(&[&child(digest("o"))]);
     check("hash", &chain, ChainOptions::default(), &[Code::ChainHash], ExitClass::Tampered);
+    // However many children it had.
+    let other = signed(Receipt { iat: T0 + 2, ..call.receipt.clone() });
+    let chain = format!("null\n{}", chain_of(&[&call, &other]));
+    check("twice", &chain, ChainOptions::default(), &[Code::ChainEnvelope], ExitClass::Malformed);
     // But one lost line excuses one missing parent only.
     let chain = format!("null\n{}", chain_of(&[&call, &child(digest("o"))]));
     let codes = [Code::ChainEnvelope, Code::ChainParent];
