@@ -295,8 +295,8 @@ fn special(bytes: &[u8]) -> Option<usize> {
     for eight in eights.by_ref() {
         let word = u64::from_ne_bytes(eight.try_into().unwrap_or_default());
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let quote = zero(word ^ ONES * u64::from(b'"'));
-        let backslash = zero(word ^ ONES * u64::from(b'\\'));
+        let quote = zero(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
         if control | quote | backslash != 0
             && let Some(found) = eight.iter().position(must)
         {
