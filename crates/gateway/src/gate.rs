@@ -56,7 +56,7 @@ pub(crate) struct Judged {
     pub(crate) ruling: Ruling,
     /// What to cut and what to put there, or why nothing may pass.
     pub(crate) cuts: Result<Vec<(Range<usize>, String)>, Denied>,
-    /// Of a text: from where on it must be held.
+    /// Of a text: from where on it must be held. Of a tool call: that it must, should it go on.
     pub(crate) held: Option<usize>,
 }
 

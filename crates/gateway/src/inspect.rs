@@ -77,6 +77,8 @@ pub(crate) struct Inspection {
     cuts: Vec<(u32, Range<usize>, String)>,
     /// Per text of a stream.
     extents: Vec<Extent>,
+    /// Whole calls whose arguments could become something else if they went on.
+    unsure: Vec<(u32, u32)>,
     /// Arguments as delivered, for calls that were redacted.
     rewritten: Vec<(u32, u32, String)>,
 }
@@ -154,6 +156,7 @@ impl Inspection {
             proposals: Vec::new(),
             cuts: Vec::new(),
             extents: Vec::new(),
+            unsure: Vec::new(),
             rewritten: Vec::new(),
         }
     }
@@ -382,6 +385,8 @@ impl Inspection {
             .filter(waits)
             .map(|extent| (extent.choice, extent.channel.clone()))
             .collect();
+        // Behind an end no arguments go on, and a call has been judged as it is.
+        self.unsure.clear();
         for (choice, channel) in ends {
             let length = self.assembler.text(choice, &channel).len();
             self.stretch(choice, &channel, length, true, held)?;
@@ -396,7 +401,8 @@ impl Inspection {
             if first.step.holds && open_calls {
                 break;
             }
-            if !self.certain(&first.step) {
+            let unsure = first.step.holds && !self.unsure.is_empty();
+            if unsure || !self.certain(&first.step) {
                 if held.behind < PATIENCE {
                     break;
                 }
@@ -450,6 +456,10 @@ impl Inspection {
             self.note(&judged);
             let proposal = Proposal::of(call, judged.scan, judged.ruling);
             let place = (call.choice, call.index);
+            self.unsure.retain(|unsure| *unsure != place);
+            if judged.held.is_some() {
+                self.unsure.push(place);
+            }
             self.proposals.retain(|(choice, index, _)| (*choice, *index) != place);
             self.proposals.push((call.choice, call.index, proposal));
             match judged.cuts {

@@ -53,8 +53,9 @@ pub struct Turn {
     pub wants: Vec<Want>,
     /// What is to be done.
     pub effects: Vec<Effect>,
-    /// About a text: from where on the check must see more before it can let go of it. `None`
-    /// where it has nothing to wait for.
+    /// About a text: from where on the check must see more before it can let go of it. About a
+    /// tool call: its arguments could become something else if they went on. `None` where there is
+    /// nothing to wait for.
     pub held: Option<usize>,
 }
 

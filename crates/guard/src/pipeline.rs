@@ -54,7 +54,8 @@ pub struct Outcome {
     /// What each scan of this event said.
     pub scanned: Vec<Scanned>,
     /// About a text: from where on it must be held, for what is coming may make something of it
-    /// that must not go. `None` when all of it may go.
+    /// that must not go. About a tool call: that its arguments must be, should they go on. `None`
+    /// when all of it may go.
     pub held: Option<usize>,
 }
 
@@ -239,6 +240,9 @@ impl Run {
         };
         let mut outcome = self.judge(&Event::ToolCall { call, found: &found }, facts);
         if inner.scans {
+            let held = inner.engine.held_from(&call.arguments, Target::ToolCall);
+            let held = (held < call.arguments.len()).then_some(held);
+            outcome.held = [outcome.held, held].into_iter().flatten().min();
             note_drift(&mut scanned, &outcome);
             let calls = self.calls.get_or_insert_with(|| Scanned::clean(Target::ToolCall, None));
             calls.merge(scanned.verdict, scanned.rules.iter().cloned());

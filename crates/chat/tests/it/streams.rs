@@ -344,4 +344,94 @@ proptest! {
             let _ = Chunk::parse(text, LIMITS);
         }
     }
+
+    /// Any bytes, in any pieces: the same events, the same error, and the bytes of all events are
+    /// the input up to where it was given up.
+    #[test]
+    fn any_bytes_in_any_pieces_are_the_same_events(
+        lines in proptest::collection::vec(
+            prop_oneof![
+                Just(b"data: {}".to_vec()), Just(b":".to_vec()), Just(b"\xef\xbb\xbf".to_vec()),
+                Just("\u{2028}\u{85}\u{b}\u{c}\u{1c}".as_bytes().to_vec()), Just(b"\r".to_vec()),
+                Just(b"\n".to_vec()), Just(b"\r\n".to_vec()), Just(b"\n\n".to_vec()),
+                proptest::collection::vec(any::<u8>(), 0..12),
+            ],
+            0..24,
+        ),
+        cuts in proptest::collection::vec(0usize..200, 0..12),
+        cap in prop_oneof![Just(24usize), Just(1 << 20)],
+    ) {
+        let bytes = lines.concat();
+        let read = |cuts: &[usize]| {
+            let mut parser = Parser::with_cap(cap);
+            let mut events = Vec::new();
+            let mut from = 0;
+            let mut error = None;
+            for &cut in cuts.iter().chain([&bytes.len()]) {
+                error = error.or(parser.push_into(&bytes[from..cut], &mut events).err());
+                from = cut;
+            }
+            let tail = match parser.finish() {
+                Ok(finish) => {
+                    events.extend(finish.event);
+                    finish.tail
+                }
+                Err(last) => {
+                    error = error.or(Some(last));
+                    None
+                }
+            };
+            (events, tail, error)
+        };
+        let mut cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < bytes.len()).collect();
+        cuts.sort_unstable();
+        let whole = read(&[]);
+        let raw: Vec<u8> = whole.0.iter().chain(&whole.1).flat_map(|event| event.raw.clone()).collect();
+        match whole.2 {
+            None => prop_assert_eq!(&raw, &bytes),
+            Some(_) => prop_assert!(bytes.starts_with(&raw)),
+        }
+        prop_assert!(whole.0.iter().all(|event| event.raw.len() <= cap));
+        let every: Vec<usize> = (0..bytes.len()).collect();
+        prop_assert_eq!(&read(&every), &whole, "byte by byte");
+        prop_assert_eq!(read(&cuts), whole);
+    }
+
+    /// Whatever a stream says, and however it is cut: the same steps, and the pieces of a text are
+    /// side by side and make all of it.
+    #[test]
+    fn the_steps_of_a_stream_do_not_depend_on_the_cut(
+        parts in proptest::collection::vec((0u32..3, 0usize..6, "[a-zé/ \u{2028}]{0,6}"), 1..16),
+        size in 1usize..90,
+    ) {
+        let quote = |text: &str| seal::json::write_plain(&text.into());
+        let event = |(choice, kind, text): &(u32, usize, String)| {
+            let text = quote(text);
+            match kind {
+                0 => delta(*choice, &format!(r#"{{"content":{text}}}"#)),
+                1 => delta(*choice, &format!(r#"{{"reasoning_content":{text},"zzz":{text}}}"#)),
+                2 => delta(*choice, &format!(r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":{text}}}}}]}}"#)),
+                3 => delta(*choice, &format!(r#"{{"tool_calls":[{{"index":1,"id":{text},"function":{{"name":"f"}}}}]}}"#)),
+                4 => finish(*choice, "stop"),
+                _ => format!(": {choice}\r\n\r\n"),
+            }
+        };
+        let stream: String = parts.iter().map(event).collect();
+        let (steps, mut assembler) = assemble(&stream, size);
+        let (whole, mut same) = assemble(&stream, stream.len());
+        prop_assert_eq!(steps.len(), parts.len());
+        prop_assert_eq!(&steps, &whole);
+        prop_assert_eq!(assembler.end(), same.end());
+        prop_assert_eq!(assembler.normal_form(), same.normal_form());
+        for (choice, channel, text) in assembler.all_texts() {
+            let mut end = 0;
+            for segment in steps.iter().flat_map(|(_, _, step)| &step.segments) {
+                if segment.choice == choice && segment.of.as_ref() == Ok(channel) {
+                    prop_assert_eq!(segment.span.start, end, "{} of {}", channel, choice);
+                    end = segment.span.end;
+                }
+            }
+            prop_assert_eq!(end, text.len());
+        }
+    }
 }

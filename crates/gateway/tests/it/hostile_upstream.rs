@@ -317,6 +317,9 @@ fn split_markers(rows: &mut Rows) {
     }
     let behind = [content("SECRET/"), event(&finish_delta(0, "stop")), content("/NOFORN")];
     rows.stream(61, "the other half behind the finish", &behind, Stopped);
+    let call = |arguments: &str| event(&call_delta(0, 0, Some(("c", "time")), arguments));
+    let behind = [call("{\"x\":\"SECRET/"), event(&finish_delta(0, "stop")), call("/NOFORN\"}")];
+    rows.stream(61, "arguments that go on behind the finish", &behind, Stopped);
     let thought = |text| event(&delta(0, &format!(r#"{{"reasoning_content":{}}}"#, quoted(text))));
     rows.stream(
         61,

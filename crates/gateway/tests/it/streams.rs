@@ -371,3 +371,89 @@ fn a_stream_that_is_done_leaves_its_connection_to_the_next() {
     gateway.stop();
     assert!(reused);
 }
+
+#[test]
+fn the_beginning_of_a_marking_waits_and_what_is_behind_it_too() {
+    let gateway = Gateway::start();
+    let gate = Gate::new();
+    let events = [
+        event(&content_delta(0, "It is TOP")),
+        ": ping\n\n".to_owned(),
+        event(&content_delta(1, "Fine. ")),
+        event(&content_delta(0, " of the hill.")),
+        event(&finish_delta(0, "stop")),
+        event(&finish_delta(1, "stop")),
+    ];
+    let (first, last) = events.split_at(3);
+    let script = Script::events().delta("Good. ").piece(first.concat());
+    gateway.upstream.push(script.wait(&gate).piece(last.concat()).done());
+    let mut client = gateway.client();
+    client.chat(&ask_stream("hi"), &[]);
+    client.head();
+    let mut text = client.read_until("Good. ");
+    assert!(client.silent(std::time::Duration::from_millis(300)), "{}", client.text());
+    gate.open();
+    text.push_str(&client.read_until("[DONE]"));
+    let (_, rest) = receipt(&text);
+    assert_eq!(
+        rest,
+        format!("{}{}{}", event(&content_delta(0, "Good. ")), events.concat(), event("[DONE]"))
+    );
+    gateway.stop();
+}
+
+#[test]
+fn what_waits_does_not_wait_for_ever() {
+    let signs = ": ping\n\n".repeat(16);
+    let others = event(&content_delta(1, "All is well. ")).repeat(400);
+    for behind in [signs, others] {
+        let gateway = Gateway::start();
+        let gate = Gate::new();
+        let script = Script::events().delta("What is SECRET").piece(&behind).wait(&gate);
+        gateway.upstream.push(script.delta("//NOFORN").event(&finish_delta(0, "stop")).done());
+        let mut client = gateway.client();
+        client.chat(&ask_stream("hi"), &[]);
+        let head = client.head();
+        // The other half has not come yet, and is not let through.
+        client.read_until("What is SECRET");
+        gate.open();
+        let text = client.read_until("x-countersign-receipt");
+        assert!(text.contains("answer_withheld") && !text.contains("NOFORN"), "{text}");
+        let evidence = gateway.stop();
+        let id = crate::client::header(&head.headers, "x-countersign-correlation-id");
+        assert_eq!(evidence.decision(id.expect("an id")).decision, "block");
+    }
+}
+
+#[test]
+fn a_key_in_several_events_is_what_a_client_may_repeat_without_it() {
+    let gateway = Gateway::start();
+    let mut script = Script::events();
+    for piece in ["the key is AKIAIO", "SFODNN7", "EXAMPLE", ", keep it"] {
+        script = script.delta(piece);
+    }
+    gateway.upstream.push(script.event(&finish_delta(0, "stop")).done());
+    let (text, id) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    let (decision, rest) = receipt(&text);
+    let told = ["the key is [REDACTED:aws-access-key]", "", "", ", keep it"];
+    let told: String = told.iter().map(|text| event(&content_delta(0, text))).collect();
+    assert_eq!(rest, format!("{told}{}{}", event(&finish_delta(0, "stop")), event("[DONE]")));
+    assert_eq!(decision.decision, "redact");
+    let evidence = gateway.stop();
+    assert_eq!(evidence.last(&id).decision.as_str(), "redact");
+    evidence.verify_and_trace(&[&id]);
+}
+
+#[test]
+fn an_event_larger_than_a_worker_should_judge_is_judged_all_the_same() {
+    let gateway = Gateway::start();
+    let large = "All is well. ".repeat(10_000);
+    let whole = [event(&content_delta(0, &large)), event(&finish_delta(0, "stop"))].concat();
+    gateway.upstream.push(Script::events().piece(&whole).done());
+    let (text, _) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    assert_eq!(receipt(&text).1, format!("{whole}{}", event("[DONE]")));
+    gateway.upstream.push(Script::events().delta(&format!("{large}SECRET//NOFORN")).done());
+    let (text, _) = streamed(&mut gateway.client(), &ask_stream("hi"));
+    assert!(text.contains("answer_withheld") && !text.contains("well"), "{text}");
+    gateway.stop();
+}

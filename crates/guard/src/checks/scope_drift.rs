@@ -131,7 +131,8 @@ impl ScopeDrift {
         Ruling::Allow
     }
 
-    fn arguments(&self, drift: &Drift, arguments: &str) -> Ruling {
+    /// The ruling, and whether more text behind these arguments could change it.
+    fn arguments(&self, drift: &Drift, arguments: &str) -> (Ruling, bool) {
         let mut view = unescape(arguments).map(|view| view.text);
         let mut texts = vec![arguments.to_owned()];
         // Arguments are JSON in JSON; what a tool reads may be wrapped once more.
@@ -140,15 +141,17 @@ impl ScopeDrift {
             view = unescape(&text).map(|view| view.text);
             texts.push(text);
         }
+        let mut begun = false;
         for text in texts {
             let mut fold = Fold::default();
             fold.push(&text, 0);
+            begun |= self.begun.is_match(&fold.text);
             fold.push("\n", text.len());
             if let Some(found) = self.marker(&fold.text, drift.level) {
-                return self.drifted(found, drift.level);
+                return (self.drifted(found, drift.level), false);
             }
         }
-        Ruling::Allow
+        (Ruling::Allow, begun)
     }
 }
 
@@ -184,10 +187,11 @@ impl Check for ScopeDrift {
             }
             Event::ToolCall { call, .. } if self.config.markers => {
                 // The name and the id reach the caller too, and nothing of them can be cut.
-                [&call.name, &call.id, &call.arguments]
-                    .into_iter()
-                    .map(|text| self.arguments(&drift, text))
-                    .fold(Ruling::Allow, Ruling::join)
+                let [name, id, (arguments, begun)] = [&call.name, &call.id, &call.arguments]
+                    .map(|text| self.arguments(&drift, text));
+                let ruling = name.0.join(id.0).join(arguments);
+                let held = begun.then_some(call.arguments.len());
+                return Turn { held, ..Turn::ruled(State::Drift(drift), ruling) };
             }
             Event::Completion(_) if self.config.markers => self.ended(&mut drift),
             Event::ToolCall { .. } | Event::Completion(_) | Event::Disconnect(_) => Ruling::Allow,
