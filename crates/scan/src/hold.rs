@@ -276,6 +276,9 @@ fn escaped_end(text: &str, exact: &Backward) -> usize {
     let mut held = tail.len().min(open);
     let whole = tail.get(..open).unwrap_or(tail);
     let mut plain = decode::resolve(whole);
+    if open == tail.len() && plain.text == whole && !whole.contains('\\') {
+        return text.len();
+    }
     // an escape may be spelled with escapes
     for _ in 0..3 {
         let source = |at: usize| plain.map.get(at).map_or(0, |(start, _)| *start as usize);

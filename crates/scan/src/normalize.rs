@@ -91,6 +91,11 @@ pub(crate) fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
     if is_combining_mark(c) {
         return;
     }
+    // Arabic presentation forms: up to eighteen letters from three bytes, none of them ASCII
+    if matches!(c, '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}') {
+        push(FOREIGN);
+        return;
+    }
     decompose_compatible(c, |part| {
         if part.is_ascii() {
             push(part as u8);

@@ -182,13 +182,22 @@ pub(crate) fn numbers(text: &[u8]) -> Vec<Numbers> {
     let mut row: Vec<std::ops::Range<usize>> = Vec::new();
     let mut at = 0;
     while at <= text.len() {
+        if row.is_empty() {
+            // the numbers of ASCII text begin with a digit however they are written
+            let Some(next) = text[at..].iter().position(u8::is_ascii_digit) else { break };
+            let word = text[..at + next].last().is_some_and(u8::is_ascii_alphanumeric);
+            at += next;
+            if word {
+                at += text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                continue;
+            }
+        }
         let start = at;
         while text.get(at).is_some_and(u8::is_ascii_alphanumeric) {
             at += 1;
         }
         let digits = text[start..at].strip_prefix(b"0x").unwrap_or(&text[start..at]);
         let number = (2..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
-        // the word that ends a row may stand right behind it
         if number {
             row.push(at - digits.len()..at);
         }
