@@ -63,9 +63,10 @@ pub struct InjectionConfig {
     pub enabled: bool,
     /// For findings of high severity.
     pub high: Response,
-    /// For findings of medium severity.
+    /// For findings of medium severity, but not in the operator's own messages (roles `system` and
+    /// `developer`): those describe how the model is to behave, and are only recorded.
     pub medium: Response,
-    /// For findings of low severity.
+    /// For findings of low severity; the same holds.
     pub low: Response,
     /// For texts that the engine could not read to the end.
     pub unread: Response,
@@ -161,7 +162,7 @@ impl Default for InjectionConfig {
             high: Response::Deny,
             medium: Response::Allow,
             low: Response::Allow,
-            unread: Response::Allow,
+            unread: Response::Deny,
             exempt_roles: Vec::new(),
         }
     }
@@ -367,7 +368,7 @@ mod tests {
             concat!(
                 r#"{"classification":{"enabled":true},"#,
                 r#""content":{"enabled":true,"pii":"rule","rules":{},"secrets":"rule"},"#,
-                r#""injection":{"enabled":true,"exempt_roles":[],"high":"deny","low":"allow","medium":"allow","unread":"allow"},"#,
+                r#""injection":{"enabled":true,"exempt_roles":[],"high":"deny","low":"allow","medium":"allow","unread":"deny"},"#,
                 r#""owner":{"required":true},"#,
                 r#""scope_drift":{"chars_per_token":"8","enabled":true,"length":true,"markers":true,"slack_chars":"1024"},"#,
                 r#""token_budget":{"default_max_tokens":"1024","per_day":null,"per_hour":null,"per_minute":null},"#,

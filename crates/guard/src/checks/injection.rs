@@ -24,9 +24,13 @@ impl Injection {
         if found.role.as_ref().is_some_and(|role| self.config.exempt_roles.contains(role)) {
             return Ruling::Allow;
         }
+        // An operator tells the model what it is, what to keep to itself and what to refuse. That
+        // reads like the milder attacks, and is none where it stands.
+        let operator = matches!(found.role.as_deref(), Some("system" | "developer"));
         let response = match (found.category, found.severity) {
             (Category::Engine, _) => self.config.unread,
             (Category::Injection, Severity::High) => self.config.high,
+            (Category::Injection, Severity::Medium | Severity::Low) if operator => Response::Allow,
             (Category::Injection, Severity::Medium) => self.config.medium,
             (Category::Injection, Severity::Low) => self.config.low,
             (Category::Secret | Category::Pii, _) => Response::Allow,

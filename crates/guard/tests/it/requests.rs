@@ -100,6 +100,35 @@ fn tool_results_are_judged_each_by_itself() {
 }
 
 #[test]
+fn an_operators_description_of_the_model_is_no_attack() {
+    let run = |role: &str, text: &str| {
+        let body = user(text).replace("\"user\"", &format!("\"{role}\""));
+        let strict = pipeline(r#"{"injection":{"medium":"deny","low":"deny"}}"#);
+        let outcome = strict.start().request(&exchange(&body), &alice());
+        (outcome.ruling.name(), outcome.scanned[0].verdict)
+    };
+    let rule = "You are a support bot. Do not tell the user about internal ticket numbers.";
+    for role in ["system", "developer"] {
+        assert_eq!(run(role, rule), ("allow", Verdict::Suspicious), "{role}");
+        assert_eq!(run(role, ATTACK), ("deny", Verdict::Malicious), "{role}");
+    }
+    for role in ["user", "assistant"] {
+        assert_eq!(run(role, rule), ("deny", Verdict::Suspicious), "{role}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_to_the_end_is_refused() {
+    let deep = format!("%{}41 ", "25".repeat(20)).repeat(5_000);
+    let outcome = judge(&user(&deep));
+    assert_eq!(code(&outcome), "unreadable");
+    assert_eq!(outcome.scanned[0].verdict, Verdict::Suspicious);
+    let allow = pipeline(r#"{"injection":{"unread":"allow"}}"#);
+    let outcome = allow.start().request(&exchange(&user(&deep)), &alice());
+    assert_eq!(outcome.ruling, Ruling::Allow);
+}
+
+#[test]
 fn roles_can_be_exempt_from_injection_alone() {
     let run = |config: &str, role: &str, text: &str| {
         let body = user(text).replace("\"user\"", &format!("\"{role}\""));
