@@ -8,6 +8,7 @@ mod flip;
 mod interop;
 mod kill;
 mod machine;
+mod panics;
 mod quiet;
 mod readme;
 mod running;

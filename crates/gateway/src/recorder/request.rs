@@ -1,5 +1,6 @@
 //! The evidence of one request, step by step.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ledger::Kind;
@@ -505,7 +506,8 @@ impl RequestLog {
 
     /// An audit entry with the members every entry of the request has.
     pub(super) fn audit(&self, stage: &str, check_name: &str, ruling: &Ruling) -> AuditEntry {
-        let mut metadata = vec![
+        let mut metadata = Vec::with_capacity(METADATA);
+        metadata.extend([
             member("_request", self.id.as_str()),
             member("_stage", stage),
             member("_config", self.core.config),
@@ -514,7 +516,7 @@ impl RequestLog {
             member("_method", self.method.as_str()),
             member("_route", names::route(&self.path)),
             member("_code", ruling.code.as_str()),
-        ];
+        ]);
         if !ruling.check.is_empty() {
             metadata.push(member("_check", ruling.check.as_str()));
         }
@@ -544,7 +546,8 @@ impl RequestLog {
 
 impl Drop for RequestLog {
     fn drop(&mut self) {
-        match self.phase {
+        // Where this flow panicked, a second panic on the way would end the whole process.
+        let _ = catch_unwind(AssertUnwindSafe(|| match self.phase {
             Phase::Closed => {}
             Phase::Open => drop(self.abandoned()),
             // The flow was cut off at a stop, or failed: nobody told the caller anything.
@@ -554,7 +557,7 @@ impl Drop for RequestLog {
                     drop(self.unanswered(&admitted, end, &Ruling::interrupted()));
                 }
             }
-        }
+        }));
     }
 }
 
@@ -585,5 +588,7 @@ pub(super) fn rules(scan: &Scanned) -> Value {
     Value::array(scan.rules.iter().take(64).map(String::as_str))
 }
 
+/// As many members has the metadata of an outcome, or a few less.
+const METADATA: usize = 24;
 /// As many choices and as many calls of one answer are remembered; it keeps the line bounded.
 const REMEMBERED: usize = 128;
