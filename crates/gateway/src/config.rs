@@ -19,6 +19,7 @@ pub use schema::schema;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use guard::GuardConfig;
@@ -333,8 +334,7 @@ impl Config {
     }
 
     fn objections(&self) -> Vec<Problem> {
-        let engine = scan::Engine::builtin();
-        let guard = self.guard.validate(&engine);
+        let guard = self.guard.validate(&RULES);
         let steps = [
             self.check(),
             self.open_upstream().map(|_| ()),
@@ -472,6 +472,9 @@ impl ProfileName {
         }
     }
 }
+
+/// The rules that a start has, for those who only ask about a file.
+static RULES: LazyLock<scan::Engine> = LazyLock::new(scan::Engine::builtin);
 
 /// The largest configuration file, and then some.
 const BYTES: usize = 1 << 20;

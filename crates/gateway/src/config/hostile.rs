@@ -49,6 +49,10 @@ fn what_two_readers_may_read_differently_is_refused() {
     refused("limits: {body_bytes: -1}", "");
     refused("limits: {body_bytes: 99999999999999999999999}", "");
     refused("limits: {body_bytes: .inf}", "");
+    refused("limits:\n  body_bytes: '5'", "line 2: expected a whole number, without quotes");
+    refused("guard: {owner: {required: 'true'}}", "expected true or false");
+    refused("guard: {owner: {required: yes}}", "");
+    refused("upstream: {url: 'http://a/v1', name: 5}", "between quotes");
     refused("guard: {owner: {required: perhaps}}", "");
     refused("? [a, b]\n: 1", "");
     refused("{}: 1", "");

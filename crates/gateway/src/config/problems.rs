@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use super::keys::Kind;
 use super::{Config, ConfigError};
 
 /// What is wrong, and on which line; 0 where it is the file as a whole.
@@ -34,7 +35,9 @@ impl fmt::Display for Problem {
 /// one: `failed`, where taking the file apart shows no more than that.
 pub(super) fn problems(text: &str, failed: ConfigError) -> Vec<Problem> {
     let mut found = Vec::new();
-    if let Ok(Tree::Map(members)) = serde_saphyr::from_str::<Tree>(text) {
+    if let Ok(Tree::Map(members)) =
+        serde_saphyr::from_str_with_options::<Tree>(text, super::read::options())
+    {
         judge(&mut Vec::new(), &members, &mut found);
     }
     if found.is_empty() {
@@ -43,6 +46,34 @@ pub(super) fn problems(text: &str, failed: ConfigError) -> Vec<Problem> {
     found.sort_by_key(|problem| problem.line);
     found.truncate(MOST);
     found
+}
+
+/// Refuses numbers and flags between quotes: the reader of the structs takes them, the schema and
+/// other readers do not.
+pub(super) fn unquoted(text: &str) -> Result<(), ConfigError> {
+    match serde_saphyr::from_str_with_options::<Tree>(text, super::read::options()) {
+        Ok(Tree::Map(members)) => quoted(&mut Vec::new(), &members).map_or(Ok(()), Err),
+        Ok(Tree::Leaf(_)) | Err(_) => Ok(()),
+    }
+}
+
+fn quoted(path: &mut Vec<String>, members: &[(Spanned<String>, Tree)]) -> Option<ConfigError> {
+    members.iter().find_map(|(key, below)| {
+        path.push(key.value.clone());
+        let kind = super::keys::find(&path.join(".")).map(|key| key.kind);
+        let wrong = |what| {
+            let what = format!("expected {what}, without quotes");
+            Some(ConfigError::Yaml { line: key.referenced.line(), what })
+        };
+        let found = match (kind, below) {
+            (Some(Kind::Section), Tree::Map(members)) => quoted(path, members),
+            (Some(Kind::Number { .. }), Tree::Leaf(Value::String(_))) => wrong("a whole number"),
+            (Some(Kind::Flag), Tree::Leaf(Value::String(_))) => wrong("true or false"),
+            _ => None,
+        };
+        path.pop();
+        found
+    })
 }
 
 /// So many problems are told; who has more has another file in mind.
@@ -84,30 +115,20 @@ fn judge(path: &mut Vec<String>, members: &[(Spanned<String>, Tree)], found: &mu
 /// Whether keys stand below: what is no section is judged as a whole.
 fn section(path: &[String]) -> bool {
     let path = path.join(".");
-    super::keys::find(&path).is_some_and(|key| key.kind == super::keys::Kind::Section)
+    super::keys::find(&path).is_some_and(|key| key.kind == Kind::Section)
 }
 
 /// Reads the value in a file that has nothing else but what its section needs.
 fn alone(path: &[String], value: &Value) -> Result<(), ConfigError> {
-    let read = |value: Value| {
-        let mut document = value;
-        for (depth, key) in path.iter().enumerate().rev() {
-            let mut members = vec![(key.clone(), document)];
-            if depth == 1 && path[0] == "upstream" && key != "url" {
-                members.push(("url".to_owned(), "http://localhost/v1".into()));
-            }
-            document = Value::Object(members);
+    let mut document = value.clone();
+    for (depth, key) in path.iter().enumerate().rev() {
+        let mut members = vec![(key.clone(), document)];
+        if depth == 1 && path[0] == "upstream" && key != "url" {
+            members.push(("url".to_owned(), "http://localhost/v1".into()));
         }
-        Config::parse(&write_plain(&document)).map(|_| ())
-    };
-    let first = read(value.clone());
-    match value {
-        // Without a shape, `0640` is a number; where a text is asked for it is one.
-        Value::Int(_) | Value::Float(_) | Value::Big(_) | Value::Bool(_) if first.is_err() => {
-            read(write_plain(value).into()).or(first)
-        }
-        _ => first,
+        document = Value::Object(members);
     }
+    Config::parse(&write_plain(&document)).map(|_| ())
 }
 
 fn value(tree: &Tree) -> Value {
@@ -219,7 +240,8 @@ mod tests {
     fn there_is_a_problem_exactly_where_a_start_would_fail() {
         for (text, count) in [
             ("upstream: {url: 'http://a/v1'}", 0),
-            ("upstream: {url: 'http://a/v1'}\nledger: {mode: 0640, group: 0}", 0),
+            ("upstream: {url: 'http://a/v1'}\nledger: {mode: '0640', group: '0'}", 0),
+            ("upstream: {url: 'http://a/v1', name: 5}\nledger: {group: 0}", 2),
             ("", 1),
             ("hosts: [", 1),
             ("a: 1\na: 2", 1),

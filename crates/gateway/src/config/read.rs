@@ -1,17 +1,26 @@
 //! What is wrong with a configuration file, and where. A text from the file is repeated only where
 //! it is a name: anything else may be a secret that was pasted into the wrong place.
 
-use serde_saphyr::Error;
+use serde_saphyr::{Error, Options, options};
 
-use super::keys;
 use super::{Config, ConfigError};
+use super::{keys, problems};
 
 /// YAML text to a configuration whose values are not yet judged. An empty document is the defaults.
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     if text.trim().is_empty() {
         return Ok(Config::default());
     }
-    serde_saphyr::from_str(text).map_err(|error| explain(&error))
+    let config =
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| explain(&error))?;
+    problems::unquoted(text)?;
+    Ok(config)
+}
+
+/// A number or `true` is not a text: what the schema refuses, and what another reader may take for
+/// something else, is refused here too.
+pub(super) fn options() -> Options {
+    options! { no_schema: true, strict_booleans: true }
 }
 
 fn explain(error: &Error) -> ConfigError {
@@ -38,9 +47,13 @@ fn explain(error: &Error) -> ConfigError {
             // The line is told already, and the first word of a reader's type to nobody.
             let said = other.to_string();
             let said = said.split(" at line ").next().unwrap_or_default();
-            match said.strip_prefix("invalid ") {
-                Some("u32" | "u64") => wrong("expected a whole number".to_owned()),
-                Some(_) | None => wrong(said.to_owned()),
+            match said {
+                "invalid u32" | "invalid u64" => wrong("expected a whole number".to_owned()),
+                // It repeats the value.
+                said if said.ends_with("must be quoted") => {
+                    wrong("expected a text: put it between quotes".to_owned())
+                }
+                said => wrong(said.to_owned()),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The configuration file as JSON Schema (2020-12), for editors and pipelines. What only the start
 //! can know (ports, secrets, rules that go together) is `config check`'s.
 
+use scan::Category;
 use seal::json::Value;
 
 use super::Config;
@@ -67,21 +68,29 @@ fn property(key: &Key) -> Value {
         }
         Kind::Rules(words) => {
             say("type", "object".into());
+            let ids: Vec<Value> = super::RULES
+                .rules()
+                .filter(|rule| matches!(rule.category, Category::Secret | Category::Pii))
+                .map(|rule| Value::from(&*rule.id))
+                .collect();
+            say("propertyNames", Value::object([("enum", Value::Array(ids))]));
             let word = Value::object([("enum", Value::array(words.iter().copied()))]);
             say("additionalProperties", word);
         }
     }
-    match key.absent {
-        // Whatever may be left out may also be said to be nothing.
-        Absent::Means(_) => {
-            if let Some((_, kind)) = members.iter_mut().find(|(name, _)| name == "type") {
-                *kind = Value::array([kind.clone(), "null".into()]);
-            }
+    // Whatever may be left out may also be said to be nothing; so may sections and lists, which an
+    // editor leaves empty behind their name.
+    let empty = matches!(key.kind, Kind::Section | Kind::Hosts | Kind::Texts | Kind::Rules(_));
+    if (empty && key.absent != Absent::Refused) || matches!(key.absent, Absent::Means(_)) {
+        if let Some((_, kind)) = members.iter_mut().find(|(name, _)| name == "type") {
+            *kind = Value::array([kind.clone(), "null".into()]);
         }
+    }
+    match key.absent {
         Absent::Default if key.kind != Kind::Section => {
             members.push(("default".to_owned(), default(key)));
         }
-        Absent::Default | Absent::Refused => {}
+        Absent::Default | Absent::Refused | Absent::Means(_) => {}
     }
     Value::Object(members)
 }
