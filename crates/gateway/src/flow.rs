@@ -2,6 +2,7 @@
 //! commit, record. What a step earns (`Admitted`, `Released`, `Committed`) the
 //! next one asks for, so a skipped check does not compile.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,8 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
+use crate::ahead::{Admission, head_start};
+use crate::aside::INLINE_BYTES;
 use crate::body::Body;
 use crate::closing::{self, Closing};
 use crate::config::Release;
@@ -56,41 +59,53 @@ async fn flow(app: &Arc<App>, call: Call) {
         return closing::preflight(app, log, reply, &Refusal::NoOwner { code }).await;
     }
 
-    // Admission: all checks over every string of the request, and its evidence.
+    // Admission: all checks over every string of the request; of a large one also its evidence.
     let work = Gate::work(&exchange);
     let mut gate = Gate::new(app, facts);
     let admit = move || {
         let admitted = gate.admit(exchange).map(|(admitted, input, ruling)| {
-            let admission = log.admitted(input, ruling, admitted.forward(gate.upstream()));
+            let judged = Box::new((input, ruling, admitted.forward(gate.upstream())));
+            let mut admission = Admission::Judged(judged);
+            if work > INLINE_BYTES {
+                admission = Admission::Recorded(admission.record(&mut log));
+            }
             (admitted, admission)
         });
         (admitted, gate, log)
     };
-    let (admitted, gate, log) = app.aside.go_on(work, admit).await;
-    let (admitted, mut admission) = match admitted {
+    let (admitted, gate, mut log) = app.aside.go_on(work, admit).await;
+    let (admitted, admission) = match admitted {
         Ok(admitted) => admitted,
         Err(turned) => return closing::turned(app, log, reply, turned, work).await,
     };
     drop(place);
 
-    // Forward, while the admission is being written.
+    // Forward, while the admission is being written. A disk that takes nothing: what cannot be
+    // recorded does not go upstream either.
+    let first = app.config.evidence.release == Release::BeforeForward
+        || admission.is_lost()
+        || !app.recorder.taking();
+    let own = asked.headers.get(AUTHORIZATION);
+    let mut answer = pin!(app.upstream.chat(admitted.body(), admitted.stream(), own));
+    let mut started = Instant::now();
+    let begun = if first { None } else { head_start(answer.as_mut()).await };
+    let mut admission = admission.record(&mut log);
     let forward = async {
-        let early = match app.config.evidence.release {
-            Release::BeforeForward => Some((&mut admission).await),
-            // A disk that takes nothing: what cannot be recorded does not go upstream either.
-            Release::BeforeRelease if admission.is_lost() || !app.recorder.taking() => {
-                Some((&mut admission).await)
-            }
-            Release::BeforeRelease => None,
-        };
+        let early = if first { Some((&mut admission).await) } else { None };
         if let Some(Err(_)) = early {
             return Err(Closing::NoEvidence);
         }
-        let started = Instant::now();
-        let own = asked.headers.get(AUTHORIZATION);
-        let answer = app.upstream.chat(admitted.body(), admitted.stream(), own);
+        let answer = async {
+            match begun {
+                Some(answer) => answer,
+                None => answer.await,
+            }
+        };
         let (durable, answer) = match early {
-            Some(durable) => (durable, answer.await),
+            Some(durable) => {
+                started = Instant::now();
+                (durable, answer.await)
+            }
             // Nothing of the answer is looked at before both are there.
             None => tokio::join!(&mut admission, answer),
         };

@@ -5,6 +5,7 @@
 //! [`recorder`]; everything that knows an HTTP status is in [`problem`].
 
 pub mod admin;
+mod ahead;
 mod aside;
 mod body;
 mod closing;

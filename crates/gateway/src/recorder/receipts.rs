@@ -122,8 +122,8 @@ fn inherit(receipt: Receipt, parents: &[Known]) -> Receipt {
 /// A name that came from outside, as evidence may hold it: at most [`NAME`] bytes, without control
 /// characters, never empty.
 pub(super) fn name(text: &str) -> String {
-    let clean: String =
-        clip(text, NAME).chars().filter(|character| !character.is_control()).collect();
+    let mut clean = clip(text, NAME).to_owned();
+    clean.retain(|character| !character.is_control());
     if clean.is_empty() { "unnamed".to_owned() } else { clean }
 }
 

@@ -474,7 +474,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// As many stored bodies are remembered.
-const BODIES: usize = 100_000;
+const BODIES: usize = 16_384;
 /// More waiting bytes are refused: the request gets 503.
 const WAITING: usize = 64 << 20;
 /// What the ledger adds to a body, roughly.
