@@ -39,7 +39,7 @@ impl Channel {
     }
 
     /// Whether each of its strings is complete in itself, so that no client joins it with the next:
-    /// what repeats, words of an enumeration, lines of a stream beside `data:`.
+    /// what repeats, words of an enumeration, padding, lines of a stream beside `data:`.
     pub fn is_whole(&self) -> bool {
         let word = |place: &str| {
             place == "sse" || place.rsplit('/').next().is_some_and(|name| WORDS.contains(&name))
@@ -51,8 +51,9 @@ impl Channel {
 /// Members that every chunk repeats whole.
 const REPEATED: [&str; 6] =
     ["/id", "/model", "/object", "/system_fingerprint", "/service_tier", "/provider"];
-/// Members that hold one word of a list, as providers write it.
-const WORDS: [&str; 4] = ["finish_reason", "native_finish_reason", "role", "severity"];
+/// Members that hold one word of a list, as providers write it, or padding.
+const WORDS: [&str; 5] =
+    ["finish_reason", "native_finish_reason", "role", "severity", "obfuscation"];
 
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,4 +115,27 @@ pub struct Usage {
     pub completion: u64,
     /// Both.
     pub total: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_joins_is_whole() {
+        for (place, repeats, whole) in [
+            ("/id", true, true),
+            ("/choices/*/delta/zzz#key", true, true),
+            ("sse", false, true),
+            ("/choices/*/finish_reason", false, true),
+            ("/choices/*/content_filter_results/hate/severity", false, true),
+            ("/obfuscation", false, true),
+            ("/choices/*/delta/zzz", false, false),
+            ("/choices/*/delta/id", false, false),
+        ] {
+            let channel = Channel::Other(place.to_owned());
+            assert_eq!((channel.repeats(), channel.is_whole()), (repeats, whole), "{place}");
+        }
+        assert!(!Channel::Content.is_whole() && !Channel::Reasoning.is_whole());
+    }
 }

@@ -137,12 +137,15 @@ pub(crate) struct Held {
 
 /// More than any sane tool call; memory per stream stays bounded.
 const HELD_BYTES: usize = 4 << 20;
-/// So much may come on other channels while one waits for its next text; then its end is judged as
-/// it is. Otherwise a thought that ends in an `s` would hold up the whole answer.
-const PATIENCE: usize = 64 << 10;
-/// An event without data is a sign of life. Sixteen of them are as good as [`PATIENCE`]: a caller
-/// that waits for them must not take a slow upstream for a dead one.
-const SIGN_OF_LIFE: usize = PATIENCE / 16;
+/// So much may come on other channels while one waits for its next text, some fifty words; then its
+/// end is judged as it is. Otherwise a thought that ends in an `s` would hold up the whole answer.
+const PATIENCE: usize = 16 << 10;
+/// The same for members that the API does not define: signatures and data in base64 could always go
+/// on, and mostly do not.
+const LITTLE_PATIENCE: usize = 4 << 10;
+/// An event without data is a sign of life. Four of them are as good as [`PATIENCE`]: a caller that
+/// waits for them must not take a slow upstream for a dead one.
+const SIGN_OF_LIFE: usize = PATIENCE / 4;
 
 impl Inspection {
     /// `model` is the one asked for, for answers that name none.
@@ -401,9 +404,8 @@ impl Inspection {
             if first.step.holds && open_calls {
                 break;
             }
-            let unsure = first.step.holds && !self.unsure.is_empty();
-            if unsure || !self.certain(&first.step) {
-                if held.behind < PATIENCE {
+            if let Some(patience) = self.patience(&first.step) {
+                if held.behind < patience {
                     break;
                 }
                 self.settle(true, held)?;
@@ -415,16 +417,20 @@ impl Inspection {
         Ok(())
     }
 
-    /// Whether nothing that this event carries can become part of something forbidden.
-    fn certain(&self, step: &Step) -> bool {
+    /// How much may come behind an event that carries what can still become part of something
+    /// forbidden; `None` where it carries nothing of the kind.
+    fn patience(&self, step: &Step) -> Option<usize> {
         let certain = |choice: u32, channel: &Channel, end: usize| {
             let same = |extent: &&Extent| extent.choice == choice && extent.channel == *channel;
             self.extents.iter().find(same).is_some_and(|extent| extent.certain >= end)
         };
-        step.segments.iter().all(|segment| match &segment.of {
-            Ok(channel) => certain(segment.choice, channel, segment.span.end),
-            Err(_) => true,
-        })
+        let patience = |segment: &Segment| match &segment.of {
+            Ok(channel) if certain(segment.choice, channel, segment.span.end) => None,
+            Ok(Channel::Other(_)) => Some(LITTLE_PATIENCE),
+            Ok(_) => Some(PATIENCE),
+            Err(_) => (!self.unsure.is_empty()).then_some(PATIENCE),
+        };
+        step.segments.iter().filter_map(patience).max()
     }
 
     fn let_go(&mut self, waiting: Waiting, free: &mut Vec<Released>) -> Result<(), Stopped> {

@@ -404,8 +404,8 @@ fn the_beginning_of_a_marking_waits_and_what_is_behind_it_too() {
 
 #[test]
 fn what_waits_does_not_wait_for_ever() {
-    let signs = ": ping\n\n".repeat(16);
-    let others = event(&content_delta(1, "All is well. ")).repeat(400);
+    let signs = ": ping\n\n".repeat(4);
+    let others = event(&content_delta(1, "All is well. ")).repeat(120);
     for behind in [signs, others] {
         let gateway = Gateway::start();
         let gate = Gate::new();
@@ -455,5 +455,27 @@ fn an_event_larger_than_a_worker_should_judge_is_judged_all_the_same() {
     gateway.upstream.push(Script::events().delta(&format!("{large}SECRET//NOFORN")).done());
     let (text, _) = streamed(&mut gateway.client(), &ask_stream("hi"));
     assert!(text.contains("answer_withheld") && !text.contains("well"), "{text}");
+    gateway.stop();
+}
+
+#[test]
+fn a_signature_holds_up_an_answer_only_for_moments() {
+    let gateway = Gateway::start();
+    let gate = Gate::new();
+    let signature = "EqQBCgIYAhIkMGQ3ZDQ5YWUtZGI1Yi00ZjE2LWE2MzUtMGYxY2Y4YzE2ZjM2";
+    let signed = format!(
+        r#"{{"choices":[{{"index":0,"delta":{{"thinking_blocks":[{{"type":"thinking","signature":"{signature}"}}]}}}}]}}"#
+    );
+    let text = event(&content_delta(0, "All is well. ")).repeat(30);
+    let script = Script::events().event(&signed).piece(&text).wait(&gate);
+    gateway.upstream.push(script.event(&finish_delta(0, "stop")).done());
+    let mut client = gateway.client();
+    client.chat(&ask_stream("hi"), &[]);
+    client.head();
+    let mut told = client.read_until("All is well. ");
+    gate.open();
+    told.push_str(&client.read_until("[DONE]"));
+    let whole = [event(&signed), text, event(&finish_delta(0, "stop")), event("[DONE]")];
+    assert_eq!(receipt(&told).1, whole.concat());
     gateway.stop();
 }
