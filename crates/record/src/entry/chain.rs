@@ -89,7 +89,9 @@ impl AuditChain {
         let _ = write!(line, ",\"ts_ns\":{}}}", entry.ts_ns);
         // The preimage is the line without its own hmac, which then goes into its sorted place.
         let hmac = hex::encode(&self.key.hmac(line.as_bytes()));
-        line.insert_str(gap, &format!(",\"hmac\":\"{hmac}\""));
+        let mut own = String::with_capacity(80);
+        plain_member(&mut own, "hmac", &hmac);
+        line.insert_str(gap, &own);
         self.prev.clone_from(&hmac);
         Ok(SealedLine { line, hmac, entry_id: entry.entry_id })
     }
@@ -101,7 +103,9 @@ impl AuditChain {
         let given =
             given.filter(|(name, _)| !matches!(*name, "_anchor" | "_signing_key_id" | "_writer"));
         let own = self.own.iter().map(|(name, written)| (*name, Err(written.as_str())));
-        let mut members: Vec<(&str, Result<&Value, &str>)> = given.chain(own).collect();
+        let mut members: Vec<(&str, Result<&Value, &str>)> =
+            Vec::with_capacity(metadata.len() + self.own.len());
+        members.extend(given.chain(own));
         members.sort_unstable_by_key(|(name, _)| *name);
         let mut previous = None;
         for (name, value) in members {
