@@ -123,6 +123,14 @@ fn links() {
         check("sanitisation", &chain, none(), &[ChainSanitised], Violated);
     }
     check("sanitised", &chain_of(&[&root, &sanitisation()]), none(), &[], ExitClass::Ok);
+    // What a parent carried that is not there nobody can say.
+    let mut parents = vec![root.hash, digest("nowhere")];
+    parents.sort();
+    for taint in [&[][..], &["of the other parent"]] {
+        let (parents, taint) = (parents.clone(), tags(taint));
+        let receipt = signed(Receipt { parents, taint, ..sanitisation().receipt });
+        check("half", &chain_of(&[&root, &receipt]), none(), &[ChainParent], Malformed);
+    }
     let plain = with_parents()[2].receipt.clone();
     let plain = signed(Receipt { taint: tags(&["external_user"]), ..plain });
     let (report, _) = judge(chain_of(&[&root, &plain]).as_bytes(), &trust(), none());

@@ -78,6 +78,11 @@ pub fn envelope_cases(list: &mut List) {
     list.line(58, "array of an envelope", format!("[{}]\n", line.trim_end()), ChainEnvelope);
     list.line(58, "two on one line", format!("{}{line}", line.trim_end()), ChainEnvelope);
     list.line(58, "deep", format!("{}\n", "[".repeat(100_000)), ChainEnvelope);
+    // An envelope in the usual spelling, a byte over the limit and at it.
+    for (name, over, code) in [("over", 1, ChainLine), ("at", 0, ReceiptLimit)] {
+        let room = record::chainfile::LINE_LIMIT + over - line_of("").trim_end().len();
+        list.line(58, format!("{name} the limit"), line_of(&"A".repeat(room)), code);
+    }
     list.line(58, "long", format!("{}\n", "a".repeat(200_000)), ChainLine);
     list.add(59, "at once", Input::Lines(vec![line.clone(), line.clone()], 1), ChainDuplicate);
     let (spaced, between) = (line.replace(',', " , "), line_of(&signed(user_input_of("x")).jws));
@@ -93,6 +98,8 @@ pub fn envelope_cases(list: &mut List) {
     list.add(61, "zeros", Input::Tail(vec![0; 700]), ChainTorn);
     let half = [&line.as_bytes()[..200], &[0; 300]].concat();
     list.add(61, "zeros at its end", Input::Tail(half), ChainTorn);
+    let whole = [line.trim_end().as_bytes(), &[0; 300]].concat();
+    list.add(61, "zeros behind it", Input::Tail(whole), ChainTorn);
     let rich = |member: &str| line.replace('}', &format!(",{member}}}"));
     list.line(70, "payload beside it", rich("\"payload\":{}"), ChainLegacy);
     list.line(
