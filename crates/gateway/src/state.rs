@@ -132,7 +132,7 @@ impl State {
         for name in ["keys", "run", "cache", "feeds"] {
             files::directory(&home.join(name), files::Access::OwnerOnly)?;
         }
-        let lock = Lock::take(home.join("run").join("lock"))?;
+        let mut lock = Lock::take(home.join("run").join("lock"))?;
 
         let trust_path = dir.join(TRUST);
         let had_trust = files::exists(&trust_path)?;
@@ -156,6 +156,7 @@ impl State {
         } else {
             let path = home.join("ledger");
             files::directory(&path, files::Access::GroupMayRead)?;
+            lock = lock.with_directory(&path)?;
             Arc::new(
                 FileStore::open(&path)
                     .map_err(|error| StateError::Store { path, error: error.to_string() })?,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 pub struct Lock {
     // Held, never read: the lock belongs to the open file.
     _file: File,
+    _directory: Option<File>,
     path: PathBuf,
 }
 
@@ -39,9 +40,23 @@ impl Lock {
     pub fn take(path: impl Into<PathBuf>) -> Result<Lock, LockError> {
         let path = path.into();
         match Lock::try_take(&path) {
-            Ok(Some(file)) => Ok(Lock { _file: file, path }),
+            Ok(Some(file)) => Ok(Lock { _file: file, _directory: None, path }),
             Ok(None) => Err(LockError::Held { pid: holder(&path), path }),
             Err(source) => Err(LockError::Io { path, source }),
+        }
+    }
+
+    /// Takes the directory of the evidence along: whoever deletes the lock file does not let a
+    /// second writer in. A file system that locks no directories is no obstacle.
+    pub fn with_directory(mut self, dir: &Path) -> Result<Lock, LockError> {
+        let failed = |source| LockError::Io { path: dir.to_owned(), source };
+        let directory = File::open(dir).map_err(failed)?;
+        match directory.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(LockError::Held { pid: None, path: dir.into() }),
+            Ok(()) | Err(TryLockError::Error(_)) => {
+                self._directory = Some(directory);
+                Ok(self)
+            }
         }
     }
 

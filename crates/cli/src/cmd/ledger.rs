@@ -1,9 +1,13 @@
 //! `countersign ledger`: what is in a ledger, and repair by an operator's decision.
 
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
+use ledger::lock::{Lock, LockError};
 use ledger::read::{Item, ReadError};
 use ledger::repair::{Action, RepairError, explain, perform};
 use ledger::store::file::FileStore;
@@ -203,9 +207,13 @@ fn repair(dir: &Path, yes: bool) -> Outcome {
         output::print("nothing was changed; `countersign ledger repair --yes` does it\n")?;
         return Ok(damaged);
     }
-    let lock = ledger::lock::Lock::take(home.join("run").join("lock"))
-        .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
-    let store = FileStore::open(&path).map_err(failed)?;
+    let lock = lock(&home, &path)?;
+    let mut store = FileStore::open(&path).map_err(failed)?;
+    // Whom the gateway lets read, reads on.
+    let found = std::fs::metadata(&path).map_err(failed)?;
+    if found.mode() & GROUP_READS == GROUP_READS {
+        store = store.readable_by(found.gid()).map_err(failed)?;
+    }
     let mut options = Options::new(origin, Arc::new(signer), "operator", Arc::new(SystemClock));
     options.lock = Some(lock);
     let index = perform(Arc::new(store), options, &plan).map_err(|error| {
@@ -218,3 +226,25 @@ fn repair(dir: &Path, yes: bool) -> Outcome {
     output::print(&format!("repaired; entry {index} records it\n"))?;
     Ok(Exit::Ok)
 }
+
+/// The lock of a ledger; `run/` may have been deleted while nothing ran.
+fn lock(home: &Path, ledger: &Path) -> Result<Lock, Failure> {
+    let run = home.join("run");
+    match DirBuilder::new().mode(0o700).create(&run) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(Failure::new(Exit::CannotCreate, format!("{}: {error}", run.display())));
+        }
+        _ => {}
+    }
+    let taken = Lock::take(run.join("lock")).and_then(|lock| lock.with_directory(ledger));
+    taken.map_err(|error| {
+        let exit = match error {
+            LockError::Held { .. } => Exit::Unavailable,
+            LockError::Io { .. } => Exit::CannotCreate,
+        };
+        Failure::new(exit, error.to_string())
+    })
+}
+
+/// A directory that a group may look into.
+const GROUP_READS: u32 = 0o050;

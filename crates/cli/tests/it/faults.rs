@@ -259,11 +259,21 @@ fn the_second_process_is_told_who_has_the_directory() {
     assert_eq!(second.status.code(), Some(69), "{}", said(&second));
     let pid = product.id().to_string();
     assert!(said(&second).contains(&format!("in use by process {pid}")), "{}", said(&second));
+    let repair = countersign(home.path(), &["ledger", "repair", "--yes"]);
+    assert!(repair.status.success(), "nothing to repair: {}", said(&repair));
     let id = &kept[0].correlation;
     let trace = countersign(home.path(), &["trace", id]);
     assert!(trace.status.success(), "{}", said(&trace));
     assert_eq!(hash(home.path()), before, "neither the second nor a reader changes a byte");
     assert_eq!(asked(&product, "still here", &mut kept), 200);
+    // Who deletes the lock file lets nobody in.
+    let run = home.path().join(".countersign/run");
+    let lock = fs::read(run.join("lock")).expect("a lock file");
+    fs::remove_dir_all(&run).expect("removed");
+    let third = countersign(home.path(), &["up"]);
+    assert_eq!(third.status.code(), Some(69), "{}", said(&third));
+    assert_eq!(asked(&product, "still the only one", &mut kept), 200);
+    fs::write(run.join("lock"), lock).expect("put back");
     // The lock dies with its process, whatever the file says.
     product.kill();
     let lock = fs::read_to_string(home.path().join(".countersign/run/lock")).expect("a lock file");
