@@ -9,6 +9,7 @@ mod extract;
 mod hidden;
 mod languages;
 mod overrides;
+mod paraphrases;
 mod persona;
 mod restrictions;
 mod templates;
@@ -25,6 +26,7 @@ pub(crate) fn rules() -> Vec<Rule> {
     rules.extend(exfiltrate::rules());
     rules.extend(conceal::rules());
     rules.extend(languages::rules());
+    rules.extend(paraphrases::rules());
     rules.extend(hidden::rules());
     rules.extend(content::rules());
     rules

@@ -47,7 +47,7 @@ impl Holder {
         target: Target,
         wanted: &dyn Fn(&Rule) -> bool,
     ) -> Holder {
-        let (mut exact, mut words) = (Vec::new(), Vec::new());
+        let (mut exact, mut words, mut cut) = (Vec::new(), Vec::new(), Vec::new());
         let mut significant = 0;
         for (rule, reach) in rules {
             if !rule.targets.contains(target) || !(wanted(rule) || judged(rule)) {
@@ -58,9 +58,10 @@ impl Holder {
                 Pattern::Phrase { groups, .. } => {
                     words.extend(groups.first().into_iter().flat_map(|group| openings(group)))
                 }
-                Pattern::Regex { view: View::Words, requires, .. } => {
-                    // any group may stand first
-                    words.extend(requires.iter().flat_map(|group| openings(group)));
+                Pattern::Regex { view: View::Words, regex, .. } => {
+                    // words are read without the spaces between them
+                    let joined = parse(&regex.replace(' ', ""));
+                    cut.extend(joined.map(|hir| beginning(&hir)));
                 }
                 Pattern::Regex { view: View::Exact, regex, .. } => {
                     exact.extend(parse(regex).map(|hir| beginning(&hir)));
@@ -70,9 +71,12 @@ impl Holder {
                 }
             }
         }
+        if !words.is_empty() {
+            cut.extend(from_any(words));
+        }
         Holder {
             exact: (!exact.is_empty()).then(|| Backward::new(exact)),
-            words: (!words.is_empty()).then(|| Backward::new(from_any(words))),
+            words: (!cut.is_empty()).then(|| Backward::new(cut)),
             significant: significant.min(HOLD_BACK),
         }
     }
