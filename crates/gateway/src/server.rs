@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -225,6 +224,9 @@ pub async fn run(
     }
 }
 
+/// The longest request line with its headers.
+const HEAD_BYTES: usize = 64 << 10;
+
 #[derive(Clone, Copy)]
 enum Door {
     Data,
@@ -360,17 +362,10 @@ async fn connection(
             let (app, hosts, peer, alive) =
                 (app.clone(), hosts.clone(), peer.clone(), alive.clone());
             async move {
-                let framed = request.headers().contains_key(TRANSFER_ENCODING);
-                let mut response = match door {
+                let response = match door {
                     Door::Data => data(app, &hosts, &peer, request, alive).await,
                     Door::Admin => operate(&app, &hosts, &peer, &request).await,
                 };
-                if framed {
-                    // A length beside it was dropped by the HTTP layer. A proxy before us
-                    // that went by that length and we would disagree where the next request
-                    // begins, so there is none (RFC 9112, 6.1).
-                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
                 Ok::<_, Infallible>(response)
             }
         })
@@ -378,7 +373,8 @@ async fn connection(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_read)
-        .max_buf_size(64 << 10)
+        .max_buf_size(HEAD_BYTES)
+        .max_header_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Patient::new(stream, stall)), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
