@@ -7,6 +7,7 @@ mod faults;
 mod flip;
 mod interop;
 mod kill;
+mod links;
 mod machine;
 mod panics;
 mod quiet;

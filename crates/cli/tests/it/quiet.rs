@@ -102,6 +102,8 @@ impl Run {
         shown.push(("the banner".to_owned(), self.up.banner.clone()));
         let log = self.up.stop_and_listen();
         assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log is loud");
+        let moves = |c: char| c.is_control() && c != '\n' || "\u{202e}\u{2028}".contains(c);
+        assert!(!log.contains(moves), "the log moves a cursor: {log:?}");
         shown.push(("the log".to_owned(), log));
         let ledger = [".countersign/ledger"];
         for args in [["verify"].as_slice(), &["audit", "tail", "-n", "100"], &["audit", "report"]] {
@@ -215,6 +217,8 @@ fn nothing_that_was_written_or_opens_a_door_is_kept_or_shown() {
     for (script, status) in [
         (Script::json(200, &withheld), 403),
         (Script::raw("HTTP/1.1 xylophone-garbage\r\n\r\n"), 502),
+        (Script::raw("HTTP/1.1 200 \x1b[31m\r\nx: \x1b[2J\u{202e}\r\n\r\n"), 502),
+        (Script::raw(format!("{head}\x1b[31m\u{202e}\r\n\r\n{{}}")), 502),
         (
             Script::raw(
                 "HTTP/1.1 302 Found\r\nlocation: http://xylophone-location/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
