@@ -37,7 +37,7 @@ pub(crate) struct Call {
 }
 
 /// One thing to remember once its entries are durable; the audit entry carries it (`_lineage`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Memory {
     pub known: Known,
     pub keys: Vec<Key>,
@@ -45,7 +45,7 @@ pub(crate) struct Memory {
 }
 
 /// A call of a [`Memory`], whose `known` is its model call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RememberedCall {
     pub key: Key,
     pub arguments: Digest,

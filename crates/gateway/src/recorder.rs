@@ -9,7 +9,6 @@ mod ancestry;
 mod decide;
 mod flood;
 mod judge;
-mod lines;
 mod names;
 mod receipts;
 mod replay;
@@ -176,10 +175,10 @@ impl Recorder {
         let ledger = Ledger::open(state.store(), options, &mut |index, leaf, body| {
             replay.visit(index, leaf, body);
         })?;
-        replay.finish();
         if let Some(index) = replay.unreadable {
             return Err(StartError::Chain { index });
         }
+        let orphans = replay.orphans().map_err(|index| StartError::Chain { index })?;
         let lines = AuditChain::new(
             HMAC_KEY_ID.to_owned(),
             Zeroizing::new(state.hmac_secret().to_vec()),
@@ -223,8 +222,6 @@ impl Recorder {
         batch.bodies.push((Kind::Config, config, config_body));
         batch.bodies.push((Kind::Ruleset, ruleset, setup.ruleset));
         recorder.core.writer.write(batch, nothing()).wait()?;
-        let mut orphans: Vec<_> = replay.open.into_iter().collect();
-        orphans.sort_by_key(|(_, orphan)| orphan.index);
         recorder.core.interrupted(&orphans)?;
         Ok(recorder)
     }

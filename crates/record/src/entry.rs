@@ -20,6 +20,7 @@ pub use anchor::{AnchorClaim, AnchorCounts, JudgeStamp, StampedAt};
 pub use chain::{AuditChain, SealedLine};
 pub use header::{HeaderAlgorithm, ReceiptHeader};
 pub use log::{LINE_LIMIT, LogBreak, LogWalk};
+pub use quick::{Glance, glance};
 pub use read::{MacCheck, ReadEntry, read_line};
 pub use walk::{Break, BreakKind, Walk, WalkSummary, verify_lines};
 

@@ -5,12 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ledger::{Kind, Leaf};
-use record::entry::Owner;
+use record::entry::{self, Owner};
 use record::taint::TaintSet;
 use seal::digest::Digest;
-use seal::json::Value;
+use seal::json::{self, Limits, Value, audit_members};
 
-use super::lines::{Line, Lines};
 use crate::lineage::{Key, Known, Lineage, Memory, RememberedCall};
 use crate::state::WRITER;
 
@@ -18,19 +17,18 @@ use crate::state::WRITER;
 pub(super) struct Replay {
     pub last_hmac: Option<String>,
     pub bodies: HashSet<Digest>,
-    pub open: HashMap<String, Orphan>,
     pub lineage: Lineage,
     pub last_ms: u64,
     pub last_ns: u64,
     /// The first audit line of ours that could not be read.
     pub unreadable: Option<u64>,
-    lines: Lines,
+    /// By request: where the admission lies, and its line.
+    open: HashMap<String, (u64, Vec<u8>)>,
 }
 
-/// An admission whose outcome is not recorded (yet).
+/// An admission whose outcome is not recorded.
 #[derive(Clone, Debug)]
 pub(super) struct Orphan {
-    pub index: u64,
     pub entry_id: String,
     pub owner: Owner,
     pub approval_chain: Vec<String>,
@@ -39,17 +37,25 @@ pub(super) struct Orphan {
     pub metadata: Vec<(String, Value)>,
 }
 
+/// What a line says to whoever continues after it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Said {
+    check_is_admission: bool,
+    request: Option<String>,
+    has_outcome: bool,
+    memories: Vec<Memory>,
+}
+
 impl Replay {
     pub fn new(lineage: Lineage) -> Replay {
         Replay {
             last_hmac: None,
             bodies: HashSet::new(),
-            open: HashMap::new(),
             lineage,
             last_ms: 0,
             last_ns: 0,
             unreadable: None,
-            lines: Lines::default(),
+            open: HashMap::new(),
         }
     }
 
@@ -60,54 +66,101 @@ impl Replay {
             Kind::Config | Kind::Ruleset | Kind::Facts => {
                 self.bodies.insert(leaf.body);
             }
-            Kind::Audit if leaf.writer == WRITER => {
-                for line in self.lines.push(index, body) {
-                    self.audit(line);
-                }
-            }
+            Kind::Audit if leaf.writer == WRITER => self.audit(index, body),
             _ => {}
         }
     }
 
-    /// Takes in what is still being read. Before it nothing else here is complete.
-    pub fn finish(&mut self) {
-        loop {
-            let lines = self.lines.rest();
-            if lines.is_empty() {
-                return;
-            }
-            lines.into_iter().for_each(|line| self.audit(line));
-        }
-    }
-
-    fn audit(&mut self, (index, line): Line) {
-        let Some(line) = line else {
+    fn audit(&mut self, index: u64, body: &[u8]) {
+        // A start reads every line there is: nearly all of them at a glance.
+        let Some(said) = self.glanced(body).or_else(|| self.read(body)) else {
             self.unreadable.get_or_insert(index);
             return;
         };
-        let hmac = line.hmac;
-        let audit = line.entry;
-        self.last_hmac = Some(hmac);
-        self.last_ns = self.last_ns.max(audit.ts_ns);
-        let Some(request) = text(&audit.metadata, "_request").map(str::to_owned) else {
-            return;
-        };
-        for memory in remembered(&audit.metadata) {
+        let Some(request) = said.request else { return };
+        for memory in said.memories {
             self.lineage.remember(memory);
         }
-        if find(&audit.metadata, "_outcome").is_some() {
+        if said.has_outcome {
             self.open.remove(&request);
-        } else if audit.check_name == "pipeline.admission" {
+        } else if said.check_is_admission {
+            self.open.insert(request, (index, body.to_vec()));
+        }
+    }
+
+    pub(super) fn glanced(&mut self, body: &[u8]) -> Option<Said> {
+        let line = entry::glance(body)?;
+        let (mut request, mut has_outcome, mut lineage) = (None, false, None);
+        let mut plain = true;
+        audit_members(
+            line.metadata.as_bytes(),
+            Limits::DOCUMENT,
+            &mut |member| match member.name {
+                "_request" => match member.value.strip_prefix('"') {
+                    Some(text) => {
+                        plain &= !text.contains('\\');
+                        request = text.strip_suffix('"');
+                    }
+                    None => request = None,
+                },
+                "_outcome" => has_outcome = true,
+                "_lineage" => lineage = Some(member.value),
+                _ => {}
+            },
+        )
+        .then_some(())?;
+        plain.then_some(())?;
+        let memories = match lineage {
+            Some(text) => memories(&json::parse(text.as_bytes(), Limits::DOCUMENT).ok()?),
+            None => Vec::new(),
+        };
+        self.chained(line.hmac, line.ts_ns);
+        let check_is_admission = line.check_name == ADMISSION;
+        Some(Said {
+            check_is_admission,
+            request: request.map(str::to_owned),
+            has_outcome,
+            memories,
+        })
+    }
+
+    pub(super) fn read(&mut self, body: &[u8]) -> Option<Said> {
+        let line = entry::read_line(body).ok()?;
+        let metadata = &line.entry.metadata;
+        let said = Said {
+            check_is_admission: line.entry.check_name == ADMISSION,
+            request: text(metadata, "_request").map(str::to_owned),
+            has_outcome: find(metadata, "_outcome").is_some(),
+            memories: find(metadata, "_lineage").map(memories).unwrap_or_default(),
+        };
+        self.chained(&line.hmac, line.entry.ts_ns);
+        Some(said)
+    }
+
+    fn chained(&mut self, hmac: &str, ts_ns: u64) {
+        let last = self.last_hmac.get_or_insert_default();
+        last.clear();
+        last.push_str(hmac);
+        self.last_ns = self.last_ns.max(ts_ns);
+    }
+
+    /// The admissions that have no outcome, in the order of the ledger; `Err` is where one lies that
+    /// cannot be read after all.
+    pub fn orphans(&mut self) -> Result<Vec<(String, Orphan)>, u64> {
+        let mut open: Vec<_> = std::mem::take(&mut self.open).into_iter().collect();
+        open.sort_by_key(|(_, (index, _))| *index);
+        let read = |(request, (index, line)): (String, (u64, Vec<u8>))| {
+            let audit = entry::read_line(&line).map_err(|_| index)?.entry;
             let orphan = Orphan {
-                index,
                 entry_id: audit.entry_id,
                 owner: audit.owner,
                 approval_chain: audit.approval_chain,
                 fingerprint: audit.request_fingerprint,
                 metadata: audit.metadata,
             };
-            self.open.insert(request, orphan);
-        }
+            Ok((request, orphan))
+        };
+        open.into_iter().map(read).collect()
     }
 }
 
@@ -168,12 +221,8 @@ fn call(value: &Value) -> Option<RememberedCall> {
 }
 
 /// Lineage that cannot be read is lineage that is not known: a link less, never a wrong one.
-fn remembered(metadata: &[(String, Value)]) -> impl Iterator<Item = Memory> {
-    find(metadata, "_lineage")
-        .and_then(Value::as_array)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(Memory::from_value)
+fn memories(lineage: &Value) -> Vec<Memory> {
+    lineage.as_array().unwrap_or_default().iter().filter_map(Memory::from_value).collect()
 }
 
 fn find<'a>(metadata: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
@@ -183,3 +232,6 @@ fn find<'a>(metadata: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
 fn text<'a>(metadata: &'a [(String, Value)], name: &str) -> Option<&'a str> {
     find(metadata, name).and_then(Value::as_str)
 }
+
+/// The check that opens a request.
+const ADMISSION: &str = "pipeline.admission";

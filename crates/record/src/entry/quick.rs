@@ -10,12 +10,36 @@ use super::{AuditDecision, OwnerType};
 /// The anchor of a line that has none, as every writer of the format spells it.
 const NO_ANCHOR: &str = "{\"backend\":\"noop\",\"success\":true}";
 
+/// What an appender that continues a chain needs of a line; nothing is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance<'l> {
+    /// Its HMAC.
+    pub hmac: &'l str,
+    /// Its time.
+    pub ts_ns: u64,
+    /// Which check wrote it.
+    pub check_name: &'l str,
+    /// Its metadata, a canonical object.
+    pub metadata: &'l str,
+}
+
+/// Looks at a line. `None` says nothing about it but that [`read_line`](super::read_line) has to:
+/// whatever is recognised here that reads, too, and to the same.
+pub fn glance(line: &[u8]) -> Option<Glance<'_>> {
+    let quick = quick(line)?;
+    let (hmac, ts_ns, metadata) = (quick.facts.hmac, quick.ts_ns, quick.metadata);
+    Some(Glance { hmac, ts_ns, check_name: plain(quick.check)?, metadata })
+}
+
 /// A canonical line with all twelve members, each of its type.
 pub(super) struct Quick<'l> {
     pub facts: Facts<'l>,
     pub ts_ns: u64,
     /// Its `_anchor` says more than that there is none.
     pub has_anchor: bool,
+    /// The check's name, with its quotes.
+    check: &'l str,
+    metadata: &'l str,
 }
 
 pub(super) fn quick(line: &[u8]) -> Option<Quick<'_>> {
@@ -57,7 +81,8 @@ pub(super) fn quick(line: &[u8]) -> Option<Quick<'_>> {
     known.then_some(())?;
     let ts_ns = ts.value.parse().ok().filter(|ts| u128::from(*ts) <= TS_LIMIT)?;
     let facts = Facts { prev_hmac, hmac, key_id, entry_id: plain(id.value)?, preimage };
-    Some(Quick { facts, ts_ns, has_anchor })
+    let (check, metadata) = (check.value, metadata.value);
+    Some(Quick { facts, ts_ns, has_anchor, check, metadata })
 }
 
 /// The text of a string without escapes.

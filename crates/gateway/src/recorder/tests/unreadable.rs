@@ -1,6 +1,32 @@
-//! An audit line of ours that cannot be read stops the start: its chain could not be continued.
+//! What a start reads of the lines there are: all of them, most at a glance. One that cannot be read
+//! stops it: its chain could not be continued.
 
 use super::*;
+use crate::recorder::replay::Replay;
+
+#[test]
+fn a_glance_says_what_reading_says() {
+    let (store, bench) = bench(Profile::Full);
+    bench.turn("billing", FIRST, "", &[call("call_1", ARGUMENTS)]);
+    bench.turn("billing", &second(ARGUMENTS, "sent", ""), "done", &[]);
+    drop(bench.admit("billing", FIRST));
+    bench.log("billing", FIRST).0.preflight(Refusal {
+        ruling: Ruling::gone(),
+        status: 499,
+        response: Digest::of(b""),
+    });
+    let found = Evidence::of(&store, &bench.state);
+    assert!(found.lines.len() > 6, "{}", found.lines.len());
+    let mut remembered = 0;
+    for line in &found.lines {
+        let (mut one, mut other) = (Replay::new(Lineage::new(9)), Replay::new(Lineage::new(9)));
+        let glanced = one.glanced(line).expect("our own lines are recognised");
+        assert_eq!(Some(&glanced), other.read(line).as_ref());
+        assert_eq!((&one.last_hmac, one.last_ns), (&other.last_hmac, other.last_ns));
+        remembered += format!("{glanced:?}").matches("Memory").count();
+    }
+    assert!(remembered > 3, "{remembered}");
+}
 
 #[test]
 fn an_unreadable_line_stops_the_start_and_is_named() {
