@@ -8,7 +8,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use chat::edit::{Edit, apply_text};
 use chat::event::{Channel, ToolCall};
-use chat::openai::{Answer, AssembleError, Assembler, Chunk, Segment, Step};
+use chat::openai::{
+    self, Answer, AssembleError, Assembler, Chunk, NewText, Segment, Step, StreamItem,
+};
 use chat::sse::Event;
 use guard::{Ending, TextEvent};
 use seal::digest::Digest;
@@ -16,6 +18,7 @@ use seal::digest::Digest;
 use crate::gate::{Denied, Gate, Judged, worse};
 use crate::problem::Refusal;
 use crate::recorder::{Answered, Outcome, Proposal, RequestLog, Ruling, Scanned};
+use crate::stream::EVENT_LIMITS;
 use crate::upstream::UpstreamError;
 
 /// Bytes that a caller may see.
@@ -118,10 +121,10 @@ struct Extent {
     open: usize,
 }
 
-/// An event that must not go yet.
+/// An event that must not go yet. Its document is not kept: it weighs many times its bytes, and is
+/// read again in the rare case that something is cut out.
 struct Waiting {
     event: Event,
-    chunk: Box<Chunk>,
     step: Step,
     edits: Vec<Edit>,
 }
@@ -131,7 +134,7 @@ struct Waiting {
 pub(crate) struct Held {
     events: VecDeque<Waiting>,
     bytes: usize,
-    /// What came behind the first one, see [`Waiting::weight`].
+    /// What came since the first one waits and its text last grew, see [`Waiting::weight`].
     behind: usize,
 }
 
@@ -189,14 +192,15 @@ impl Inspection {
     pub(crate) fn event(
         &mut self,
         event: Event,
-        chunk: Box<Chunk>,
+        chunk: &Chunk,
         held: &mut Held,
         free: &mut Vec<Released>,
     ) -> Result<(), Stopped> {
-        let mut step = self.assembler.push(&chunk)?;
+        let mut step = self.assembler.push(chunk)?;
         let (texts, calls) = (std::mem::take(&mut step.texts), std::mem::take(&mut step.calls));
-        held.push(Waiting { event, chunk, step, edits: Vec::new() })?;
+        held.push(Waiting { event, step, edits: Vec::new() })?;
         for new in &texts {
+            held.grew(new);
             self.stretch(new.choice, &new.channel, new.from, new.channel.is_whole(), held)?;
         }
         held.cut_calls(&self.calls(&calls)?)?;
@@ -443,7 +447,7 @@ impl Inspection {
                 extent.open = extent.open.max(segment.span.end);
             }
         }
-        free.push(rewritten(waiting.event, &waiting.chunk, &waiting.edits)?);
+        free.push(rewritten(waiting.event, &waiting.edits)?);
         Ok(())
     }
 
@@ -507,9 +511,18 @@ impl Held {
     fn pop(&mut self) -> Option<Waiting> {
         let first = self.events.pop_front()?;
         self.bytes -= first.event.raw.len();
-        // The next one has waited for no more than what is behind it.
-        self.behind -= self.events.front().map_or(0, Waiting::weight);
+        self.behind = 0;
         Some(first)
+    }
+
+    /// A text that grows is waited for anew.
+    fn grew(&mut self, new: &NewText) {
+        let same = |segment: &Segment| {
+            segment.choice == new.choice && segment.of.as_ref() == Ok(&new.channel)
+        };
+        if self.events.front().is_some_and(|first| first.step.segments.iter().any(same)) {
+            self.behind = 0;
+        }
     }
 
     fn cut(
@@ -553,10 +566,13 @@ fn cuts(
 }
 
 /// The event as it came, unless a redaction changed it.
-fn rewritten(event: Event, chunk: &Chunk, edits: &[Edit]) -> Result<Released, Stopped> {
+fn rewritten(event: Event, edits: &[Edit]) -> Result<Released, Stopped> {
     if edits.is_empty() {
         return Ok(Released(Bytes::from(event.raw)));
     }
+    let Ok(StreamItem::Chunk(chunk)) = openai::item(&event, EVENT_LIMITS) else {
+        return Err(Denied::not_editable().into());
+    };
     let bytes = chunk.edited(&event, edits).map_err(|_| Denied::not_editable())?;
     Ok(Released(Bytes::from(bytes)))
 }

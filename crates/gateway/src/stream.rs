@@ -28,7 +28,8 @@ pub(crate) enum Ended {
     Gone,
 }
 
-const EVENT_LIMITS: Limits = Limits { bytes: chat::sse::EVENT_BYTES, depth: 64 };
+/// What one event may be.
+pub(crate) const EVENT_LIMITS: Limits = Limits { bytes: chat::sse::EVENT_BYTES, depth: 64 };
 
 /// Reads, judges and releases events until the stream ends.
 pub(crate) async fn relay(
@@ -91,7 +92,7 @@ impl Judge {
             Ok(StreamItem::Chunk(chunk)) => chunk,
         };
         let error = chunk.error.is_some();
-        let mut judged = self.inspection.event(event, chunk, &mut self.held, &mut self.free);
+        let mut judged = self.inspection.event(event, &chunk, &mut self.held, &mut self.free);
         if error && judged.is_ok() {
             judged = self.inspection.cut_off(true, &mut self.held, &mut self.free);
         }

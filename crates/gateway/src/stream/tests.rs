@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat::exchange::Exchange;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use ledger::store::memory::MemoryStore;
 use seal::digest::Digest;
 use seal::json::Limits;
@@ -20,7 +20,7 @@ use crate::gate::Gate;
 use crate::server::App;
 use crate::state::State;
 use crate::upstream::AnswerKind;
-use crate::{facts, upstream};
+use crate::{facts, problem, upstream};
 
 /// What became of a stream: bytes, how it ended, what the evidence would say, the normal form.
 #[derive(Debug, PartialEq)]
@@ -54,7 +54,7 @@ fn run<'b>(app: &Arc<App>, pieces: impl Iterator<Item = &'b [u8]>) -> Run {
     let mut gate = Gate::new(app, facts::gather(app, &headers));
     gate.admit(exchange).expect("a harmless request");
     let pieces = pieces.map(Bytes::copy_from_slice).collect();
-    let mut answer = upstream::Answer::made(StatusCode::OK, AnswerKind::Events, pieces);
+    let mut answer = upstream::Answer::made(problem::ok(), AnswerKind::Events, pieces);
     let (sender, mut receiver) = mpsc::channel(1024);
     let mut outlet = Outlet::to(sender);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
