@@ -4,4 +4,5 @@ mod adversarial;
 mod clean;
 mod evasion;
 mod hold;
+mod phrases;
 mod rules;
