@@ -4,6 +4,7 @@ mod clock;
 mod conversations;
 mod endings;
 mod faults;
+mod room;
 mod unreadable;
 
 use std::collections::BTreeMap;
