@@ -57,6 +57,8 @@ const WIRE: &[&str] = &[
     concat!("`rau", "cle`"),
     concat!("X-Sig", "net-Receipt"),
     concat!("x-sig", "net-receipt"),
+    concat!("X-Sig", "net-Session"),
+    concat!("x-sig", "net-session"),
     concat!("sig", "net=v1"),
     concat!("sig", "net=v2"),
     concat!("\"sig", "net\""),

@@ -81,10 +81,9 @@ fn property(key: &Key) -> Value {
     // Whatever may be left out may also be said to be nothing; so may sections and lists, which an
     // editor leaves empty behind their name.
     let empty = matches!(key.kind, Kind::Section | Kind::Hosts | Kind::Texts | Kind::Rules(_));
-    if (empty && key.absent != Absent::Refused) || matches!(key.absent, Absent::Means(_)) {
-        if let Some((_, kind)) = members.iter_mut().find(|(name, _)| name == "type") {
-            *kind = Value::array([kind.clone(), "null".into()]);
-        }
+    let null = (empty && key.absent != Absent::Refused) || matches!(key.absent, Absent::Means(_));
+    if null && let Some((_, kind)) = members.iter_mut().find(|(name, _)| name == "type") {
+        *kind = Value::array([kind.clone(), "null".into()]);
     }
     match key.absent {
         Absent::Default if key.kind != Kind::Section => {
