@@ -30,10 +30,12 @@ enum Got {
     Stopped(Vec<u8>),
     /// This, then an error event: the upstream broke off.
     Broke(&'static str, Vec<u8>),
+    /// This, the last of it being the upstream's own error.
+    Failed(Vec<u8>),
     /// A refusal, and nothing of the answer.
     Refused(u16, &'static str),
 }
-use Got::{Broke, Redacted, Refused, Same, Stopped};
+use Got::{Broke, Failed, Redacted, Refused, Same, Stopped};
 
 /// Numbers that no row of the table shows, and why.
 const ELSEWHERE: [(u8, &str); 4] = [
@@ -100,6 +102,10 @@ fn check(row: &Row, reply: &Reply) -> Told {
         Same(expect) => {
             whole(expect);
             ["pipeline.complete", "allow", "allow", "ok"]
+        }
+        Failed(expect) => {
+            whole(expect);
+            ["pipeline.upstream", "block", "error", "upstream_error_event"]
         }
         Redacted(expect) => {
             whole(expect);

@@ -2,7 +2,7 @@
 
 use testkit::upstream::{Script, call_delta, completion, content_delta, finish_delta, quoted};
 
-use super::{Broke, Got, KEY, MARKER, Redacted, Refused, Row, Same, Stopped, WITHHELD};
+use super::{Broke, Failed, Got, KEY, MARKER, Redacted, Refused, Row, Same, Stopped, WITHHELD};
 use crate::harness::{ask, ask_stream, body};
 
 pub fn table() -> Vec<Row> {
@@ -501,6 +501,25 @@ fn answers_that_are_none(rows: &mut Rows) {
         ask_stream("hi"),
         script,
         Broke("upstream_truncated", good().into_bytes()),
+    );
+    let script = Script::events()
+        .piece(good())
+        .piece(content("key AKIAIOSF"))
+        .piece(content("ODNN7EXAMPLE"));
+    let told = [good(), content("key [REDACTED:aws-access-key]"), content("")].concat();
+    let got = Broke("upstream_truncated", told.into_bytes());
+    rows.row(57, "a stream that dies behind a key", ask_stream("hi"), script.close(), got);
+    let refusal = event(r#"{"error":{"message":"Overloaded."}}"#);
+    let script =
+        Script::events().piece(good()).piece(event(&call_delta(0, 0, Some(("c", "time")), "{")));
+    let script = script.piece(content("Hm. ")).piece(&refusal);
+    let told = [good(), refusal].concat();
+    rows.row(
+        57,
+        "an error event behind half a call",
+        ask_stream("hi"),
+        script,
+        Failed(told.into_bytes()),
     );
     let error = event(r#"{"error":{"message":"SECRET//NOFORN","type":"server_error"}}"#);
     rows.stream(57, "a marked error event", &[error], Stopped);
