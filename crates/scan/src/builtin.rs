@@ -12,6 +12,7 @@ mod overrides;
 mod paraphrases;
 mod persona;
 mod restrictions;
+mod reworded;
 mod templates;
 
 use crate::rule::{Action, Category, Pattern, Rule, Severity, Targets, View};
@@ -27,6 +28,7 @@ pub(crate) fn rules() -> Vec<Rule> {
     rules.extend(conceal::rules());
     rules.extend(languages::rules());
     rules.extend(paraphrases::rules());
+    rules.extend(reworded::rules());
     rules.extend(hidden::rules());
     rules.extend(content::rules());
     rules

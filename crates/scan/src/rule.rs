@@ -132,6 +132,9 @@ impl Targets {
     /// What the model writes: output and tool calls.
     pub const WRITTEN: Targets = Targets(2 | 4);
 
+    /// What tools give back, and nothing that a person wrote.
+    pub const TOOL_RESULT: Targets = Targets(8);
+
     /// The set of these targets.
     pub fn of(targets: &[Target]) -> Targets {
         Targets(targets.iter().fold(0, |bits, target| bits | target.bit()))

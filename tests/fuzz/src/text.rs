@@ -116,4 +116,25 @@ pub fn scan(input: &[u8]) {
     let asked = found.hits.iter().any(|hit| hit.redact);
     assert_eq!(found.redacted(&text).is_some(), asked);
     assert_eq!(ENGINE.scan(&text, target), found);
+    held(&ENGINE, &text, target, &found);
+}
+
+/// However the text is cut, nothing of a plain secret is out before the secret is known.
+fn held(engine: &Engine, text: &str, target: Target, found: &scan::Scan) {
+    let near = |hit: &&scan::Hit| {
+        hit.redact && !hit.decoded && text[hit.span.clone()].chars().count() <= scan::HOLD_BACK
+    };
+    let spans: Vec<_> = found.hits.iter().filter(near).map(|hit| hit.span.clone()).collect();
+    let mut out = 0;
+    // a text of any length, at some sixty places
+    let step = 1 + text.len() / 64;
+    for cut in (0..=text.len()).step_by(step).filter(|cut| text.is_char_boundary(*cut)) {
+        let from = engine.held_from(&text[..cut], target);
+        assert!(text.is_char_boundary(from) && from <= cut, "{from} of {cut}");
+        out = from.max(out);
+        for span in &spans {
+            let begun = span.start < cut && cut <= span.end;
+            assert!(!begun || out <= span.start, "at {cut} {out} were out, of {span:?}");
+        }
+    }
 }

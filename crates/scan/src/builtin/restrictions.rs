@@ -105,7 +105,7 @@ pub(super) fn rules() -> Vec<Rule> {
             pattern: phrase(4, &[
                 "content polic*|safety polic*|usage polic*|guardrail*|safety guidelines|\
                  safety filters|content filters",
-                "suspended|lifted|waived|do not apply|turned off|been disabled|are disabled|\
+                "suspended|lifted|waived|do not apply|does not apply|turned off|been disabled|are disabled|\
                  no longer apply|switched off",
             ]),
             about: "claims that the rules have been lifted",
