@@ -47,6 +47,8 @@ pub fn sleeps(tree: &Tree) -> Vec<String> {
 const WIRE: &[&str] = &[
     concat!("rau", "cle-detect/provenance"),
     concat!("rau", "cle/v1"),
+    concat!("rau", "cle\\\\/v1"),
+    concat!("rau", "cle/pq1"),
     concat!("rau", "cle-feed/v1"),
     concat!("rau", "cle-provenance-receipt/v1"),
     concat!("rau", "cle-detect/"),
