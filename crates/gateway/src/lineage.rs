@@ -16,7 +16,8 @@ use seal::digest::{Digest, Hasher};
 
 /// What is known, by owner and message.
 pub(crate) struct Lineage {
-    messages: Recent<Key, Known>,
+    /// A message has several keys, which share what they stand for.
+    messages: Recent<Key, Arc<Known>>,
     calls: Recent<Key, Call>,
     taints: Vec<Arc<TaintSet>>,
 }
@@ -63,7 +64,7 @@ impl Lineage {
     }
 
     pub fn message(&self, key: Key) -> Option<&Known> {
-        self.messages.get(&key)
+        self.messages.get(&key).map(|known| &**known)
     }
 
     pub fn call(&self, key: Key) -> Option<&Call> {
@@ -71,19 +72,14 @@ impl Lineage {
     }
 
     pub fn remember(&mut self, memory: Memory) {
-        let known = Known { receipt: memory.known.receipt, taint: self.shared(memory.known.taint) };
+        let taint = self.shared(memory.known.taint);
+        let known = Arc::new(Known { receipt: memory.known.receipt, taint });
         for key in memory.keys {
             self.messages.insert(key, known.clone());
         }
         for call in memory.calls {
-            self.calls.insert(
-                call.key,
-                Call {
-                    arguments: call.arguments,
-                    tool: call.tool.into(),
-                    model_call: known.clone(),
-                },
-            );
+            let (arguments, tool) = (call.arguments, call.tool.into());
+            self.calls.insert(call.key, Call { arguments, tool, model_call: (*known).clone() });
         }
     }
 
