@@ -342,7 +342,14 @@ impl Store for FaultStore {
         let mut disk = self.disk();
         let act = disk.step("truncate")?;
         let inode = disk.inode(name)?;
-        disk.inodes[inode].content.truncate(length as usize);
+        let inode = &mut disk.inodes[inode];
+        // Meanwhile the disk may have taken what was written. The cut is another matter: until it
+        // is synced, a crash brings back what was cut off, in part beneath what came later.
+        inode.durable.resize(inode.content.len(), 0);
+        for sector in std::mem::take(&mut inode.dirty) {
+            copy_sector(&mut inode.durable, &inode.content, sector);
+        }
+        inode.content.truncate(length as usize);
         act.end()
     }
 

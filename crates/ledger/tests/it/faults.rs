@@ -93,6 +93,30 @@ fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
 }
 
 #[test]
+fn a_crash_never_mixes_what_was_cut_off_with_what_came_later() {
+    let mut repaired = 0;
+    for seed in 0..200 {
+        let store = Arc::new(FaultStore::new());
+        let ledger = open(store.clone()).unwrap();
+        let mut acked = Acked::new();
+        append(&ledger, &mut acked, entries("a", 2));
+        store.fault_at(store.steps().len(), Fault::Half(ErrorKind::StorageFull));
+        assert!(matches!(ledger.append(entries("b", 9)), Err(AppendError::Full(_))));
+        // The power goes before the next attempt is synced.
+        store.fault_at(store.steps().len() + 1, Fault::Crash);
+        assert!(ledger.append(entries("c", 7)).is_err());
+        drop(ledger);
+        let crashed = Arc::new(store.crash(seed));
+        open(crashed.clone()).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let seen = read_all(crashed.clone()).1;
+        assert!(seen.values().all(|entry| !entry.id.starts_with("b-")), "seed {seed}");
+        repaired += seen.values().filter(|entry| entry.kind == ledger::Kind::Repair).count();
+        check(crashed, &acked);
+    }
+    assert!(repaired > 20, "{repaired}");
+}
+
+#[test]
 fn a_checkpoint_that_could_not_be_written_is_written_later() {
     for behind in 0..12 {
         let store = Arc::new(FaultStore::new());
