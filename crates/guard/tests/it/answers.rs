@@ -271,7 +271,7 @@ fn the_beginning_of_a_marking_is_held_and_ordinary_text_is_not() {
         ("key AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
         ("The secret is patience.", ""),
         ("We use TypeScript (TS) here.", ""),
-        ("secret//silicon valley", ""),
+        ("secret//silicon valley, ", ""),
         ("Hello, world! ", ""),
     ] {
         assert_eq!(held(text), end, "{text}");
