@@ -42,7 +42,7 @@ pub fn link_cases(list: &mut List) {
         under(list, 53, name, terms, sanitisation().receipt, CapSanitise);
     }
     let untagged = Receipt { taint: tags(&["external_user"]), ..with_parents()[2].receipt.clone() };
-    list.chain(54, "no tag", &[untagged.clone()], ChainRetrieval);
+    list.chain(54, "no tag", std::slice::from_ref(&untagged), ChainRetrieval);
     let other = Receipt { taint: tags(&["external_user", "rag:other"]), ..untagged };
     list.chain(54, "tag of another corpus", &[other], ChainRetrieval);
 }
