@@ -2,10 +2,12 @@
 //! and stop without losing what is under way.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -195,9 +197,14 @@ pub async fn run(
     ));
     tasks.spawn(keep(app.clone(), stopping.clone()));
     drop(stopping);
+    // Asked before anyone is told of the start: what it waits for, such as a signal, is only heard
+    // from its first poll on, and whoever was told may stop us at once.
+    let mut shutdown = pin!(shutdown);
+    let stopped = poll_fn(|context| Poll::Ready(shutdown.as_mut().poll(context).is_ready())).await;
     ready(bound);
     let failed = tokio::select! {
-        () = shutdown => false,
+        () = shutdown, if !stopped => false,
+        () = std::future::ready(()), if stopped => false,
         // None of them ends by itself. Without one the gateway would hang or go unsigned.
         _ = tasks.join_next() => true,
     };

@@ -1,5 +1,9 @@
 //! What is refused before anyone looks at the content, on both listeners.
 
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
 use crate::harness::{Gateway, ask, body};
 
 type Headers<'h> = &'h [(&'h str, &'h str)];
@@ -228,4 +232,24 @@ fn metrics_have_no_series_that_a_caller_made() {
     assert_eq!(series(), before);
     assert!(before.iter().all(|line| !line.to_ascii_lowercase().contains("made")), "{before:?}");
     gateway.stop();
+}
+
+#[test]
+fn a_stop_is_heard_before_anyone_is_told_of_the_start() {
+    let (heard, told) = (AtomicBool::new(false), AtomicBool::new(false));
+    // Like a signal, it is heard from the first poll on, and comes when the start is told.
+    let stop = poll_fn(|context| {
+        if heard.swap(true, Ordering::SeqCst) && told.load(Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    let ready = || {
+        assert!(heard.load(Ordering::SeqCst), "a stop that came now would be lost");
+        told.store(true, Ordering::SeqCst);
+    };
+    crate::harness::serve_until(ready, stop);
+    // And one that was there before the start is a stop, too.
+    crate::harness::serve_until(|| {}, std::future::ready(()));
 }

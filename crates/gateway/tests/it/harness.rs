@@ -272,3 +272,14 @@ pub fn start_error(yaml: &str) -> String {
         .expect_err("it must not start")
         .to_string()
 }
+
+/// Serves before the simulator until `shutdown` resolves; `ready` is called when it listens.
+pub fn serve_until(ready: impl FnOnce(), shutdown: impl Future<Output = ()>) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let init = Init { memory: true, clock: Arc::new(TestClock::stepping(NOON, 1)) };
+    let state = State::open_or_init(dir.path(), init).expect("the state opens");
+    let mut config = Config { simulator: true, ..Config::default() };
+    config.listen.set_port(0);
+    config.admin.set_port(0);
+    gateway::serve(config, state, |_| ready(), shutdown).expect("a clean stop");
+}
