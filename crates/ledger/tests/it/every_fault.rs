@@ -228,6 +228,23 @@ fn a_segment_that_cannot_be_made_now_is_made_later() {
 }
 
 #[test]
+fn a_creation_of_which_nobody_knows_what_it_made_stops_the_ledger() {
+    for fault in [Fault::Error(ErrorKind::Other), Fault::Done(ErrorKind::Other)] {
+        let store = Arc::new(FaultStore::new());
+        let options = Options { segment_bytes: 1, ..options() };
+        let ledger = Ledger::open(store.clone(), options, &mut |_, _, _| {}).unwrap();
+        let mut acked = Acked::new();
+        append(&ledger, &mut acked, entries("a", 2));
+        store.fault_at(store.steps().len(), fault);
+        assert!(matches!(ledger.append(entries("b", 2)), Err(AppendError::Failed(_))));
+        assert!(matches!(ledger.append(entries("c", 2)), Err(AppendError::Stopped(_))));
+        drop(ledger);
+        open(store.clone()).unwrap();
+        check(store, &acked);
+    }
+}
+
+#[test]
 fn the_checker_fails_where_something_is_wrong() {
     let store = Arc::new(MemoryStore::new());
     let ledger = open(store.clone()).unwrap();
