@@ -272,6 +272,11 @@ impl Recorder {
         self.core.writer.headroom().signed(signed);
     }
 
+    /// The ledger stopped for good while a checkpoint was written.
+    pub(crate) fn stopped(&self) {
+        self.core.writer.stop();
+    }
+
     /// Bytes free beneath the ledger and bytes kept for requests under way, where the disk tells.
     pub(crate) fn room(&self) -> Option<(u64, u64)> {
         self.core.writer.headroom().bytes()

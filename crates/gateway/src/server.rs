@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ledger::CheckpointError;
 use seal::time::UnixMillis;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -301,6 +302,9 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
         match written {
             Ok(Ok(())) => signed = Some(size),
             Ok(Err(error)) => {
+                if matches!(error, CheckpointError::Stopped(_)) {
+                    app.recorder.stopped();
+                }
                 tracing::error!(%error, "a checkpoint could not be written: new requests are refused");
             }
             Err(_) => tracing::error!("the checkpoint task failed: new requests are refused"),

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use gateway::server::{Bound, ServeError};
-use gateway::state::{Init, State};
+use gateway::state::{Init, State, StateError};
 use ledger::SystemClock;
 use seal::time::UnixMillis;
 use tokio::sync::oneshot;
@@ -103,8 +104,15 @@ struct Life {
 
 impl Life {
     fn start(dir: &Path, clock: Arc<Trap>) -> Life {
-        let state = State::open_or_init(dir, Init { memory: false, clock });
-        let state = state.expect("the state opens");
+        let begun = Instant::now();
+        let state = loop {
+            match State::open_or_init(dir, Init { memory: false, clock: clock.clone() }) {
+                // Other tests start processes: between fork and exec they hold our files open,
+                // and with them the lock of the life before.
+                Err(StateError::Locked(_)) if begun.elapsed() < PATIENCE => thread::yield_now(),
+                state => break state.expect("the state opens"),
+            }
+        };
         let any = (Ipv4Addr::LOCALHOST, 0).into();
         let defaults = gateway::Config::default();
         let config = gateway::Config { simulator: true, listen: any, admin: any, ..defaults };

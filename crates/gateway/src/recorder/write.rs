@@ -165,6 +165,11 @@ impl Writer {
         !self.shared.stopped.load(Ordering::Acquire)
     }
 
+    /// The ledger stopped, as something else than an append found out.
+    pub fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::Release);
+    }
+
     /// Whether the last append went through.
     pub fn taking(&self) -> bool {
         self.healthy() && !self.shared.failing.load(Ordering::Acquire)
