@@ -94,7 +94,9 @@ fn envelopes() {
 #[test]
 fn unusual_framing_is_a_warning() {
     let good = bytes_of(&story());
-    for chain in [good.replace('\n', "\r\n"), good.replace('\n', "\n\n"), good.trim_end().into()] {
+    let spaced = [good.replace('\n', " \n"), good.replace('{', "\t{")];
+    let others = [good.replace('\n', "\r\n"), good.replace('\n', "\n\n"), good.trim_end().into()];
+    for chain in spaced.into_iter().chain(others) {
         let (report, _) = judge(chain.as_bytes(), &trust(), ChainOptions::default());
         assert!(report.ok() && report.has(Code::ChainFraming), "{}", report.to_table());
     }
@@ -298,6 +300,21 @@ fn an_issuer_introduces_an_agent() {
     let by_itself = capability::issue(terms(), &key(1)).unwrap();
     let (report, _) = judge(chain.as_bytes(), &trust, with(vec![by_itself]));
     assert_eq!(report.exit_class(), ExitClass::Untrusted);
+    // Nor does an issuer whose time is over, or has not come.
+    let issued = UnixMillis::from_seconds(by_issuer.issued_at);
+    for (from, until, holds) in [
+        (Some(issued), None, true),
+        (None, Some(issued), false),
+        (Some(UnixMillis(issued.0 + 1)), None, false),
+    ] {
+        let mut issuer = TrustKey::public("issuer", Purpose::Capabilities, key(9).public().clone());
+        issuer.valid = Validity { from, until };
+        let mut trust = Trust::empty();
+        trust.add_key(issuer).unwrap();
+        let (report, _) = judge(chain.as_bytes(), &trust, with(vec![by_issuer.clone()]));
+        assert_eq!(report.ok(), holds, "{}", report.to_table());
+        assert_eq!(report.has(Code::CapSignature), !holds);
+    }
     assert!(by_issuer.verify(key(1).public(), key(9).public()).is_ok());
     assert!(by_issuer.verify(key(1).public(), key(1).public()).is_err());
 }

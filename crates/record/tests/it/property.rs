@@ -63,6 +63,23 @@ prop_compose! {
     }
 }
 
+/// Lists that a caller filled by hand are held to the format before anything is signed.
+#[test]
+fn what_readers_refuse_is_not_signed() {
+    let one = signed(user_input());
+    let (low, high) = (one.hash.min(digest("x")), one.hash.max(digest("x")));
+    let merge = |parents: Vec<seal::Digest>| {
+        let merge = Receipt::merge(agent(), key(1).key_id(), 1, digest("m"));
+        sign(&Receipt { parents, ..merge }, &key(1))
+    };
+    assert!(merge(vec![low, high]).is_ok());
+    for parents in [vec![high, low], vec![low, low], vec![low], vec![]] {
+        assert!(merge(parents).is_err());
+    }
+    let tagged = |tag: &str| sign(&user_input().tainted(&tags(&[tag])), &key(1));
+    assert!(tagged("a").is_ok() && tagged("a,b").is_err() && tagged("").is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

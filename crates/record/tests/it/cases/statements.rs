@@ -66,6 +66,8 @@ pub fn statement_cases(list: &mut List) {
     under(list, 64, "another", other, call.clone(), CapAgent);
     let wider = Terms { agent_id: "agent:test.sub".parse().unwrap(), ..terms(2) };
     under(list, 64, "a sub-scope", wider, call.clone(), CapAgent);
+    let below = Receipt { agent_id: "agent:test.sub".parse().unwrap(), ..call.clone() };
+    under(list, 64, "as a sub-scope", terms(2), below, CapAgent);
     let until = |at| Terms { expires_at: Some(at), ..terms(2) };
     under(list, 65, "at the end", until(call.iat), call.clone(), CapTime);
     under(list, 65, "long after", until(T0 - 9), call.clone(), CapTime);
