@@ -144,12 +144,13 @@ pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<
 /// Scans the new part of an answer's text with enough of the old before it, and says from where on
 /// the text must be held. `redacted` is the last span that was cut out of this text: when it ran to
 /// the end of the old part, what follows may still belong to it. What ends before `settled` was
-/// judged for good.
+/// judged for good. `held_from` says from where on a text must be held.
 pub(crate) fn text(
     engine: &Engine,
     event: &TextEvent<'_>,
     redacted: Option<&Range<usize>>,
     settled: usize,
+    held_from: &dyn Fn(&str) -> usize,
 ) -> (Vec<Found>, Scanned, usize) {
     let TextEvent { choice, channel, text, from, open, last } = *event;
     let nearest = from.saturating_sub(FARTHEST);
@@ -163,7 +164,7 @@ pub(crate) fn text(
     let window = text.get(start..).unwrap_or(text);
     let mut held = match last {
         true => text.len(),
-        false => start + engine.held_from(window, Target::Output),
+        false => start + held_from(window),
     };
     let mut all = Vec::new();
     let mut rules = Vec::new();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use chat::exchange::Exchange;
 use chat::{Channel, ToolCall};
-use scan::{Engine, Target, Verdict};
+use scan::{Action, Engine, Holder, Rule, Target, Verdict};
 
 use crate::check::{Check, Completion, Ending, Event, State, TextEvent};
 use crate::checks::classification_gate::{self, ClassificationGate, Level};
-use crate::checks::content::Content;
+use crate::checks::content::{Content, acts_on};
 use crate::checks::injection::Injection;
 use crate::checks::owner_resolution::{self, OwnerResolution};
 use crate::checks::scope_drift::ScopeDrift;
@@ -35,6 +35,19 @@ struct Inner {
     /// Those without effects first.
     checks: Vec<Box<dyn Check>>,
     scans: bool,
+    /// For outputs and for tool calls, when the configuration acts on more than the rules ask for.
+    holders: Option<[Holder; 2]>,
+}
+
+impl Inner {
+    /// From where on a growing text must be held.
+    fn held_from(&self, text: &str, target: Target) -> usize {
+        match (&self.holders, target) {
+            (Some([_, calls]), Target::ToolCall) => calls.held_from(text),
+            (Some([output, _]), _) => output.held_from(text),
+            (None, _) => self.engine.held_from(text, target),
+        }
+    }
 }
 
 /// What the checks say to one event.
@@ -92,7 +105,12 @@ impl Pipeline {
         scans: bool,
     ) -> Pipeline {
         checks.sort_by_key(|check| check.has_effects());
-        Pipeline { inner: Arc::new(Inner { config, engine, checks, scans }) }
+        // The engine's own holders leave out what its rules only report.
+        let wanted = |rule: &Rule| rule.action == Action::Flag && acts_on(&config.content, rule);
+        let holders = engine.rules().any(&wanted).then(|| {
+            [Target::Output, Target::ToolCall].map(|target| engine.holder_with(target, &wanted))
+        });
+        Pipeline { inner: Arc::new(Inner { config, engine, checks, scans, holders }) }
     }
 
     /// The configuration.
@@ -201,7 +219,9 @@ impl Run {
         let redacted = self.streams[at].redacted.clone();
         let settled = self.streams[at].held.min(text.from);
         let (found, scanned, held) = match inner.scans {
-            true => finder::text(&inner.engine, &text, redacted.as_ref(), settled),
+            true => finder::text(&inner.engine, &text, redacted.as_ref(), settled, &|window| {
+                inner.held_from(window, Target::Output)
+            }),
             false => (Vec::new(), Scanned::clean(Target::Output, None), text.text.len()),
         };
         let mut outcome = self.judge(&Event::Text { text, found: &found }, facts);
@@ -240,7 +260,7 @@ impl Run {
         };
         let mut outcome = self.judge(&Event::ToolCall { call, found: &found }, facts);
         if inner.scans {
-            let held = inner.engine.held_from(&call.arguments, Target::ToolCall);
+            let held = inner.held_from(&call.arguments, Target::ToolCall);
             let held = (held < call.arguments.len()).then_some(held);
             outcome.held = [outcome.held, held].into_iter().flatten().min();
             note_drift(&mut scanned, &outcome);

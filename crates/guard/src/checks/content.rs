@@ -1,6 +1,6 @@
 //! `content`: secrets and personal data, cut out exactly or refused, in both directions.
 
-use scan::{Action, Category};
+use scan::{Action, Category, Rule};
 
 use crate::check::{Check, Event, State, Turn};
 use crate::config::{ContentConfig, Treatment};
@@ -12,6 +12,21 @@ use crate::verdict::{Redaction, Ruling, compose};
 #[derive(Debug, Clone)]
 pub struct Content {
     config: ContentConfig,
+}
+
+/// Whether the configuration cuts out or refuses what `rule` finds: then the beginning of it must
+/// not be released either.
+pub(crate) fn acts_on(config: &ContentConfig, rule: &Rule) -> bool {
+    let of_category = match rule.category {
+        Category::Secret => config.secrets,
+        Category::Pii => config.pii,
+        Category::Injection | Category::Engine => return false,
+    };
+    match config.rules.get(&rule.id).copied().unwrap_or(of_category) {
+        Treatment::Rule => rule.action != Action::Flag,
+        Treatment::Flag => false,
+        Treatment::Redact | Treatment::Block => config.enabled,
+    }
 }
 
 impl Content {

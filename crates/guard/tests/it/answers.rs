@@ -279,6 +279,17 @@ fn the_beginning_of_a_marking_is_held_and_ordinary_text_is_not() {
 }
 
 #[test]
+fn what_only_the_configuration_cuts_is_held_like_everything_else() {
+    let run = |config: &str| {
+        let mut run = admitted(config, &alice());
+        stream(&mut run, &Channel::Content, &["write to ", "a", "da@", "example", ".org", " now"])
+    };
+    let redact = r#"{"content":{"rules":{"CS-PII-004":"redact"}}}"#;
+    assert_eq!(run(redact), Ok("write to [REDACTED:email] now".to_owned()));
+    assert_eq!(run("{}"), Ok("write to ada@example.org now".to_owned()));
+}
+
+#[test]
 fn what_the_next_character_decides_is_not_decided_before() {
     // A word of sixteen more characters is no key, and a number that goes on no card.
     for pieces in [["AKIAIOSFODNN7EXAMPLE", "AND MORE"], ["4111111111111111", "0000000000000000"]] {
