@@ -18,12 +18,14 @@ use tokio::sync::oneshot;
 use crate::kill::Evidence;
 use crate::running::{PATIENCE, ask, chat, countersign, said};
 
-/// A clock that panics at one look: every task looks at it, each at a moment of its own.
+/// A clock that panics at two looks in a row: every task looks at it, each at a moment of its own,
+/// and what records that a flow has failed looks again.
 struct Trap(AtomicI64);
 
 impl ledger::Clock for Trap {
     fn now(&self) -> UnixMillis {
-        assert_ne!(self.0.fetch_sub(1, Ordering::SeqCst), 0, "a planned fault");
+        let left = self.0.fetch_sub(1, Ordering::SeqCst);
+        assert!(!matches!(left, -1 | 0), "a planned fault");
         SystemClock.now()
     }
 }
