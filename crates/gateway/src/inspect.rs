@@ -140,6 +140,9 @@ pub(crate) struct Held {
 
 /// More than any sane tool call; memory per stream stays bounded.
 const HELD_BYTES: usize = 4 << 20;
+/// An event that waits costs memory besides its bytes: millions of blank lines behind half a tool
+/// call must not weigh a hundred times what they are.
+const EVENT_COST: usize = 128;
 /// So much may come on other channels while one waits for its next text, some fifty words; then its
 /// end is judged as it is. Otherwise a thought that ends in an `s` would hold up the whole answer.
 const PATIENCE: usize = 16 << 10;
@@ -497,7 +500,7 @@ impl Inspection {
 
 impl Held {
     fn push(&mut self, waiting: Waiting) -> Result<(), Stopped> {
-        self.bytes += waiting.event.raw.len();
+        self.bytes += waiting.cost();
         if self.bytes > HELD_BYTES {
             return Err(Stopped::Unreadable(UpstreamError::TooLarge));
         }
@@ -510,7 +513,7 @@ impl Held {
 
     fn pop(&mut self) -> Option<Waiting> {
         let first = self.events.pop_front()?;
-        self.bytes -= first.event.raw.len();
+        self.bytes -= first.cost();
         self.behind = 0;
         Some(first)
     }
@@ -547,6 +550,11 @@ impl Held {
 }
 
 impl Waiting {
+    /// What it counts against [`HELD_BYTES`].
+    fn cost(&self) -> usize {
+        self.event.raw.len().max(EVENT_COST)
+    }
+
     fn weight(&self) -> usize {
         match self.event.data {
             Some(_) => self.event.raw.len(),

@@ -120,3 +120,15 @@ fn every_way_to_cut_a_stream_into_reads_gives_the_same() {
         }
     }
 }
+
+/// Events that wait cost memory however short they are: a blank line is one of a single byte.
+#[test]
+fn blank_lines_behind_half_a_tool_call_end_a_stream() {
+    let begun = br#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":"{"}}]},"finish_reason":null}]}
+
+"#;
+    let blank = vec![b'\n'; 40_000];
+    let run = run(&app(), [&begun[..], &blank].into_iter());
+    assert_eq!(run.ended, "Unreadable(TooLarge)");
+    assert!(run.released.is_empty());
+}
