@@ -133,6 +133,10 @@ struct Case {
     breaks: &'static [(u64, &'static str)],
 }
 
+/// Name, lines, whether the authority is trusted, whether timestamps are required, what comes of it.
+type Stamped<'l> =
+    (&'static str, &'l [String], bool, bool, ExitClass, &'static [(u64, &'static str)]);
+
 fn join(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
@@ -420,7 +424,7 @@ fn cases() -> Vec<Case> {
         (2, "anchor_invalid"),
         (3, "anchor_invalid"),
     ];
-    let stamped_cases: Vec<(&str, &[String], bool, bool, ExitClass, &[(u64, &str)])> = vec![
+    let stamped_cases: Vec<Stamped<'_>> = vec![
         ("stamped", &good, true, false, Ok, &[]),
         ("stamped, and it must be", &good, true, true, Ok, &[]),
         ("stamped, and nobody is trusted", &good, false, false, Ok, &[]),
