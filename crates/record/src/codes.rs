@@ -579,7 +579,7 @@ codes! {
         "Restore the ledger; without the body the decision cannot be replayed.";
     DecisionMismatch = "CS-DECISION-010", Error, Tampered,
         "decision and audit entry disagree",
-        "The receipt and the audit entry it names do not say the same about one request.",
+        "The receipt and the audit entry it names do not say the same about one request, or its evidence profile is not what the configuration it names asks for.",
         "Treat both as suspect; compare with copies.";
     DecisionMissing = "CS-DECISION-011", Error, Malformed,
         "an outcome has no decision receipt",

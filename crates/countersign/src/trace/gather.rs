@@ -398,7 +398,7 @@ impl Pieces {
                 let id = signed.decision.request_id.clone();
                 self.request(id).decisions.push(*signed);
             }
-            Content::Document(_) | Content::Repair(_) | Content::Other | Content::Unread => {
+            Content::Document { .. } | Content::Repair(_) | Content::Other | Content::Unread => {
                 push_all(report, judged.findings);
             }
         }

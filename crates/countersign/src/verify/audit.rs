@@ -11,6 +11,9 @@ use stamp::Authority;
 use super::{Level, Verifier};
 use crate::anchor;
 
+/// What reports call it.
+pub(super) const KIND: &str = "audit log";
+
 /// What a log is held against.
 #[derive(Debug, Default)]
 pub struct LogTerms {
@@ -46,7 +49,7 @@ pub fn judge_log(
     report: &mut Report,
     told: &mut dyn FnMut(LogBreak),
 ) -> io::Result<LogFigures> {
-    report.kind = "audit log".to_owned();
+    report.kind = KIND.to_owned();
     let judge = |reply: &[u8], digest: &[u8; 32]| anchor::judge(reply, digest, &terms.authorities);
     let mut walk = LogWalk::new(Some(&terms.ring));
     if !terms.authorities.is_empty() {
@@ -151,11 +154,13 @@ pub(super) fn verify(path: &Path, verifier: &Verifier, report: &mut Report) -> i
     let terms = LogTerms {
         ring: verifier.keyring(),
         authorities: verifier.authorities(report),
-        ..LogTerms::default()
+        expect_head: verifier.expect_entry.clone(),
+        expect_count: verifier.expect_count,
     };
     let mut input = BufReader::with_capacity(1 << 16, File::open(path)?);
     judge_log(&mut input, &terms, report, &mut |_| {})?;
-    verifier.expected(0, |_| false, report);
+    // The count was of entries; a receipt is never here.
+    verifier.expected_head(|_| false, report);
     if !report.ok() {
         report.assure(Assurance::None);
     }

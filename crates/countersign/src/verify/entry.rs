@@ -70,8 +70,11 @@ pub(crate) enum Content {
     Receipt(Box<SignedReceipt>),
     Decision(Box<SignedDecision>),
     Audit(Box<ReadEntry>),
-    /// Filed under the digest of its bytes.
-    Document(Digest),
+    /// Filed under the digest of its bytes; a configuration says which evidence profile it asks for.
+    Document {
+        digest: Digest,
+        profile: Option<String>,
+    },
     /// What a start or an operator set aside.
     Repair(String),
     /// A kind whose content this version does not judge.
@@ -211,7 +214,12 @@ impl Judged {
         let digest = Digest::of(body);
         self.filed_as(&digest.to_string());
         match json::parse(body, Limits::DOCUMENT) {
-            Ok(_) => self.content = Content::Document(digest),
+            Ok(document) => {
+                let config = (self.kind == Kind::Config).then(|| document.get("config")).flatten();
+                let asked = config.and_then(|config| config.get("evidence")?.get("profile"));
+                let profile = asked.and_then(|profile| profile.as_str()).map(str::to_owned);
+                self.content = Content::Document { digest, profile };
+            }
             Err(error) => self.refuse(Code::EvidenceKind, format!("not JSON: {error}")),
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     /// Ids of receipts that could not be read: their children lack nothing else.
     rejected: HashSet<Digest>,
     documents: HashSet<Digest>,
+    /// Configurations, with the evidence profile each asks for.
+    profiles: HashMap<Digest, String>,
     /// Audit entries; those that end a request with what a decision receipt must repeat.
     audits: HashMap<Short, Option<Box<Claim>>>,
     /// Requests that ended.
@@ -66,6 +68,8 @@ enum Cited {
     Receipt(Digest),
     Document(&'static str, Digest),
     DecisionDocument(&'static str, Digest),
+    /// A configuration that must ask for the profile a decision receipt names.
+    Profile(Digest, String),
     Audit(String, Box<Decision>),
 }
 
@@ -78,6 +82,7 @@ impl Tally {
             receipts: HashMap::new(),
             rejected: HashSet::new(),
             documents: HashSet::new(),
+            profiles: HashMap::new(),
             audits: HashMap::new(),
             closed: HashSet::new(),
             owed: BTreeMap::new(),
@@ -106,8 +111,9 @@ impl Tally {
             Content::Receipt(receipt) => self.receipt(index, &receipt),
             Content::Decision(signed) => self.decision(index, &signed.decision),
             Content::Audit(entry) => self.audit(index, ts, &entry),
-            Content::Document(digest) => {
+            Content::Document { digest, profile } => {
                 self.documents.insert(digest);
+                self.profiles.extend(profile.map(|profile| (digest, profile)));
             }
             Content::Repair(text) => {
                 // What was set aside may have been the receipts of outcomes that were kept; nobody
@@ -334,6 +340,13 @@ impl Tally {
                 self.wait(index, Kind::Decision, cited);
             }
         }
+        // Less evidence than before is what the configuration says, or something is missing.
+        let profile = Cited::Profile(decision.config_digest, decision.profile.clone());
+        if self.documents.contains(&decision.config_digest) {
+            self.settle(&Waiting { index, kind: Kind::Decision, what: profile });
+        } else {
+            self.wait(index, Kind::Decision, profile);
+        }
         let audit = &decision.audit_entry_id;
         if self.audits.contains_key(&short(audit.as_bytes())) {
             self.compare(index, decision);
@@ -405,6 +418,13 @@ impl Tally {
                 if !self.documents.contains(digest) {
                     let detail = format!("{name} {digest}");
                     self.find(Code::DecisionDigest, index, kind, &detail);
+                }
+            }
+            Cited::Profile(config, stated) => {
+                if let Some(asked) = self.profiles.get(config).filter(|asked| *asked != stated) {
+                    let detail =
+                        format!("profile {stated}; configuration {config} asks for {asked}");
+                    self.find(Code::DecisionMismatch, index, kind, &detail);
                 }
             }
             Cited::Audit(id, decision) => {

@@ -96,7 +96,7 @@ fn document(kind: Kind, body: &str) -> Entry {
     entry(kind, &Digest::of(body.as_bytes()).to_string(), body)
 }
 
-const CONFIG: &str = "{\"version\":1}";
+const CONFIG: &str = "{\"config\":{\"evidence\":{\"profile\":\"full\"}}}";
 const RULES: &str = "{\"rules\":[]}";
 
 fn audit(
@@ -290,12 +290,27 @@ fn a_decision_receipt_binds_what_is_there() {
         |decision| decision.route = "other".to_owned(),
         |decision| decision.upstream = "elsewhere".to_owned(),
         |decision| decision.model = "another".to_owned(),
-        |decision| decision.profile = "sealed".to_owned(),
         |decision| decision.heads.clear(),
         |decision| decision.iat = 1_794_000_000,
     ] {
         check(story(change), Tampered, &[Code::DecisionMismatch]);
     }
+    // Neither the audit entry, which cites a receipt, nor the configuration knows such a profile.
+    let twofold = [Code::DecisionMismatch, Code::DecisionMismatch];
+    check(story(|decision| decision.profile = "sealed".to_owned()), Tampered, &twofold);
+    // Evidence that was left out, where the configuration asks for all of it.
+    let lean = |decision: &mut Decision| {
+        decision.profile = "sealed".to_owned();
+        decision.heads.clear();
+    };
+    let sealed = |order: [usize; 4]| {
+        let (config, rules) = (document(Kind::Config, CONFIG), document(Kind::Ruleset, RULES));
+        let line = audit(&mut chain(HMAC), AUDIT, AuditDecision::Block, &outcome()[..2]);
+        let entries = [config, rules, line, decision(lean)];
+        order.map(|at| entries[at].clone()).to_vec()
+    };
+    check(sealed([0, 1, 2, 3]), Tampered, &[Code::DecisionMismatch]);
+    check(sealed([3, 1, 2, 0]), Tampered, &[Code::DecisionMismatch]);
     // An outcome has one decision receipt: no more, no less.
     let mut silent = story(|_| {});
     silent.pop();
