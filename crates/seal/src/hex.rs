@@ -21,10 +21,7 @@ pub(crate) fn encode_to(bytes: &[u8], out: &mut [u8]) {
 /// The digits of 32 bytes, without allocating.
 pub fn digits(bytes: &[u8; 32]) -> [u8; 64] {
     let mut out = [0; 64];
-    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
+    encode_to(bytes, &mut out);
     out
 }
 

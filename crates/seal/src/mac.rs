@@ -34,7 +34,7 @@ impl std::fmt::Debug for MacKey {
 
 /// HMAC-SHA256 of the parts of a message, one after the other.
 pub fn hmac_sha256_of(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    let MacKey(mut mac) = MacKey::new(key);
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
 }

@@ -153,8 +153,8 @@ impl<'a> Anchors<'a> {
         };
         // The later time stays the one to follow.
         self.counts.failed += 1;
-        let micros = (before.time - stamp.time.min(before.time)) / 1_000;
-        let detail = format!("{micros} ms before a line above it");
+        let milliseconds = before.time.saturating_sub(stamp.time) / 1_000;
+        let detail = format!("{milliseconds} ms before a line above it");
         vec![(BreakKind::AnchorOrder, Finding::here(Code::AnchorOrder, detail))]
     }
 }
