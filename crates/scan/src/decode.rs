@@ -159,62 +159,49 @@ pub(crate) struct Unescaped {
 /// `None` when there are fewer than a handful: nobody hides a sentence in two characters.
 pub(crate) fn unescape(text: &str, fuel: &mut Fuel) -> Option<Unescaped> {
     const WORTH_IT: usize = 3;
-    let bytes = text.as_bytes();
-    let mut out = Unescaped { text: String::new(), map: Vec::new() };
-    let (mut at, mut copied, mut count) = (0, 0, 0);
-    while at < bytes.len() {
-        if !matches!(bytes[at], b'%' | b'\\' | b'&') {
-            at += 1;
-            continue;
-        }
-        let mut group: Vec<(Escape, Range<usize>)> = Vec::new();
-        let mut end = at;
-        while let Some((escape, len)) = bytes.get(end..).and_then(escape) {
-            group.push((escape, end..end + len));
-            end += len;
-        }
-        if group.is_empty() {
-            at += 1;
-            continue;
-        }
-        if out.text.is_empty() && copied == 0 && !fuel.take(text.len()) {
-            return None;
-        }
-        out.copy(text, copied..at);
-        count += group.len();
-        out.resolve(&group);
-        at = end;
-        copied = end;
-    }
-    if count < WORTH_IT {
+    next_group(text.as_bytes(), 0)?;
+    if !fuel.take(text.len()) {
         return None;
     }
-    out.copy(text, copied..text.len());
-    Some(out)
+    let (out, count) = resolved(text);
+    (count >= WORTH_IT).then_some(out)
 }
 
 /// Resolves every escape in `text`, however few.
 pub(crate) fn resolve(text: &str) -> Unescaped {
-    let bytes = text.as_bytes();
+    resolved(text).0
+}
+
+fn resolved(text: &str) -> (Unescaped, usize) {
     let mut out = Unescaped { text: String::new(), map: Vec::new() };
-    let (mut at, mut copied) = (0, 0);
-    while at < bytes.len() {
-        let mut group: Vec<(Escape, Range<usize>)> = Vec::new();
-        let mut end = at;
-        while let Some((escape, len)) = bytes.get(end..).and_then(escape) {
-            group.push((escape, end..end + len));
-            end += len;
-        }
-        if group.is_empty() {
-            at += 1;
-            continue;
-        }
-        out.copy(text, copied..at);
+    let (mut at, mut count) = (0, 0);
+    while let Some((span, group)) = next_group(text.as_bytes(), at) {
+        out.copy(text, at..span.start);
         out.resolve(&group);
-        (at, copied) = (end, end);
+        count += group.len();
+        at = span.end;
     }
-    out.copy(text, copied..text.len());
-    out
+    out.copy(text, at..text.len());
+    (out, count)
+}
+
+/// Escapes one behind the other: together they may spell one character.
+type Group = Vec<(Escape, Range<usize>)>;
+
+/// The next escapes from `at` on, and the span they take together.
+fn next_group(bytes: &[u8], mut at: usize) -> Option<(Range<usize>, Group)> {
+    loop {
+        at += bytes.get(at..)?.iter().position(|byte| matches!(byte, b'%' | b'\\' | b'&'))?;
+        let (mut group, mut end) = (Group::new(), at);
+        while let Some((escape, length)) = bytes.get(end..).and_then(escape) {
+            group.push((escape, end..end + length));
+            end += length;
+        }
+        if !group.is_empty() {
+            return Some((at..end, group));
+        }
+        at += 1;
+    }
 }
 
 /// Where an escape begins that the end of `text` cuts off; its length if none does.
