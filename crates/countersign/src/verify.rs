@@ -117,6 +117,7 @@ pub struct Verifier {
     refused_statements: Vec<Finding>,
     hmac_keys: Vec<(String, Zeroizing<Vec<u8>>)>,
     expect_head: Option<Digest>,
+    expect_entry: Option<String>,
     expect_count: Option<u64>,
 }
 
@@ -180,7 +181,14 @@ impl Verifier {
         self
     }
 
-    /// How many receipts a chain must hold.
+    /// The hmac of an entry (64 lower-case hex digits) that an audit log must hold, as somebody
+    /// noted it elsewhere.
+    pub fn expect_entry(mut self, hmac: Option<String>) -> Self {
+        self.expect_entry = hmac;
+        self
+    }
+
+    /// How many receipts a chain, or entries an audit log, must hold.
     pub fn expect_count(mut self, count: Option<u64>) -> Self {
         self.expect_count = count;
         self
@@ -229,6 +237,12 @@ impl Verifier {
 
     /// What was asked for, held against what was reached.
     fn conclude(&self, report: &mut Report) {
+        if let Some(hmac) = self.expect_entry.as_ref().filter(|_| report.kind != audit::KIND) {
+            let detail =
+                format!("this is no audit log, the entry with the hmac {hmac} is not here");
+            report.push(Finding::new(Code::ChainTruncated, "", detail));
+            report.assure(Assurance::None);
+        }
         if self.believed().is_empty() {
             report.push(Finding::new(Code::TrustNone, "", ""));
         }
@@ -239,12 +253,12 @@ impl Verifier {
                 Level::Anchored => {
                     let authorities = self.authorities(report).len();
                     let why = match report.kind.as_str() {
-                        "audit log" => "not every entry of the log has a timestamp",
+                        audit::KIND => "not every entry of the log has a timestamp",
                         _ => {
                             "this version puts no timestamps over checkpoints, so no ledger, chain or receipt is anchored; audit logs can be"
                         }
                     };
-                    if report.kind != "audit log" && report.ok() {
+                    if report.kind != audit::KIND && report.ok() {
                         report.require(Assurance::Signed);
                     }
                     audit::require_anchored(report, authorities, why);
@@ -358,13 +372,17 @@ impl Verifier {
     /// Holds the evidence against the head and the count that were noted elsewhere. Whatever kind
     /// of evidence it is: an expectation that nobody looks at must not pass for one that is met.
     fn expected(&self, receipts: u64, has: impl Fn(&Digest) -> bool, report: &mut Report) {
-        if let Some(head) = self.expect_head.filter(|head| !has(head)) {
-            let detail = format!("head {head} is not here");
+        self.expected_head(has, report);
+        if let Some(count) = self.expect_count.filter(|count| *count != receipts) {
+            let detail = format!("{count} receipts are expected, {receipts} are here");
             report.push(Finding::new(Code::ChainTruncated, "", detail));
             report.assure(Assurance::None);
         }
-        if let Some(count) = self.expect_count.filter(|count| *count != receipts) {
-            let detail = format!("{count} receipts are expected, {receipts} are here");
+    }
+
+    fn expected_head(&self, has: impl Fn(&Digest) -> bool, report: &mut Report) {
+        if let Some(head) = self.expect_head.filter(|head| !has(head)) {
+            let detail = format!("head {head} is not here");
             report.push(Finding::new(Code::ChainTruncated, "", detail));
             report.assure(Assurance::None);
         }

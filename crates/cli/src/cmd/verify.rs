@@ -17,9 +17,9 @@ use crate::output::{self, Format};
   countersign verify chain.jsonl --trust mailer-trust.yaml
   countersign verify receipt.jws --require signed --format json
 
-PATH is a ledger (or a directory that holds one), a receipt chain (JSON Lines), a file with one
-receipt, a file with one decision receipt, or `-` for such a token on standard input. Nothing is
-written. Every finding has a code: `countersign code <CODE>` explains it.")]
+PATH is a ledger (or a directory that holds one), a receipt chain or an audit log (JSON Lines), a
+file with one receipt, a file with one decision receipt, or `-` for such a token on standard input.
+Nothing is written. Every finding has a code: `countersign code <CODE>` explains it.")]
 pub struct Args {
     /// What to judge
     path: PathBuf,
@@ -119,16 +119,15 @@ pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
     if !stdin {
         super::must_exist(path)?;
     }
-    let expect_head = match how.expect_head {
-        Some(Head::Mac(_)) => {
-            let why = "--expect-head: expected sha256: and the 64 hex digits of a receipt's hash";
-            return Err(Failure::new(Exit::Usage, why));
-        }
-        Some(Head::Receipt(head)) => Some(head),
-        None => None,
+    let (expect_head, expect_entry) = match how.expect_head {
+        Some(Head::Receipt(head)) => (Some(head), None),
+        Some(Head::Mac(hmac)) => (None, Some(hmac)),
+        None => (None, None),
     };
-    let mut verifier =
-        Verifier::new().expect_head(expect_head).expect_count(how.expect_count);
+    let mut verifier = Verifier::new()
+        .expect_head(expect_head)
+        .expect_entry(expect_entry)
+        .expect_count(how.expect_count);
     for path in &how.statements {
         let bytes = output::read_input(path, 64 << 10)?;
         verifier = verifier.statement_file(&path.display().to_string(), &bytes);

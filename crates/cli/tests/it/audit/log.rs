@@ -7,7 +7,7 @@ use record::entry::{AuditChain, read_line};
 use seal::json::Value;
 
 use super::{KEY, Kinds, audit, audit_json, breaks, own_log};
-use crate::running::said;
+use crate::running::{countersign, said};
 
 #[test]
 fn framing_is_a_warning_and_edits_are_breaks() {
@@ -99,6 +99,45 @@ fn keys_come_from_files_environment_and_command_line() {
         assert!(!said.contains(secret), "{options:?}: the secret is printed\n{said}");
     }
     audit(dir.path(), &["verify", "nothing.jsonl", "--hmac-key", KEY], 66);
+}
+
+/// What was noted of a log counts for `verify` as for `audit verify`, and is about no other kind.
+#[test]
+fn a_noted_end_is_looked_for_by_every_command() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
+    let log = own_log();
+    let end = log.trim_end().len() - log.lines().last().map_or(0, str::len);
+    let head = read_line(log[end..].trim_end().as_bytes()).expect("an entry").hmac;
+    let receipt = format!("sha256:{head}");
+    write("whole.jsonl", &log);
+    write("cut.jsonl", &log[..end]);
+    write("other.jsonl", "{}\n");
+    write("k1.hex", KEY.trim_start_matches("k1="));
+    write("trust.yaml", "version: 1\nkeys:\n  - {name: k1, purpose: hmac, key: \"file:k1.hex\"}\n");
+    let verify: [&[&str]; 2] = [&["verify"], &["audit", "verify"]];
+    for (path, option, value, exit) in [
+        ("whole.jsonl", "--expect-head", head.as_str(), 0),
+        ("whole.jsonl", "--expect-count", "4", 0),
+        ("cut.jsonl", "--expect-head", &head, 12),
+        ("cut.jsonl", "--expect-count", "4", 12),
+        ("whole.jsonl", "--expect-count", "5", 12),
+    ] {
+        for command in verify {
+            let common = [path, "--trust", "trust.yaml", "--require", "consistent", option, value];
+            let output = countersign(dir.path(), &[command, &common].concat());
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(exit), "{command:?} {common:?}\n{said}");
+            assert_eq!(said.contains("CS-CHAIN-008"), exit != 0, "{command:?} {common:?}\n{said}");
+        }
+    }
+    for (path, head) in [("whole.jsonl", &receipt), ("other.jsonl", &head)] {
+        let args = ["verify", path, "--trust", "trust.yaml", "--expect-head", head];
+        let output = countersign(dir.path(), &args);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(12), "{args:?}\n{said}");
+        assert!(said.contains("CS-CHAIN-008"), "{args:?}\n{said}");
+    }
 }
 
 /// Pipes and devices are refused before they are opened; a link to a log is a log.
