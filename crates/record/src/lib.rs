@@ -9,6 +9,7 @@ pub mod agent;
 pub mod capability;
 pub mod chainfile;
 pub mod codes;
+pub mod cores;
 pub mod dag;
 pub mod decision;
 pub mod entry;
