@@ -334,7 +334,8 @@ fn failure(app: &App, error: UpstreamError, status: u16, response: Digest) -> Fa
 pub(crate) fn shut(app: &App) -> Option<Response<Body>> {
     let shut = app.recorder.shut()?;
     let id = app.recorder.id();
-    tracing::warn!(id, reason = shut.as_str(), "a request was refused: its evidence would not fit");
+    let reason = shut.as_str();
+    tracing::warn!(id, reason, "a request was refused: its evidence could not be kept");
     Some(without_evidence(app, Route::None, &id))
 }
 

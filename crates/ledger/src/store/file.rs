@@ -1,8 +1,9 @@
 //! The store of a directory.
 //!
-//! Files are made with mode 0600 and directories with 0700, unless a group may read them. A name that turns out to be a link or
-//! anything but a regular file is refused, also when it is exchanged between look and open. Calls
-//! that a signal interrupts are repeated, here or in the standard library: no step fails for that.
+//! Files are made with mode 0600 and directories with 0700, unless a group may read them. A name
+//! that turns out to be a link or anything but a regular file is refused, also when it is exchanged
+//! between look and open. Calls that a signal interrupts are repeated, here or in the standard
+//! library: no step fails for that.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
