@@ -215,14 +215,24 @@ pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanne
     let plain = |text: &str| {
         text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
     };
-    for label in [&call.name, &call.id] {
-        if !plain(label) {
-            let of_label = scan_layers(engine, label, Target::ToolCall, &mut |hit, _| {
+    // What is short and plain may still be a key. Only ids are numbers of the provider's making,
+    // one in ten of which could be a card's.
+    for (label, numbered) in [(&call.name, false), (&call.id, true)] {
+        let plain = plain(label);
+        let mut of_hits = Verdict::Clean;
+        let of_label = scan_layers(engine, label, Target::ToolCall, &mut |hit, _| {
+            let counts = match hit.category {
+                Category::Secret => true,
+                Category::Pii => !(plain && numbered),
+                Category::Injection | Category::Engine => !plain,
+            };
+            if counts {
+                of_hits = of_hits.max(hit.severity.verdict());
                 rules.push(hit.rule.clone());
                 all.push(found(hit, Target::ToolCall));
-            });
-            verdict = verdict.max(of_label);
-        }
+            }
+        });
+        verdict = verdict.max(if plain { of_hits } else { of_label });
     }
     scanned.merge(verdict, rules);
     (all, scanned)

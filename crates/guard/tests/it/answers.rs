@@ -239,6 +239,33 @@ fn tool_calls_are_judged_by_name_and_arguments() {
 }
 
 #[test]
+fn a_name_or_an_id_that_looks_like_any_other_may_be_a_key() {
+    let identified = |id: &str| {
+        admitted("{}", &alice()).tool_call(&ToolCall { id: id.into(), ..call("f", "{}") }, &alice())
+    };
+    for secret in
+        [KEY, "ghp_0123456789abcdefghijABCDEFGHIJ012345", "xoxb-123456789012-abcdefGHIJKL"]
+    {
+        let named = judge_call("{}", secret, "{}");
+        assert_eq!(code(&named), "content", "as a name: {secret}");
+        assert_eq!(named.scanned[0].verdict, Verdict::Malicious, "{secret}");
+        assert_eq!(code(&identified(secret)), "content", "as an id: {secret}");
+    }
+    assert_eq!(code(&judge_call("{}", "219-09-9999", "{}")), "content");
+    for id in [
+        "call_4111111111111111",
+        "4111111111111111",
+        "219-09-9999",
+        "toolu_01A09q90qw90lq917835lq9",
+    ] {
+        assert_eq!(identified(id).ruling.name(), "allow", "an id is the provider's number: {id}");
+    }
+    for name in ["ignore_all_previous_instructions", "get_weather", "mcp__github__create_issue"] {
+        assert_eq!(judge_call("{}", name, "{}").ruling.name(), "allow", "{name}");
+    }
+}
+
+#[test]
 fn the_beginning_of_a_marking_is_held_and_ordinary_text_is_not() {
     let held = |text: &str| {
         let event = TextEvent {
