@@ -198,14 +198,18 @@ impl Memory {
 
     fn from_value(value: &Value) -> Option<Memory> {
         let keys = value.get("keys")?.as_array()?.iter();
-        let receipt = value.get("receipt").and_then(Value::as_str);
-        let taint = value.get("taint").and_then(Value::as_array).unwrap_or_default();
+        // Who cites a receipt inherits its taint: there is no one without the other.
+        let (receipt, taint) = match value.get("receipt") {
+            None => (None, TaintSet::default()),
+            Some(receipt) => {
+                let tags = value.get("taint")?.as_array()?.iter().map(Value::as_str);
+                let tags: Vec<&str> = tags.collect::<Option<_>>()?;
+                (Some(receipt.as_str()?.parse().ok()?), TaintSet::of(tags))
+            }
+        };
         let calls = value.get("calls").and_then(Value::as_array).unwrap_or_default();
         Some(Memory {
-            known: Known {
-                receipt: receipt.map(str::parse).transpose().ok()?,
-                taint: Arc::new(TaintSet::of(taint.iter().filter_map(Value::as_str))),
-            },
+            known: Known { receipt, taint: Arc::new(taint) },
             keys: keys.map(|key| key.as_str()?.parse().ok()).collect::<Option<_>>()?,
             calls: calls.iter().map(call).collect::<Option<_>>()?,
         })

@@ -28,6 +28,29 @@ fn a_glance_says_what_reading_says() {
     assert!(remembered > 3, "{remembered}");
 }
 
+/// A parent without its taint would be a link that breaks the chain, and hides where a text is from.
+#[test]
+fn a_memory_without_its_taint_is_none() {
+    let (store, bench) = bench(Profile::Full);
+    bench.turn("billing", FIRST, "", &[]);
+    let memories = |line: &[u8]| {
+        let said = Replay::new(Lineage::new(9)).glanced(line).expect("still a canonical line");
+        format!("{said:?}").matches("Memory").count()
+    };
+    let mut cut = 0;
+    for line in &Evidence::of(&store, &bench.state).lines {
+        let text = String::from_utf8(line.clone()).expect("text");
+        for broken in ["", ",\"taint\":null", ",\"taint\":[0]"] {
+            let other = text.replace(",\"taint\":[\"external_user\"]", broken);
+            if other != text {
+                assert!(memories(line) > memories(other.as_bytes()), "{other}");
+                cut += 1;
+            }
+        }
+    }
+    assert!(cut > 0);
+}
+
 #[test]
 fn an_unreadable_line_stops_the_start_and_is_named() {
     let store = Arc::new(MemoryStore::new());
