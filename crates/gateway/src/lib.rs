@@ -1,7 +1,7 @@
 //! The gateway: a fail-closed proxy in front of a model API that separates
 //! deciding from being allowed to, and leaves signed evidence of both.
 //!
-//! The request path is one page, [`flow`]. Everything durable goes through
+//! The request path is one page, `flow.rs`. Everything durable goes through
 //! [`recorder`]; everything that knows an HTTP status is in [`problem`].
 
 pub mod admin;

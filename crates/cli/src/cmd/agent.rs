@@ -36,7 +36,7 @@ enum Command {
 struct New {
     /// The agent's name: `agent:` and a-z 0-9 _ - in parts separated by dots
     agent_id: String,
-    /// Write <PREFIX>-private.pem, -public.pem, -capability.json and -trust.yaml; default: the agent's name
+    /// Write PREFIX-private.pem, -public.pem, -capability.json and -trust.yaml; default: the agent's name
     #[arg(long, value_name = "PREFIX")]
     out: Option<PathBuf>,
     /// Models it may call; none named means any
