@@ -539,6 +539,10 @@ codes! {
         "timestamps were not judged",
         "The evidence holds timestamps; to judge them takes a trusted authority and, for audit lines, the HMAC keys, since the stamped digest is an HMAC.",
         "Add the authority's root to the trust file with purpose tsa, and give the HMAC keys.";
+    AnchorTime = "CS-ANCHOR-014", Warning, Ok,
+        "timestamp is far from the entry's own time",
+        "An entry is stamped when it is written. More than 300 seconds beyond the timestamp's accuracy lie between the two: the clock of the writer was wrong, or the entry was written, or written anew by a holder of the key, when it was stamped. That the entry existed is shown from its timestamp on, not from its own time on.",
+        "Believe the timestamp's time, and look for a copy from before it.";
 
     // ---- decision receipts ---------------------------------------------------------------
     DecisionMalformed = "CS-DECISION-001", Error, Malformed,

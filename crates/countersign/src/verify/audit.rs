@@ -6,6 +6,7 @@ use std::path::Path;
 
 use record::entry::{AnchorCounts, Keyring, LINE_LIMIT, LogBreak, LogWalk};
 use record::report::{Assurance, Code, Finding, Report};
+use seal::time::UnixMillis;
 use stamp::Authority;
 
 use super::{Level, Verifier};
@@ -113,7 +114,9 @@ fn stamps(anchors: AnchorCounts, entries: u64, terms: &LogTerms, report: &mut Re
     ] {
         report.count(what, n);
     }
-    if anchors.anchored > 0 {
+    if let Some((first, last)) = anchors.times {
+        let [first, last] = [first, last].map(|micros| UnixMillis(micros / 1_000));
+        report.note(format!("the timestamps are of {first} to {last}"));
         report.note("whether an authority's certificate was revoked is not checked");
     }
     report.anchored = report.ok() && entries > 0 && anchors.anchored == entries;

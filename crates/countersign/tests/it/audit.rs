@@ -12,7 +12,7 @@ use seal::Zeroizing;
 use seal::json::{Value, write_audit, write_pretty};
 use seal::mac::hmac_sha256;
 use stamp::Hash;
-use testkit::tsa::{Issue, Reply, pem};
+use testkit::tsa::{Issue, Reply, der, pem};
 
 const HEX_K1: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 const HEX_K2: &str = "0202020202020202020202020202020202020202020202020202020202020202";
@@ -414,6 +414,14 @@ fn cases() -> Vec<Case> {
         success(&reply(index, if index == 1 { [9; 32] } else { digest }))
     });
     let backwards = stamped(&lines, &|index, digest| success(&reply(30 - 10 * index, digest)));
+    // Two signers in turns, whose clocks may be a minute off, going back by forty seconds a line.
+    let turns = stamped(&lines, &|index, digest| {
+        let by = if index % 2 == 0 { signer() } else { Issue::signer("second", 25, &root()) };
+        let over = Reply::over(Hash::Sha256, &digest, &by);
+        let seconds = 150 - 40 * index;
+        let time = format!("2026112100{:02}{:02}Z", seconds / 60, seconds % 60);
+        success(&Reply { time, accuracy: der(0x30, &[&der(2, &[&[60]])]), ..over }.bytes())
+    });
     let foreign = Issue::signer("elsewhere", 23, &Issue::root("elsewhere root", 24));
     let elsewhere = stamped(&lines[..1], &|_, digest| {
         success(&Reply::over(Hash::Sha256, &digest, &foreign).bytes())
@@ -445,6 +453,14 @@ fn cases() -> Vec<Case> {
             false,
             Malformed,
             &[(1, "anchor_order"), (2, "anchor_order"), (3, "anchor_order")],
+        ),
+        (
+            "stamps of two signers that drift back",
+            &turns,
+            true,
+            false,
+            Malformed,
+            &[(2, "anchor_order"), (3, "anchor_order")],
         ),
         ("stamped by somebody", &elsewhere, true, false, Untrusted, &[(0, "anchor_invalid")]),
     ];
@@ -537,6 +553,40 @@ fn anchored_is_earned_by_every_line() {
     assert!(!report.anchored && report.has(Code::AnchorUnjudged), "{}", report.to_table());
     for name in ["empty", "not stamped, and it must be", "stamped with junk"] {
         assert!(!judge(&Case { tsa: true, ..find(name) }).0.anchored, "{name}");
+    }
+}
+
+/// What a timestamp shows is its own time, not the line's: where the two disagree it is told. The
+/// lines are of 2027-01-15T08:00:00Z.
+#[test]
+fn a_line_is_as_old_as_its_timestamp() {
+    for (time, accuracy, told) in [
+        ("20270115080000Z", 0, None),
+        ("20270115080500Z", 0, None),
+        ("20270115080502Z", 0, Some("stamped 302 s after its own time")),
+        ("20270115080502Z", 3, None),
+        ("20270115075457Z", 0, Some("stamped 303 s before its own time")),
+        ("20270115075457Z", 9, None),
+        ("20370115080000Z", 0, Some("s after its own time")),
+    ] {
+        let log = stamped(&plain()[..1], &|_, digest| {
+            let reply = Reply::over(Hash::Sha256, &digest, &signer());
+            let accuracy = der(0x30, &[&der(2, &[&[accuracy]])]);
+            success(&Reply { time: time.to_owned(), accuracy, ..reply }.bytes())
+        });
+        let (report, breaks) = judge(&Case {
+            name: "of another time",
+            log: join(&log),
+            keys: &["k1"],
+            tsa: true,
+            options: vec![("--require", "anchored".to_owned())],
+            result: ExitClass::Ok,
+            breaks: &[],
+        });
+        let table = report.to_table();
+        assert!(report.ok() && report.anchored && breaks.is_empty(), "{time}: {table}");
+        assert_eq!(report.has(Code::AnchorTime), told.is_some(), "{time}: {table}");
+        assert!(table.contains(told.unwrap_or("the timestamps are of 2027-01-15T")), "{table}");
     }
 }
 

@@ -2,6 +2,8 @@
 //! authority stamps that tentative HMAC, and the reply goes into the line. So whoever holds the
 //! secret can hold the stamp against the line, and nobody else.
 
+use std::collections::BTreeMap;
+
 use seal::base64;
 use seal::digest::Digest;
 use seal::json::{Value, parse, write_audit};
@@ -86,18 +88,34 @@ pub struct AnchorCounts {
     pub failed: u64,
     /// Lines with one that was not judged, for want of the line's key or of an authority.
     pub unjudged: u64,
+    /// The earliest and the latest time stated in a timestamp that holds, Unix microseconds.
+    pub times: Option<(u64, u64)>,
 }
+
+/// How far the clock of whoever writes lines may be off, microseconds.
+const SKEW: u64 = 300 * 1_000_000;
 
 /// The timestamps of a log, in order.
 pub(super) struct Anchors<'a> {
     judge: Option<&'a JudgeStamp<'a>>,
     pub counts: AnchorCounts,
-    last: Option<StampedAt>,
+    /// The latest time each signer stated in a stamp that holds.
+    stated: BTreeMap<Digest, u64>,
+    /// The latest time at which a line above cannot have been stamped yet, whoever signed.
+    earliest: u64,
+    /// How the last line's own time disagrees with its timestamp.
+    away: Option<String>,
 }
 
 impl<'a> Anchors<'a> {
     pub fn new(judge: Option<&'a JudgeStamp<'a>>) -> Self {
-        Anchors { judge, counts: AnchorCounts::default(), last: None }
+        Anchors {
+            judge,
+            counts: AnchorCounts::default(),
+            stated: BTreeMap::new(),
+            earliest: 0,
+            away: None,
+        }
     }
 
     /// A line that says there is none.
@@ -135,28 +153,48 @@ impl<'a> Anchors<'a> {
                 self.counts.failed += 1;
                 broken
             }
-            Ok(stamp) => self.good(stamp),
+            Ok(stamp) => {
+                let (low, high) = self.counts.times.unwrap_or((stamp.time, stamp.time));
+                self.counts.times = Some((low.min(stamp.time), high.max(stamp.time)));
+                self.away = away(entry.entry.ts_ns / 1_000, &stamp);
+                self.good(stamp)
+            }
         }
     }
 
+    /// How the time of the line just judged disagrees with its timestamp, once.
+    pub fn take_away(&mut self) -> Option<String> {
+        self.away.take()
+    }
+
     /// Stamps follow the lines' order: of one signer to the tick, of several by how far their
-    /// clocks may be off.
+    /// clocks may be off. Every line above counts, not only the last one: else stamps of two signers
+    /// in turns could drift back by as much as they like.
     fn good(&mut self, stamp: StampedAt) -> Vec<(BreakKind, Finding)> {
-        let before = self.last.filter(|last| match last.signer == stamp.signer {
-            true => stamp.time < last.time,
-            false => stamp.latest < last.earliest,
-        });
-        let Some(before) = before else {
+        let stated = self.stated.entry(stamp.signer).or_insert(0);
+        let behind =
+            stated.saturating_sub(stamp.time).max(self.earliest.saturating_sub(stamp.latest));
+        if behind == 0 {
             self.counts.anchored += 1;
-            self.last = Some(stamp);
+            *stated = stamp.time;
+            self.earliest = self.earliest.max(stamp.earliest);
             return Vec::new();
-        };
-        // The later time stays the one to follow.
+        }
+        // The later times stay the ones to follow.
         self.counts.failed += 1;
-        let milliseconds = before.time.saturating_sub(stamp.time) / 1_000;
-        let detail = format!("{milliseconds} ms before a line above it");
+        let detail = format!("{} ms before a line above it", behind / 1_000);
         vec![(BreakKind::AnchorOrder, Finding::here(Code::AnchorOrder, detail))]
     }
+}
+
+/// A line is stamped when it is written. One that is older by its own word may have been written, or
+/// written anew, when it was stamped; one that is younger has a wrong clock at least.
+fn away(line: u64, stamp: &StampedAt) -> Option<String> {
+    let apart = |micros: u64, what: &str| {
+        (micros > SKEW).then(|| format!("stamped {} s {what} its own time", micros / 1_000_000))
+    };
+    apart(stamp.earliest.saturating_sub(line), "after")
+        .or_else(|| apart(line.saturating_sub(stamp.latest), "before"))
 }
 
 impl std::fmt::Debug for Anchors<'_> {

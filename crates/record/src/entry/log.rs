@@ -110,6 +110,9 @@ impl<'a> LogWalk<'a> {
         let mut breaks = self.walk.follow(&facts, faults);
         self.seen(&facts, entry.entry.ts_ns, &breaks, report);
         let stamps = self.anchors.line(entry, self.ring);
+        if let Some(detail) = self.anchors.take_away() {
+            report.push(Finding::new(Code::AnchorTime, self.place(), detail));
+        }
         breaks.extend(stamps.into_iter().map(|(kind, finding)| Break { index, kind, finding }));
         self.told(facts.entry_id, breaks, report)
     }
