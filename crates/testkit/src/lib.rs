@@ -6,6 +6,7 @@ pub mod clock;
 pub mod fault_store;
 pub mod recorded;
 pub mod rng;
+pub mod stubborn_store;
 pub mod tsa;
 pub mod upstream;
 

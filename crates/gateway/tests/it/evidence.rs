@@ -1,83 +1,24 @@
 //! The release rule, a full disk, and what a crash leaves open.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ledger::store::memory::MemoryStore;
-use ledger::store::{Item, Source, Store};
-use testkit::upstream::{Gate, Script};
+use ledger::store::Store;
+use testkit::stubborn_store::StubbornStore;
+use testkit::upstream::Script;
 
 use crate::client::Client;
 use crate::harness::{Gateway, ask, ask_stream};
 
-/// A memory store whose syncs wait for a gate, or fail, once armed.
-#[derive(Default)]
-struct Stubborn {
-    inner: MemoryStore,
-    armed: AtomicBool,
-    full: AtomicBool,
-    broken: AtomicBool,
-    gate: Gate,
-}
-
-impl Source for Stubborn {
-    fn list(&self) -> io::Result<Vec<Item>> {
-        self.inner.list()
-    }
-    fn len(&self, name: &str) -> io::Result<u64> {
-        self.inner.len(name)
-    }
-    fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read_at(name, offset, buffer)
-    }
-}
-
-impl Store for Stubborn {
-    fn create(&self, name: &str) -> io::Result<()> {
-        self.inner.create(name)
-    }
-    fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.full.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::Other.into());
-        }
-        self.inner.append(name, at, bytes)
-    }
-    fn sync(&self, name: &str) -> io::Result<()> {
-        if self.armed.load(Ordering::SeqCst) {
-            self.gate.pass();
-        }
-        self.inner.sync(name)
-    }
-    fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
-        self.inner.truncate(name, length)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.inner.remove(name)
-    }
-    fn sync_dir(&self, name: &str) -> io::Result<()> {
-        self.inner.sync_dir(name)
-    }
-    fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<String> {
-        self.inner.set_aside(name, bytes)
-    }
-}
-
-fn over(store: &Arc<Stubborn>, yaml: &str) -> Gateway {
+fn over(store: &Arc<StubbornStore>, yaml: &str) -> Gateway {
     let dir = tempfile::tempdir().expect("a directory");
     Gateway::over(dir, yaml, Some(store.clone() as Arc<dyn Store>))
 }
 
 #[test]
 fn no_upstream_byte_reaches_the_caller_before_the_admission_is_durable() {
-    let store = Arc::new(Stubborn::default());
+    let store = Arc::new(StubbornStore::default());
     let gateway = over(&store, "");
     store.armed.store(true, Ordering::SeqCst);
     for request in [ask("hi"), ask_stream("hi")] {
@@ -95,7 +36,7 @@ fn no_upstream_byte_reaches_the_caller_before_the_admission_is_durable() {
 
 #[test]
 fn before_forward_asks_nobody_before_the_admission_is_durable() {
-    let store = Arc::new(Stubborn::default());
+    let store = Arc::new(StubbornStore::default());
     let gateway = over(&store, "evidence: {release: before-forward}");
     store.armed.store(true, Ordering::SeqCst);
     gateway.upstream.push(Script::says("fine"));
@@ -111,7 +52,7 @@ fn before_forward_asks_nobody_before_the_admission_is_durable() {
 
 #[test]
 fn without_evidence_nothing_is_served() {
-    let store = Arc::new(Stubborn::default());
+    let store = Arc::new(StubbornStore::default());
     let gateway = over(&store, "");
     gateway.upstream.push(Script::says("fine"));
     let mut client = gateway.client();
@@ -159,7 +100,7 @@ fn refused(gateway: &Gateway, client: &mut Client) {
 
 #[test]
 fn an_admission_without_an_outcome_is_closed_at_the_next_start() {
-    let store = Arc::new(Stubborn::default());
+    let store = Arc::new(StubbornStore::default());
     let dir = tempfile::tempdir().expect("a directory");
     let gateway = Gateway::over(dir, "", Some(store.clone() as Arc<dyn Store>));
     gateway.upstream.push(Script::default().hang());

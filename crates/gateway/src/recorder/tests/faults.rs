@@ -1,11 +1,9 @@
 //! Restarts, full disks, many callers at once.
 
 use std::collections::HashSet;
-use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 
-use ledger::store::{Item, Source};
+use testkit::stubborn_store::StubbornStore;
 
 use super::*;
 
@@ -38,67 +36,9 @@ fn a_restart_continues_chain_and_lineage_and_closes_orphans() {
     assert_eq!(size, found.kinds.len() as u64, "nothing is left to close");
 }
 
-/// A store with a real disk's manners (callers wait for a thread) that can be full.
-struct Filling {
-    inner: MemoryStore,
-    full: AtomicBool,
-    broken: AtomicBool,
-}
-
-fn filling() -> Arc<Filling> {
-    Arc::new(Filling {
-        inner: MemoryStore::new(),
-        full: AtomicBool::new(false),
-        broken: AtomicBool::new(false),
-    })
-}
-
-impl Source for Filling {
-    fn list(&self) -> io::Result<Vec<Item>> {
-        self.inner.list()
-    }
-    fn len(&self, name: &str) -> io::Result<u64> {
-        self.inner.len(name)
-    }
-    fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read_at(name, offset, buffer)
-    }
-}
-
-impl Store for Filling {
-    fn create(&self, name: &str) -> io::Result<()> {
-        self.inner.create(name)
-    }
-    fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
-        assert!(!self.broken.load(Ordering::SeqCst), "a fault of the store itself");
-        match self.full.load(Ordering::SeqCst) {
-            true => Err(io::ErrorKind::StorageFull.into()),
-            false => self.inner.append(name, at, bytes),
-        }
-    }
-    fn sync(&self, name: &str) -> io::Result<()> {
-        self.inner.sync(name)
-    }
-    fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
-        self.inner.truncate(name, length)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.inner.remove(name)
-    }
-    fn sync_dir(&self, name: &str) -> io::Result<()> {
-        self.inner.sync_dir(name)
-    }
-    fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<String> {
-        self.inner.set_aside(name, bytes)
-    }
-}
-
 #[test]
 fn a_full_disk_refuses_and_the_chain_goes_on_where_it_was() {
-    let store = filling();
+    let store = Arc::new(StubbornStore::default());
     let bench = bench_on(store.clone(), Profile::Full, 0);
     bench.turn("billing", FIRST, "", &[call("call_1", ARGUMENTS)]);
     store.full.store(true, Ordering::SeqCst);
@@ -121,7 +61,7 @@ fn a_full_disk_refuses_and_the_chain_goes_on_where_it_was() {
 
 #[test]
 fn concurrent_requests_keep_chain_and_graph_whole() {
-    let store = filling();
+    let store = Arc::new(StubbornStore::default());
     let bench = bench_on(store.clone(), Profile::Full, 0);
     let ids = Mutex::new(HashSet::new());
     std::thread::scope(|scope| {
@@ -147,7 +87,7 @@ fn concurrent_requests_keep_chain_and_graph_whole() {
 
 #[tokio::test]
 async fn a_future_resolves_from_the_writing_thread() {
-    let store = filling();
+    let store = Arc::new(StubbornStore::default());
     let bench = bench_on(store.clone(), Profile::Full, 0);
     let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
     let committed = log.served(200, Digest::of(b"")).await.expect("durable");
@@ -164,9 +104,9 @@ async fn a_future_resolves_from_the_writing_thread() {
 
 #[test]
 fn a_lost_writing_thread_leaves_nobody_waiting() {
-    let store = filling();
+    let store = Arc::new(StubbornStore::default());
     let bench = bench_on(store.clone(), Profile::Full, 0);
-    store.broken.store(true, Ordering::SeqCst);
+    store.panics.store(true, Ordering::SeqCst);
     for _ in 0..3 {
         let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
         assert!(log.served(200, Digest::of(b"")).wait().is_err());
