@@ -13,6 +13,8 @@ use crate::event::{CallKind, Channel, ToolCall, Usage};
 #[derive(Debug, Clone)]
 pub struct Assembler {
     texts: Vec<Accumulated>,
+    /// The member that a channel of a choice came in first.
+    members: Vec<(u32, Channel, String)>,
     calls: Vec<PartialCall>,
     finish: Vec<(u32, String)>,
     model: Option<String>,
@@ -125,6 +127,7 @@ impl Assembler {
     pub fn with_cap(cap: usize) -> Assembler {
         Assembler {
             texts: Vec::new(),
+            members: Vec::new(),
             calls: Vec::new(),
             finish: Vec::new(),
             model: None,
@@ -304,11 +307,39 @@ impl Assembler {
         Some(Value::Object(members))
     }
 
+    /// Where a piece belongs. Clients join what came in one member, such as `reasoning_content`;
+    /// what comes in another, such as `reasoning`, must not stand between its pieces. So the first
+    /// member is the channel, and each other one a place of its own.
+    fn channel(&mut self, piece: &Text) -> Channel {
+        let places =
+            piece.pointer.as_deref().filter(|_| !matches!(piece.channel, Channel::Other(_)));
+        let Some(pointer) = places else { return piece.channel.clone() };
+        // /choices/0/delta/content, and what is below it
+        let member: String = pointer
+            .split('/')
+            .enumerate()
+            .take(5)
+            .map(|(at, part)| if at == 2 { "*" } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
+        let same = |(choice, channel, _): &&(u32, Channel, String)| {
+            *choice == piece.choice && *channel == piece.channel
+        };
+        match self.members.iter().find(same) {
+            Some((_, _, first)) if *first != member => Channel::Other(member),
+            Some(_) => piece.channel.clone(),
+            None => {
+                self.members.push((piece.choice, piece.channel.clone(), member));
+                piece.channel.clone()
+            }
+        }
+    }
+
     fn texts(&mut self, texts: &[Text], step: &mut Step) -> Result<(), AssembleError> {
         for piece in texts {
             self.charge(piece.text.len())?;
-            let same =
-                |text: &Accumulated| text.choice == piece.choice && text.channel == piece.channel;
+            let channel = self.channel(piece);
+            let same = |text: &Accumulated| text.choice == piece.choice && text.channel == channel;
             let at = match self.texts.iter().position(same) {
                 Some(at) => at,
                 None if self.texts.len() >= CHANNELS => {
@@ -317,7 +348,7 @@ impl Assembler {
                 None => {
                     self.texts.push(Accumulated {
                         choice: piece.choice,
-                        channel: piece.channel.clone(),
+                        channel: channel.clone(),
                         text: String::new(),
                         last: 0,
                     });
@@ -337,13 +368,12 @@ impl Assembler {
             text.text.push_str(&piece.text);
             step.segments.push(Segment {
                 choice: piece.choice,
-                of: Ok(piece.channel.clone()),
+                of: Ok(channel.clone()),
                 span: from..text.text.len(),
                 pointer: piece.pointer.clone(),
             });
-            let known = |new: &NewText| new.choice == piece.choice && new.channel == piece.channel;
+            let known = |new: &NewText| new.choice == piece.choice && new.channel == channel;
             if !step.texts.iter().any(known) {
-                let channel = piece.channel.clone();
                 step.texts.push(NewText { choice: piece.choice, channel, from });
             }
         }

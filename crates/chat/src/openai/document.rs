@@ -214,6 +214,8 @@ pub fn item(event: &Event, limits: Limits) -> Result<StreamItem, AnswerError> {
 #[derive(Default)]
 struct Surface {
     unary: bool,
+    /// The choices so far.
+    choices: Vec<u32>,
     texts: Vec<Text>,
     calls: Vec<CallDelta>,
     whole_calls: Vec<ToolCall>,
@@ -257,10 +259,22 @@ impl Surface {
                 .ok_or_else(|| shape(&Path::Member(path, "index"), number))?,
         };
         let choice = u32::try_from(index).unwrap_or(u32::MAX);
+        // Some clients read the first entry only, some all that share the index.
+        if self.choices.contains(&choice) {
+            return Err(shape(path, value));
+        }
+        self.choices.push(choice);
         for (key, member) in members {
             let path = Path::Member(path, key);
             match (key.as_str(), member) {
-                ("message" | "delta", Value::Object(_)) => self.message(choice, &path, member)?,
+                ("message" | "delta", Value::Object(_)) => {
+                    let before = self.calls.len();
+                    self.message(choice, &path, member)?;
+                    if key == "message" {
+                        // A client that joins deltas does not join these with them.
+                        self.calls[before..].iter_mut().for_each(|call| call.index += MAX_CALLS);
+                    }
+                }
                 ("message" | "delta", Value::Null) => {}
                 ("message" | "delta", _) => return Err(shape(&path, member)),
                 // Providers exist that send an empty one with every chunk.

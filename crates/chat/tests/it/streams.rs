@@ -72,6 +72,44 @@ fn interleaved_choices_and_repeated_fields_do_not_split_text() {
 }
 
 #[test]
+fn what_clients_do_not_join_does_not_split_a_word() {
+    let stream = [
+        delta(0, r#"{"reasoning_content":"SEC","reasoning":"SEC"}"#),
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"AK\"},\"message\":{\"content\":\"zz\"}}]}\n\n".to_owned(),
+        delta(0, r#"{"reasoning":"RET"}"#),
+        delta(0, r#"{"content":[{"type":"text","text":"IA"},{"type":"refusal","refusal":"n"}],"refusal":"m"}"#),
+        delta(0, r#"{"reasoning_content":"RET"}"#),
+    ]
+    .concat();
+    for size in [1, 4096] {
+        let (_, assembler) = assemble(&stream, size);
+        let other = |member: &str| {
+            assembler.text(0, &Channel::Other(format!("/choices/*/{member}"))).to_owned()
+        };
+        assert_eq!(assembler.text(0, &Channel::Reasoning), "SECRET");
+        assert_eq!(other("delta/reasoning"), "SECRET");
+        assert_eq!(assembler.text(0, &Channel::Content), "AKIA", "strings and parts are joined");
+        assert_eq!(other("message/content"), "zz");
+        assert_eq!(assembler.text(0, &Channel::Refusal), "n");
+        assert_eq!(other("delta/refusal"), "m");
+        assert_eq!(
+            assembler.normal_form(),
+            r#"{"choices":[{"content":"AKIA","index":0,"reasoning":"SECRET","refusal":"n"}],"v":1}"#
+        );
+    }
+    let call = |holder: &str, piece: &str| {
+        format!(
+            r#"data: {{"choices":[{{"index":0,"{holder}":{{"tool_calls":[{{"index":0,"function":{{"name":"f","arguments":"{piece}"}}}}]}}}}]}}"#
+        ) + "\n\n"
+    };
+    let stream = [call("delta", "12"), call("message", "0"), call("delta", "34")].concat();
+    let (_, mut assembler) = assemble(&stream, 7);
+    assembler.end();
+    let arguments: Vec<&str> = assembler.all_calls().map(|call| &*call.arguments).collect();
+    assert_eq!(arguments, ["1234", "0"]);
+}
+
+#[test]
 fn tool_calls_come_whole() {
     let stream = [
         delta(0, r#"{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"rm","arguments":""}}]}"#),
@@ -176,6 +214,8 @@ fn events_that_cannot_be_read_are_refused() {
         "data: {\"choices\":[7]}\n\n",
         "data: {\"choices\":7}\n\n",
         "data: {\"choices\":[{\"index\":-1}]}\n\n",
+        "data: {\"choices\":[{\"index\":1},{\"index\":1}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{}},{\"delta\":{}}]}\n\n",
         "data: {\"choices\":[{\"index\":4096}]}\n\n",
         "data: {\"choices\":[{\"delta\":[]}]}\n\n",
         "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\",\"content\":\"b\"}}]}\n\n",
