@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::machine::skipped;
 use crate::running::{self, Running, ask, countersign, said};
 
 /// Only this process and the proxy it starts know it.
@@ -201,9 +202,7 @@ pub fn python() -> Option<PathBuf> {
     let left = binary.ancestors().nth(2).map(|target| target.join("venv/bin/python"));
     let left = left.filter(|python| python.exists());
     if left.is_none() {
-        eprintln!(
-            "\nSKIPPED: no Python with the SDK packages; `./x test` makes one and runs this test\n"
-        );
+        skipped("no Python with the SDK packages; `./x test` makes one and runs this test");
     }
     left
 }

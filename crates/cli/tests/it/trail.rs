@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::machine::skipped;
 use crate::running::{Answer, Running, ask, countersign, request, said};
 
 /// A stopped gateway's directory, and what it answered.
@@ -217,7 +218,7 @@ fn the_printed_lines_work_when_pasted() {
         .status()
         .is_ok_and(|s| s.success())
     {
-        eprintln!("SKIPPED: there is no curl to paste the lines into");
+        skipped("there is no curl to paste the lines into");
         return;
     }
     let model = tempfile::tempdir().expect("a temporary directory");
