@@ -25,6 +25,8 @@ pub struct Certificate {
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
     pub(crate) is_authority: bool,
+    /// How many CAs may stand between it and a signer.
+    pub(crate) path_length: Option<u64>,
     /// The bits of KeyUsage, the first (digitalSignature) as 0x8000.
     pub(crate) key_usage: Option<u16>,
     /// Whether ExtendedKeyUsage is critical, and its purposes.
@@ -74,6 +76,7 @@ impl Certificate {
             not_before,
             not_after,
             is_authority: false,
+            path_length: None,
             key_usage: None,
             purposes: None,
             other_names: Vec::new(),
@@ -106,7 +109,9 @@ impl Certificate {
             oid::BASIC_CONSTRAINTS => {
                 let mut constraints = value.expect(SEQUENCE, WHAT)?.inside();
                 self.is_authority = constraints.flag(WHAT)?;
-                constraints.optional(INTEGER, WHAT)?;
+                if let Some(length) = constraints.optional(INTEGER, WHAT)? {
+                    self.path_length = Some(length.number(WHAT)?);
+                }
                 constraints.end(WHAT)?;
             }
             oid::KEY_USAGE => {

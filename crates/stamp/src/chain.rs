@@ -76,8 +76,13 @@ pub(crate) fn find(
             error => untrusted(told(&error)),
         })?;
     let mut path = above(&path).map_err(|error| untrusted(told(&error)))?;
+    // Those that issued themselves do not count (RFC 5280 section 4.2.1.9).
+    let between = path.iter().filter(|between| between.issuer != between.subject).count();
     path.push(authority.root().clone());
-    // webpki takes of a root its name and key only.
+    // webpki takes of a root its name, key and name constraints only.
+    if authority.root().path_length.is_some_and(|length| between as u64 > length) {
+        return Err(untrusted("more CAs are below the root than it allows".to_owned()));
+    }
     if !authority.root().holds(time.seconds()) {
         let why = format!("{}: the root's own window", authority.name());
         return Err(Fault::Expired(why));

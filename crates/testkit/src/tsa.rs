@@ -66,6 +66,8 @@ pub struct Issue {
     pub until: String,
     /// The CA flag of the basic constraints.
     pub ca: bool,
+    /// How many CAs may be below it.
+    pub path_length: Option<u8>,
     /// Bits of the key usage, digitalSignature as 0x80.
     pub key_usage: Option<u8>,
     /// Whether the extended key usage is critical, and its purposes.
@@ -83,6 +85,7 @@ impl Issue {
             from: "20200101000000Z".to_owned(),
             until: "20400101000000Z".to_owned(),
             ca: true,
+            path_length: None,
             key_usage: Some(0x04),
             purposes: None,
         }
@@ -112,7 +115,8 @@ impl Issue {
             der(0x30, &[&der(6, &[oid]), &flag, &der(4, &[&value])])
         };
         let flag = if self.ca { der(1, &[&[0xff]]) } else { Vec::new() };
-        let mut extensions = extension(b"\x55\x1d\x13", true, der(0x30, &[&flag]));
+        let length = self.path_length.map(integer).unwrap_or_default();
+        let mut extensions = extension(b"\x55\x1d\x13", true, der(0x30, &[&flag, &length]));
         if let Some(bits) = self.key_usage {
             let unused = bits.trailing_zeros() as u8;
             extensions.extend(extension(b"\x55\x1d\x0f", true, der(3, &[&[unused, bits]])));

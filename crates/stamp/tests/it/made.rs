@@ -206,6 +206,17 @@ fn whom_the_caller_trusts() {
     assert_eq!(judge(&[authority(&[&old])]), "Expired");
     let code = Issue { purposes: Some((false, vec![CODE_SIGNING])), ..root() };
     assert_eq!(judge(&[authority(&[&code])]), "Untrusted");
+    // How many CAs may be between root and signer is the root's to say, too.
+    let middle = Issue { serial: 5, ..Issue::root("middle", 3).below(&root()) };
+    let mut through = by(Issue::signer("leaf", 4, &middle));
+    through.bag.push(middle.certificate());
+    for (length, direct, by_middle) in
+        [(None, "good", "good"), (Some(1), "good", "good"), (Some(0), "good", "Untrusted")]
+    {
+        let root = [authority(&[&Issue { path_length: length, ..root() }])];
+        assert_eq!(judge(&root), direct, "{length:?}");
+        assert_eq!(kinds(verify(&through.bytes(), &asked, &root)), by_middle, "{length:?}");
+    }
     // A signer that replies leave out may come from the trusted side; it is no root by that.
     let bare = Reply { bag: vec![], ..good() }.bytes();
     let with = [authority(&[&signer(), &root()])];
