@@ -119,8 +119,9 @@ impl Aside {
         match done.await {
             Ok(Ok(done)) => done,
             Ok(Err(panic)) => resume_unwind(panic),
-            // The threads live as long as `self`, and take whatever was queued.
-            Err(_) => std::future::pending().await,
+            // The threads live as long as `self`, take whatever was queued and answer it. Should
+            // that ever be untrue, it must end as a fault, not as a wait without end.
+            Err(_) => panic!("work that was handed over was lost"),
         }
     }
 }
@@ -152,7 +153,9 @@ impl Shared {
                 queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
             };
             drop(queue);
-            job();
+            // What nobody waits for is dropped in there, which may panic, too; a thread that ends
+            // by it would leave those who come next waiting for ever.
+            let _ = catch_unwind(AssertUnwindSafe(job));
         }
     }
 }
@@ -186,6 +189,7 @@ const NICE: i32 = 10;
 mod tests {
     use super::*;
     use std::sync::mpsc;
+    use std::task::Poll;
     use std::thread::{ThreadId, current};
 
     fn runs<T>(test: impl Future<Output = T>) -> T {
@@ -230,6 +234,34 @@ mod tests {
             assert!(run(true).await.is_err());
             assert!(run(false).await.is_ok());
         });
+    }
+
+    /// Nobody is there any more to hear of it, and the thread must not be lost for those who are.
+    #[test]
+    fn what_nobody_waits_for_may_fail_as_it_is_dropped() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("the test's own panic");
+            }
+        }
+        let (go, wait) = mpsc::channel::<()>();
+        let aside = aside(1, 1);
+        runs(async {
+            let left = aside.run(1 << 20, move || {
+                wait.recv().expect("the test goes on");
+                Bomb
+            });
+            let mut left = Box::pin(left);
+            assert!(
+                std::future::poll_fn(|cx| Poll::Ready(left.as_mut().poll(cx).is_pending())).await
+            );
+            drop(left);
+            go.send(()).expect("the thread waits");
+        });
+        let (sent, done) = mpsc::channel();
+        thread::spawn(move || sent.send(runs(aside.run(1 << 20, || 7))));
+        assert_eq!(done.recv_timeout(std::time::Duration::from_secs(20)), Ok(7));
     }
 
     #[test]
