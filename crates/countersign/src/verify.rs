@@ -181,7 +181,8 @@ impl Verifier {
         self
     }
 
-    /// The hmac of an entry (64 lower-case hex digits) that an audit log must hold, as somebody
+    /// The hmac of an entry (64 lower-case hex digits) that an audit log or a ledger
+    /// must hold, as somebody
     /// noted it elsewhere.
     pub fn expect_entry(mut self, hmac: Option<String>) -> Self {
         self.expect_entry = hmac;
@@ -237,9 +238,9 @@ impl Verifier {
 
     /// What was asked for, held against what was reached.
     fn conclude(&self, report: &mut Report) {
-        if let Some(hmac) = self.expect_entry.as_ref().filter(|_| report.kind != audit::KIND) {
-            let detail =
-                format!("this is no audit log, the entry with the hmac {hmac} is not here");
+        let has_audit = [audit::KIND, ledger::KIND].contains(&report.kind.as_str());
+        if let Some(hmac) = self.expect_entry.as_ref().filter(|_| !has_audit) {
+            let detail = format!("there are no audit entries here, none has the hmac {hmac}");
             report.push(Finding::new(Code::ChainTruncated, "", detail));
             report.assure(Assurance::None);
         }

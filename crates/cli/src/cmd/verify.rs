@@ -45,10 +45,11 @@ pub struct How {
     /// Capability statements (JSON) that the receipts of a chain must keep to
     #[arg(long = "statement", value_name = "FILE")]
     statements: Vec<PathBuf>,
-    /// A receipt that the chain must hold; for an audit log, the hmac of an entry
+    /// A receipt that the chain or ledger must hold; or, for an audit log or ledger, the hmac of
+    /// an entry
     #[arg(long, value_name = "HASH")]
     expect_head: Option<Head>,
-    /// How many receipts the chain, or entries the audit log, must hold
+    /// How many receipts the chain or ledger, or entries the audit log, must hold
     #[arg(long, value_name = "N")]
     pub(super) expect_count: Option<u64>,
     /// How to print

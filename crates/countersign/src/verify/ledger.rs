@@ -13,13 +13,16 @@ use super::tally::Tally;
 use super::{Verifier, VerifyError};
 use crate::parallel::{self, Weight};
 
+/// What reports call it.
+pub(super) const KIND: &str = "ledger";
+
 /// Judges the ledger in `dir`.
 pub(super) fn verify(
     dir: &Path,
     verifier: &Verifier,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
-    report.kind = "ledger".to_owned();
+    report.kind = KIND.to_owned();
     let reader = match open(dir, verifier, report) {
         Ok(Some(reader)) => reader,
         Ok(None) => return Ok(()),
@@ -37,7 +40,7 @@ pub(super) fn verify(
     let judges = Judges { receipts, trust, ring: &ring };
 
     let origin = reader.head().map(|head| head.origin.clone());
-    let mut tally = Tally::new(origin);
+    let mut tally = Tally::new(origin).seeking(verifier.expect_entry.clone());
     let mut found = Vec::new();
     let walked = {
         let mut entries = reader.entries();
@@ -78,6 +81,10 @@ pub(super) fn verify(
     }
     tail(&summary, report);
     verifier.expected(tally.receipts(), |head| tally.has(head), report);
+    if let Some(hmac) = tally.missed() {
+        let detail = format!("no audit entry has the hmac {hmac}");
+        report.push(Finding::new(Code::ChainTruncated, "", detail));
+    }
     let torn = summary.torn.as_ref().map(|_| summary.checkpointed);
     let totals = tally.finish(lost > 0, torn, report);
     report.count("entries", summary.size);

@@ -44,6 +44,8 @@ pub(crate) struct Tally {
     kinds: BTreeMap<&'static str, u64>,
     unsigned: u64,
     shared: HashMap<TaintSet, Arc<TaintSet>>,
+    /// The hmac of an audit entry that must be there and was not met yet.
+    sought: Option<String>,
 }
 
 /// The first half of a digest: enough to tell honest ids apart, and a forger's collision would
@@ -93,7 +95,19 @@ impl Tally {
             kinds: BTreeMap::new(),
             unsigned: 0,
             shared: HashMap::new(),
+            sought: None,
         }
+    }
+
+    /// Looks for the audit entry with this hmac.
+    pub(crate) fn seeking(mut self, hmac: Option<String>) -> Tally {
+        self.sought = hmac;
+        self
+    }
+
+    /// The hmac that was looked for, if no audit entry had it.
+    pub(crate) fn missed(&self) -> Option<&str> {
+        self.sought.as_deref()
     }
 
     /// The next entry, in the order of the ledger.
@@ -287,6 +301,7 @@ impl Tally {
             self.find(Code::AuditLink, index, Kind::Audit, &detail);
         }
         self.chains.insert(writer.to_owned(), Some(read.hmac.clone()));
+        self.sought.take_if(|hmac| *hmac == read.hmac);
         let text = |name: &str| entry.meta_text(name).unwrap_or_default();
         let request = text("_request");
         let admitted = self.open.get(request).map(|(_, decision)| *decision);

@@ -30,7 +30,11 @@ fn a_ledgers_lines_become_a_log() {
     // Judged by itself, with what export said of its end; and in its ledger.
     let verify = ["verify", "audit.jsonl", "--hmac-key", KEY_FILE, "--expect-head", &head];
     assert!(breaks(&audit_json(dir.path(), &verify, 0)).is_empty());
-    audit(dir.path(), &["verify", "--hmac-key", KEY_FILE], 0);
+    for (head, exit) in [(head.as_str(), 0), (&"0".repeat(64), 12)] {
+        let of_ledger = ["verify", "--hmac-key", KEY_FILE, "--expect-head", head];
+        let said = said(&audit(dir.path(), &of_ledger, exit));
+        assert_eq!(said.contains("CS-CHAIN-008"), exit != 0, "{said}");
+    }
     // The log and the ledger hold the same entries.
     for path in [&["audit.jsonl"][..], &[]] {
         let args = [&["count"], path, &["--by", "decision"]].concat();
