@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use record::chainfile::Content;
 use record::dag::{ChainOptions, verify_chain};
-use record::entry::{Keyring, ReceiptHeader, read_line, verify_lines};
+use record::entry::{Keyring, LogWalk, ReceiptHeader, Walk, glance, read_line, verify_lines};
 use record::{Report, Trust, capability, chainfile, decision, receipt};
 use seal::json::{Limits, parse, write_receipt};
 use seal::{Digest, Zeroizing, base64};
@@ -110,7 +110,30 @@ pub fn audit(input: &[u8]) {
         ring
     });
     let mut header: Option<ReceiptHeader> = None;
+    // The same lines, each recognised where it can be, and each read.
+    let (mut recognising, mut reading) = (LogWalk::new(Some(&RING)), Walk::new(Some(&RING)));
+    let mut told = Report::new("log");
     for line in input.split(|byte| *byte == b'\n').take(64) {
+        if let Some(glance) = glance(line) {
+            let read = read_line(line).expect("what is recognised reads");
+            assert_eq!((glance.hmac, glance.ts_ns), (read.hmac.as_str(), read.entry.ts_ns));
+            assert_eq!(glance.check_name, read.entry.check_name);
+            let limits = Limits { bytes: input.len(), depth: 64 };
+            let metadata = parse(glance.metadata.as_bytes(), limits).expect("an object");
+            assert_eq!(metadata.as_object(), Some(read.entry.metadata.as_slice()));
+        }
+        // A line as it is, without what frames it.
+        if !line.trim_ascii().is_empty()
+            && !line.ends_with(b"\r")
+            && !line.starts_with(b"\xef\xbb\xbf")
+        {
+            let breaks = recognising.line(&[line, b"\n"].concat(), &mut told);
+            let breaks: Vec<_> = breaks.iter().map(|broken| (broken.index, broken.kind)).collect();
+            let (_, others) = reading.line(line);
+            let others: Vec<_> = others.iter().map(|broken| (broken.index, broken.kind)).collect();
+            assert_eq!(breaks, others);
+            assert_eq!(recognising.head(), reading.head());
+        }
         if let Ok(text) = std::str::from_utf8(line)
             && let Ok(read) = text.parse()
         {
