@@ -220,6 +220,9 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+    /// Both listeners on one port.
+    #[error("admin: {0} is also listen: give them two ports")]
+    OneAddress(SocketAddr),
     /// A name that cannot stand in a `Host` header.
     #[error("hosts: {0:?} is not a host name (no scheme, no port, no path)")]
     Host(String),
@@ -351,6 +354,9 @@ impl Config {
         if !self.listen.ip().to_canonical().is_loopback() {
             return Err(ConfigError::Exposed { key: "listen", address: self.listen });
         }
+        if self.listen == self.admin && self.listen.port() != 0 {
+            return Err(ConfigError::OneAddress(self.admin));
+        }
         for host in &self.hosts {
             let good = !host.is_empty()
                 && host.len() <= 253
@@ -478,6 +484,8 @@ static RULES: LazyLock<scan::Engine> = LazyLock::new(scan::Engine::builtin);
 
 /// The largest configuration file, and then some.
 const BYTES: usize = 1 << 20;
+/// The largest file with a key.
+const SECRET_BYTES: u64 = 1 << 16;
 
 /// Where in the file, before what is wrong there.
 fn at(line: u64) -> String {
@@ -490,8 +498,7 @@ fn secret(source: &str) -> Result<String, ConfigError> {
     let text = if let Some(name) = source.strip_prefix("env:") {
         std::env::var(name).map_err(|_| missing())?
     } else if let Some(path) = source.strip_prefix("file:") {
-        std::fs::read_to_string(path)
-            .map_err(|cause| ConfigError::Read { path: path.into(), cause })?
+        short_text(path).map_err(|cause| ConfigError::Read { path: path.into(), cause })?
     } else {
         // The value itself may be a key that was pasted here: it is not repeated.
         return Err(ConfigError::Key {
@@ -500,6 +507,17 @@ fn secret(source: &str) -> Result<String, ConfigError> {
     };
     let text = text.trim();
     if text.is_empty() { Err(missing()) } else { Ok(text.to_owned()) }
+}
+
+/// The text of a file that holds a secret. A device or a log named by mistake has no end.
+fn short_text(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(SECRET_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > SECRET_BYTES {
+        let cause = format!("more than {SECRET_BYTES} bytes, which is no key");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, cause));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -530,6 +548,11 @@ mod tests {
             "upstream: {url: 'http://a/v1', key: 'env:COUNTERSIGN_TEST_UNSET'}",
             Err("gives no key"),
         );
+        for endless in ["/dev/zero", "/dev/urandom"] {
+            let yaml = format!("upstream: {{url: 'http://a/v1', key: 'file:{endless}'}}");
+            check(&yaml, Err(endless));
+        }
+        check("admin: 127.0.0.1:8443\nupstream: {url: 'http://a/v1'}", Err("two ports"));
         check("limits: {body_bytes: 0}", Err("limits.body_bytes"));
         check("hosts: ['http://x']", Err("not a host name"));
         check("evidence: {release: later}", Err("not valid"));

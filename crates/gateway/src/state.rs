@@ -177,12 +177,7 @@ impl State {
     /// Lets a group (a name of /etc/group or a number) read the evidence, what is there and what will
     /// come; without one, the owner alone. Keys are never shared.
     pub fn readable_by(mut self, group: Option<&str>) -> Result<State, StateError> {
-        let number = match group {
-            None => None,
-            Some(name) => {
-                Some(files::group(name).ok_or_else(|| StateError::NoGroup(name.to_owned()))?)
-            }
-        };
+        let number = group.map(group_number).transpose()?;
         let failed = |path: PathBuf| {
             let group = group.unwrap_or_default().to_owned();
             move |error| StateError::Share { path, group, error }
@@ -323,6 +318,14 @@ impl State {
     pub(crate) fn clock(&self) -> Arc<dyn ledger::Clock> {
         self.clock.clone()
     }
+}
+
+/// The number of a group that is to read the evidence, by name or number.
+///
+/// # Errors
+/// /etc/group has no such name.
+pub fn group_number(group: &str) -> Result<u32, StateError> {
+    files::group(group).ok_or_else(|| StateError::NoGroup(group.to_owned()))
 }
 
 /// The digest under which entries of the ledger in `dir` cite a configuration; `None` where no keys

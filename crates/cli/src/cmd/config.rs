@@ -98,6 +98,10 @@ fn check(file: Option<PathBuf>, dir: &Path, format: Format) -> Outcome {
     let config =
         Config::parse(&text).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let effective = digest(&config, &name)?;
+    if let Some(group) = &config.ledger.group {
+        gateway::state::group_number(group)
+            .map_err(|error| Failure::new(Exit::Config, format!("{name}: {error}")))?;
+    }
     let cited = gateway::state::cited_config(dir, &config)
         .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     match format {

@@ -60,6 +60,10 @@ fn a_configuration_is_checked_before_it_counts() {
         refused("upstream: {url: 'ftp://a'}", &["upstream url"]),
         refused("upstream: {url: 'http://a/v1', key: 'env:COUNTERSIGN_UNSET'}", &["gives no key"]),
         refused("upstream: {url: 'http://a/v1', key: sk-pasted}", &["env:NAME or file:PATH"]),
+        refused(
+            "upstream: {url: 'http://a/v1'}\nledger: {group: countersign-no-such}",
+            &["there is no group `countersign-no-such`"],
+        ),
         refused("limits: {connections: 0}", &["limits.connections must be between 1 and 100000"]),
         refused(
             "upstream: {url: 'http://a/v1'}\nguard: {content: {rules: {CS-PII-999: redact}}}",
