@@ -78,14 +78,24 @@ fn secrets() -> Vec<Rule> {
             action: Action::Redact,
             pattern: exact(
                 &["sk-"],
-                r"\bsk-(?:proj-|svcacct-|admin-|ant-[a-z]{2,8}[0-9]{0,3}-|or-v1-)?[A-Za-z0-9_-]{20,200}",
+                concat!(
+                    r"\bsk-(?:",
+                    r"(?:proj-|svcacct-|admin-|ant-[a-z]{2,8}[0-9]{0,3}-|or-v1-)[A-Za-z0-9_-]{20,200}",
+                    // Words between hyphens are names of classes; a key has a digit soon, or no hyphen.
+                    r"|[A-Za-z0-9]{20,200}[A-Za-z0-9_-]{0,200}",
+                    r"|[A-Za-z_-]{0,20}[0-9][A-Za-z0-9_-]{16,200})",
+                ),
             ),
             about: "API key of a model provider",
             hits: &[
                 "OPENAI_API_KEY=sk-proj-abcdefghij0123456789ABCDEFGHIJ",
                 "sk-abcdefghijklmnopqrstuvwx0123456789ABCDEF01234567",
             ],
-            misses: &["task-list and risk-averse", "sk-12"],
+            misses: &[
+                "task-list and risk-averse",
+                "sk-12",
+                ".sk-toggleable__label-arrow { } .sk-loading-spinner-container-large",
+            ],
         },
         Content {
             id: "CS-SEC-004",
