@@ -144,12 +144,14 @@ pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<
 /// Scans the new part of an answer's text with enough of the old before it, and says from where on
 /// the text must be held. `redacted` is the last span that was cut out of this text: when it ran to
 /// the end of the old part, what follows may still belong to it. What ends before `settled` was
-/// judged for good. `held_from` says from where on a text must be held.
+/// judged for good. `held_from` says from where on a text must be held. `far` is what is left of
+/// [`FAR`] for this answer.
 pub(crate) fn text(
     engine: &Engine,
     event: &TextEvent<'_>,
     redacted: Option<&Range<usize>>,
     settled: usize,
+    far: &mut usize,
     held_from: &dyn Fn(&str) -> usize,
 ) -> (Vec<Found>, Scanned, usize) {
     let TextEvent { choice, channel, text, from, open, last } = *event;
@@ -157,6 +159,11 @@ pub(crate) fn text(
     let mut start = window_start(text, from).min(settled.max(nearest));
     if let Some(redacted) = redacted.filter(|redacted| redacted.end == from) {
         start = start.min(redacted.start.max(nearest));
+    }
+    let left = far.checked_sub((from - start).saturating_sub(NEAR));
+    match left {
+        Some(left) => *far = left,
+        None => start = from.saturating_sub(NEAR),
     }
     while !text.is_char_boundary(start) {
         start -= 1;
@@ -191,6 +198,12 @@ pub(crate) fn text(
         let spots = span.into_iter().map(spot).collect();
         all.push(Found { spots, ..found(hit, Target::Output) });
     });
+    if left.is_none() {
+        let unread = engine.unread(text.len());
+        fresh = fresh.max(unread.severity.verdict());
+        rules.push(unread.rule.clone());
+        all.push(found(&unread, Target::Output));
+    }
     let mut scanned = Scanned::clean(Target::Output, None);
     scanned.merge(fresh, rules);
     (all, scanned, held)
@@ -522,5 +535,10 @@ const LAYERS: usize = 3;
 const VISIBLE: usize = 512;
 /// How many bytes of old text are read again at most.
 const FARTHEST: usize = 1 << 16;
+/// So many of them cost nothing: no more than [`VISIBLE`] characters of any script are.
+const NEAR: usize = 4096;
+/// Bytes of old text that may be read again beyond [`NEAR`] over one answer. Text of little but
+/// invisible characters, a piece at a time, would otherwise be read thousands of times.
+pub(crate) const FAR: usize = 32 << 20;
 /// A match that ends with the text is waited for no longer than this, in bytes.
 const UNFINISHED: usize = 4096;

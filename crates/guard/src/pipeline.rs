@@ -141,6 +141,7 @@ impl Pipeline {
             owner: None,
             level: Level::Unclass,
             streams: Vec::new(),
+            far: finder::FAR,
             output: None,
             calls: None,
         }
@@ -161,6 +162,8 @@ pub struct Run {
     owner: Option<Owner>,
     level: Level,
     streams: Vec<Stream>,
+    /// What is left of [`finder::FAR`].
+    far: usize,
     output: Option<Scanned>,
     calls: Option<Scanned>,
 }
@@ -219,9 +222,11 @@ impl Run {
         let redacted = self.streams[at].redacted.clone();
         let settled = self.streams[at].held.min(text.from);
         let (found, scanned, held) = match inner.scans {
-            true => finder::text(&inner.engine, &text, redacted.as_ref(), settled, &|window| {
-                inner.held_from(window, Target::Output)
-            }),
+            true => {
+                let (far, held_from) =
+                    (&mut self.far, |window: &str| inner.held_from(window, Target::Output));
+                finder::text(&inner.engine, &text, redacted.as_ref(), settled, far, &held_from)
+            }
             false => (Vec::new(), Scanned::clean(Target::Output, None), text.text.len()),
         };
         let mut outcome = self.judge(&Event::Text { text, found: &found }, facts);

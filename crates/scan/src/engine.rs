@@ -130,18 +130,23 @@ impl Engine {
             Session { engine: self, target, hits: Vec::new(), fuel: Fuel::of(text.len()) };
         session.inspect(text, &Origin::Itself, 0);
         if session.fuel.exhausted {
-            session.hits.push(Hit {
-                rule: self.fuel_rule.clone(),
-                category: Category::Engine,
-                technique: "decoding-limit".into(),
-                severity: Severity::Medium,
-                action: Action::Flag,
-                span: 0..text.len(),
-                redact: false,
-                decoded: true,
-            });
+            session.hits.push(self.unread(text.len()));
         }
         Scan::of(session.hits)
+    }
+
+    /// What is reported of a text of `length` bytes that was not read to its end.
+    pub fn unread(&self, length: usize) -> Hit {
+        Hit {
+            rule: self.fuel_rule.clone(),
+            category: Category::Engine,
+            technique: "decoding-limit".into(),
+            severity: Severity::Medium,
+            action: Action::Flag,
+            span: 0..length,
+            redact: false,
+            decoded: true,
+        }
     }
 }
 

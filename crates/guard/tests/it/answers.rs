@@ -53,6 +53,20 @@ fn judge_call(config: &str, name: &str, arguments: &str) -> Outcome {
 }
 
 #[test]
+fn text_that_is_read_again_and_again_has_an_end() {
+    // Little but invisible characters: each piece reads all of them again.
+    let padding = ["a", &"\u{200b}".repeat(20_000)].concat();
+    let mut pieces = vec![&*padding];
+    pieces.extend(["\u{200b}"; 1_000]);
+    let hostile = stream(&mut admitted("{}", &alice()), &Channel::Content, &pieces);
+    assert_eq!(hostile, Err("unreadable".to_owned()));
+    // Ordinary text of any script is read again no further than it is allowed for nothing.
+    let pieces = ["\u{4f60}\u{597d}\u{3002}"; 4_000];
+    let ordinary = stream(&mut admitted("{}", &alice()), &Channel::Content, &pieces);
+    assert_eq!(ordinary, Ok(pieces.concat()));
+}
+
+#[test]
 fn markings_above_the_request_stop_the_answer() {
     for marked in [
         "SECRET//NOFORN",
