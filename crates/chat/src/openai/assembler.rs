@@ -425,10 +425,18 @@ impl Assembler {
                 self.calls.len() - 1
             }
         };
-        // Clients that know calls by their index join what we keep apart: judged joined, too.
-        let others = |(place, call): &(usize, &PartialCall)| *place != at && same(call);
-        if self.calls.iter().enumerate().any(|other| others(&other)) {
-            self.joined(delta, step)?;
+        // Clients that know calls by their index, or by their id, join what we keep apart: judged
+        // joined, too.
+        let known = &self.calls[at].call;
+        let id = if known.id.is_empty() { delta.id.clone() } else { known.id.clone() };
+        let place = format!("/choices/*/delta/tool_calls/{}", delta.index);
+        self.joined(at, &place, same, delta, step)?;
+        let same_id = |call: &PartialCall| {
+            call.call.choice == delta.choice && !id.is_empty() && call.call.id == id
+        };
+        if let Some(first) = self.calls.iter().position(same_id) {
+            let place = format!("/choices/*/delta/tool_calls/id/{first}");
+            self.joined(at, &place, same_id, delta, step)?;
         }
         let open = &mut self.calls[at];
         let call = &mut open.call;
@@ -455,17 +463,25 @@ impl Assembler {
         Ok(())
     }
 
-    /// Adds the arguments of calls that share an index to one text. It has no place of its own, so
-    /// nothing of it can be cut out.
-    fn joined(&mut self, delta: &CallDelta, step: &mut Step) -> Result<(), AssembleError> {
-        let channel = Channel::Other(format!("/choices/*/delta/tool_calls/{}", delta.index));
+    /// Adds the arguments of the calls that are the `same` to some client to one text, when there
+    /// are others than the one at `at`. It has no place of its own, so nothing of it can be cut out.
+    fn joined(
+        &mut self,
+        at: usize,
+        place: &str,
+        same: impl Fn(&PartialCall) -> bool,
+        delta: &CallDelta,
+        step: &mut Step,
+    ) -> Result<(), AssembleError> {
+        let others = |(place, call): (usize, &PartialCall)| place != at && same(call);
+        if !self.calls.iter().enumerate().any(others) {
+            return Ok(());
+        }
+        let channel = Channel::Other(place.to_owned());
         let known = |text: &Accumulated| text.choice == delta.choice && text.channel == channel;
         let mut pieces = Vec::new();
         if !self.texts.iter().any(known) {
-            let shared = self
-                .calls
-                .iter()
-                .filter(|call| call.call.choice == delta.choice && call.wire_index == delta.index);
+            let shared = self.calls.iter().filter(|call| same(call));
             pieces.extend(shared.map(|call| call.call.arguments.clone()));
         }
         pieces.push(delta.arguments.clone());
@@ -531,11 +547,12 @@ impl PartialCall {
         [id, name, arguments, first, last, all].map(String::len).iter().sum()
     }
 
-    /// Whether a client that knows calls by their index takes both for one.
+    /// Whether a client that knows calls by their index, or by their id, takes both for one.
     fn shares(&self, other: &PartialCall) -> bool {
-        self.call.choice == other.call.choice
-            && self.wire_index == other.wire_index
-            && (self.call.kind == CallKind::Legacy) == (other.call.kind == CallKind::Legacy)
+        let index = self.wire_index == other.wire_index
+            && (self.call.kind == CallKind::Legacy) == (other.call.kind == CallKind::Legacy);
+        let id = !self.call.id.is_empty() && self.call.id == other.call.id;
+        self.call.choice == other.call.choice && (index || id)
     }
 }
 

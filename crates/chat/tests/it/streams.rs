@@ -301,6 +301,25 @@ fn calls_that_share_an_index_are_judged_joined_too() {
 }
 
 #[test]
+fn calls_that_share_an_id_are_judged_joined_too() {
+    let call = |index: &str, id: &str, arguments: &str| {
+        delta(
+            0,
+            &format!(
+                r#"{{"tool_calls":[{{{index}"id":"{id}","function":{{"name":"f","arguments":"{arguments}"}}}}]}}"#
+            ),
+        )
+    };
+    for (index, again) in [("", ""), (r#""index":0,"#, r#""index":2,"#)] {
+        let stream = [call(index, "a", "SEC"), call(index, "b", "x"), call(again, "a", "RET")];
+        let stream = [&stream.concat(), &call(again, "", "!")[..]].concat();
+        let (_, assembler) = assemble(&stream, 5);
+        let joined = Channel::Other("/choices/*/delta/tool_calls/id/0".to_owned());
+        assert_eq!(assembler.text(0, &joined), "SECRET!", "{index}");
+    }
+}
+
+#[test]
 fn a_call_that_ends_again_and_again_is_not_judged_without_end() {
     let piece = format!(
         r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"id":"a","function":{{"name":"f","arguments":"{}"}}}}]}},"finish_reason":"tool_calls"}}]}}"#,
