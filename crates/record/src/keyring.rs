@@ -31,9 +31,9 @@ pub enum KeyringError {
     /// Not `ID=SOURCE`.
     #[error("expected ID=file:PATH, ID=env:NAME or ID=HEX")]
     Pair,
-    /// An id that no line could name.
-    #[error("key id {0:?}: expected up to {ID} letters, digits and _ . : -")]
-    Id(String),
+    /// An id that no line could name. It is not told: what stands there may be a secret.
+    #[error("expected a key id of up to {ID} letters, digits and _ . : -")]
+    Id,
     /// Two secrets under one id.
     #[error("key {0} is given twice")]
     Twice(String),
@@ -73,7 +73,7 @@ pub fn read(text: &str, resolve: &Resolve<'_>) -> Result<Keyring, KeyringError> 
             .map_err(|error| KeyringError::Json(error.to_string()))?;
         for (id, source) in value.as_object().unwrap_or_default() {
             let Value::String(source) = source else {
-                let what = format!("the secret of {id:?} is {}", source.kind());
+                let what = format!("the secret of {:?} is {}", told(id), source.kind());
                 return Err(KeyringError::Json(what));
             };
             add(&mut ring, id, source, resolve)?;
@@ -112,10 +112,10 @@ pub fn add(
 ) -> Result<(), KeyringError> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
     if id.is_empty() || id.len() > ID || !id.bytes().all(fits) {
-        return Err(KeyringError::Id(id.chars().take(ID).collect()));
+        return Err(KeyringError::Id);
     }
     if ring.has(id) {
-        return Err(KeyringError::Twice(id.to_owned()));
+        return Err(KeyringError::Twice(told(id)));
     }
     let text = match is_reference(source) {
         true => resolve(source)
@@ -123,14 +123,25 @@ pub fn add(
         false => source.to_owned(),
     };
     let text = Zeroizing::new(text);
-    let secret = seal::hex::decode(text.trim()).ok_or_else(|| KeyringError::Hex(id.to_owned()))?;
+    let secret = seal::hex::decode(text.trim()).ok_or_else(|| KeyringError::Hex(told(id)))?;
     let secret = Zeroizing::new(secret);
     if secret.len() < SHORTEST {
-        return Err(KeyringError::Short(id.to_owned()));
+        return Err(KeyringError::Short(told(id)));
     }
     ring.insert(id, secret);
     Ok(())
 }
+
+/// An id in an error. A long one may be a secret in the wrong place: only its beginning is told.
+fn told(id: &str) -> String {
+    match id.char_indices().nth(TOLD) {
+        Some(_) => id.chars().take(4).chain(['…']).collect(),
+        None => id.to_owned(),
+    }
+}
+
+/// The longest id that is told whole, characters: no secret is so short.
+const TOLD: usize = 31;
 
 #[cfg(test)]
 mod tests {
@@ -159,9 +170,12 @@ mod tests {
         for (text, said) in [
             (format!("a={HEX}\na={HEX}"), "line 2: key a is given twice"),
             (HEX.to_owned(), "line 1: expected ID="),
-            ("a b=00".to_owned(), "key id \"a b\""),
+            (format!("# ours\n{{\"a\": \"{HEX}\", b=00"), "line 2: expected a key id"),
+            (format!("{HEX}=a"), "the secret of 0707… is not"),
+            (format!("{{\"{HEX}\":1}}"), "the secret of \"0707…\" is integer"),
+            ("a b=00".to_owned(), "expected a key id"),
             (format!("{}={HEX}", "a".repeat(257)), "key id"),
-            ("=00".to_owned(), "key id \"\""),
+            ("=00".to_owned(), "expected a key id"),
             (format!("a={}", HEX.replace('7', "A")), "not lower-case hex"),
             ("a=0707".to_owned(), "shorter than 16 bytes"),
             ("a=env:NONE".to_owned(), "env:NONE: not there"),

@@ -242,4 +242,6 @@ const KEYRINGS: &[&str] = &[
     "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7",
     "k1=5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7\nk1=env:KEY",
     "k1=file:/nowhere\nk 2=env:KEY\nk3=5EC2",
+    "# ours\n{\"k1\": \"5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7\", k2=env:KEY",
+    "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e7=k1",
 ];
