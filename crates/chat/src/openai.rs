@@ -6,6 +6,7 @@
 
 mod assembler;
 mod document;
+mod partial;
 mod words;
 
 pub use assembler::{AssembleError, Assembler, NewText, Segment, Step};

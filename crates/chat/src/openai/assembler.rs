@@ -5,6 +5,7 @@ use std::ops::Range;
 use seal::json::{Value, write_receipt};
 
 use super::document::{Answer, CallDelta, Chunk, Text};
+use super::partial::{NAME_BYTES, Named, PartialCall};
 use crate::edit::Edit;
 use crate::event::{CallKind, Channel, ToolCall, Usage};
 
@@ -90,25 +91,6 @@ struct Accumulated {
     text: String,
     /// Where the latest piece begins.
     last: usize,
-}
-
-#[derive(Debug, Clone)]
-struct PartialCall {
-    wire_index: u32,
-    call: ToolCall,
-    complete: bool,
-    /// Whether it was complete before.
-    before: bool,
-    named: Named,
-}
-
-/// The pieces of a name, as far as clients differ in what they make of them.
-#[derive(Debug, Clone, Default)]
-struct Named {
-    first: String,
-    last: String,
-    /// All of them, repetitions too; no more than [`NAME_BYTES`] and one piece.
-    all: String,
 }
 
 impl Default for Assembler {
@@ -539,39 +521,6 @@ impl Assembler {
     }
 }
 
-impl PartialCall {
-    /// The bytes that judging it goes over.
-    fn weight(&self) -> usize {
-        let ToolCall { id, name, arguments, .. } = &self.call;
-        let Named { first, last, all } = &self.named;
-        [id, name, arguments, first, last, all].map(String::len).iter().sum()
-    }
-
-    /// Whether a client that knows calls by their index, or by their id, takes both for one.
-    fn shares(&self, other: &PartialCall) -> bool {
-        let index = self.wire_index == other.wire_index
-            && (self.call.kind == CallKind::Legacy) == (other.call.kind == CallKind::Legacy);
-        let id = !self.call.id.is_empty() && self.call.id == other.call.id;
-        self.call.choice == other.call.choice && (index || id)
-    }
-}
-
-impl Named {
-    fn push(&mut self, piece: &str) {
-        if piece.is_empty() {
-            return;
-        }
-        if self.first.is_empty() {
-            piece.clone_into(&mut self.first);
-        }
-        piece.clone_into(&mut self.last);
-        // Beyond it no list can have the name, and its text is judged in the call.
-        if self.all.len() <= NAME_BYTES {
-            self.all.push_str(piece);
-        }
-    }
-}
-
 impl Step {
     /// What spans of accumulated text, or of a call's accumulated arguments, mean in this
     /// document. A span that began in an earlier document loses its rest here; its replacement
@@ -610,6 +559,3 @@ impl Step {
 const CHANNELS: usize = 1024;
 /// The most tool calls of one answer, all choices together.
 const CALLS: usize = 1024;
-
-/// A name that is longer is nobody's.
-const NAME_BYTES: usize = 1024;
