@@ -177,10 +177,8 @@ pub fn keyring(input: &[u8]) {
             // A reference is told as it stands: it says where a secret is, not what.
             let told = error.to_string();
             let told = told.split(": not there").next().unwrap_or_default();
-            let told = told
-                .split_once("env:")
-                .or_else(|| told.split_once("file:"))
-                .map_or(told, |(t, _)| t);
+            let reference = ["env:", "file:"].iter().filter_map(|kind| told.find(kind)).min();
+            let told = &told[..reference.unwrap_or(told.len())];
             return assert!(!told.contains(SECRET), "{error}");
         }
     };
