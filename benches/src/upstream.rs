@@ -7,7 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 const ANSWER: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1,"model":"bench","choices":[{"index":0,"message":{"role":"assistant","content":"The team agreed on the plan. The next meeting is on Monday."},"finish_reason":"stop"}],"usage":{"prompt_tokens":40,"completion_tokens":14,"total_tokens":54}}"#;
 
 /// The beginning of a stream, after which nothing more comes.
-const BEGUN: &str = r#"data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1,"model":"bench","choices":[{"index":0,"delta":{"role":"assistant","content":"The team"},"finish_reason":null}]}"#;
+/// It ends a sentence: a word that could go on to something forbidden would wait for the next event.
+const BEGUN: &str = r#"data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1,"model":"bench","choices":[{"index":0,"delta":{"role":"assistant","content":"The team meets."},"finish_reason":null}]}"#;
 
 /// Starts it on a free port of the current runtime.
 pub async fn start() -> Result<u16> {
