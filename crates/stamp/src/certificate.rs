@@ -43,30 +43,30 @@ impl Certificate {
             return Err(Fault::Malformed(WHAT));
         }
         let mut outer = Reader(der);
-        let certificate = outer.expect(SEQUENCE, WHAT)?;
+        let certificate = outer.element(SEQUENCE, WHAT)?;
         outer.end(WHAT)?;
         let mut parts = certificate.inside();
-        let body = parts.expect(SEQUENCE, WHAT)?;
+        let body = parts.element(SEQUENCE, WHAT)?;
         Algorithm::next(&mut parts, WHAT)?;
-        parts.expect(BITS, WHAT)?.bits(WHAT)?;
+        parts.element(BITS, WHAT)?.bits(WHAT)?;
         parts.end(WHAT)?;
 
         let mut body = body.inside();
-        let mut version = body.expect(context(0), WHAT)?.inside();
+        let mut version = body.element(context(0), WHAT)?.inside();
         // Version 3: only it has the extensions that are asked for.
-        if version.expect(INTEGER, WHAT)?.number(WHAT)? != 2 {
+        if version.element(INTEGER, WHAT)?.number(WHAT)? != 2 {
             return Err(Fault::Malformed(WHAT));
         }
         version.end(WHAT)?;
-        let serial = body.expect(INTEGER, WHAT)?.integer(WHAT)?.to_vec();
+        let serial = body.element(INTEGER, WHAT)?.integer(WHAT)?.to_vec();
         Algorithm::next(&mut body, WHAT)?;
-        let issuer = body.expect(SEQUENCE, WHAT)?.whole.to_vec();
-        let mut validity = body.expect(SEQUENCE, WHAT)?.inside();
+        let issuer = body.element(SEQUENCE, WHAT)?.whole.to_vec();
+        let mut validity = body.element(SEQUENCE, WHAT)?.inside();
         let not_before = time::validity(validity.any(WHAT)?)?;
         let not_after = time::validity(validity.any(WHAT)?)?;
         validity.end(WHAT)?;
-        let subject = body.expect(SEQUENCE, WHAT)?.whole.to_vec();
-        let key = body.expect(SEQUENCE, WHAT)?.whole.to_vec();
+        let subject = body.element(SEQUENCE, WHAT)?.whole.to_vec();
+        let key = body.element(SEQUENCE, WHAT)?.whole.to_vec();
         let mut certificate = Certificate {
             der: der.to_vec(),
             serial,
@@ -84,11 +84,11 @@ impl Certificate {
         };
         if let Some(extensions) = body.optional(context(3), WHAT)? {
             let mut list = extensions.inside();
-            let mut each = list.expect(SEQUENCE, WHAT)?.inside();
+            let mut each = list.element(SEQUENCE, WHAT)?.inside();
             list.end(WHAT)?;
             let mut seen: Vec<&[u8]> = Vec::new();
             while !each.is_empty() {
-                let kind = certificate.extension(each.expect(SEQUENCE, WHAT)?)?;
+                let kind = certificate.extension(each.element(SEQUENCE, WHAT)?)?;
                 if seen.contains(&kind) {
                     return Err(Fault::Malformed(WHAT));
                 }
@@ -101,13 +101,13 @@ impl Certificate {
 
     fn extension<'a>(&mut self, extension: Tlv<'a>) -> Read<&'a [u8]> {
         let mut parts = extension.inside();
-        let kind = parts.expect(OID, WHAT)?.oid(WHAT)?;
+        let kind = parts.element(OID, WHAT)?.oid(WHAT)?;
         let critical = parts.flag(WHAT)?;
-        let mut value = Reader(parts.expect(OCTETS, WHAT)?.value);
+        let mut value = Reader(parts.element(OCTETS, WHAT)?.value);
         parts.end(WHAT)?;
         match kind {
             oid::BASIC_CONSTRAINTS => {
-                let mut constraints = value.expect(SEQUENCE, WHAT)?.inside();
+                let mut constraints = value.element(SEQUENCE, WHAT)?.inside();
                 self.is_authority = constraints.flag(WHAT)?;
                 if let Some(length) = constraints.optional(INTEGER, WHAT)? {
                     self.path_length = Some(length.number(WHAT)?);
@@ -115,7 +115,7 @@ impl Certificate {
                 constraints.end(WHAT)?;
             }
             oid::KEY_USAGE => {
-                let (bits, _) = value.expect(BITS, WHAT)?.bits(WHAT)?;
+                let (bits, _) = value.element(BITS, WHAT)?.bits(WHAT)?;
                 let byte = |at: usize| u16::from(bits.get(at).copied().unwrap_or(0));
                 if bits.len() > 2 {
                     return Err(Fault::Malformed(WHAT));
@@ -123,21 +123,21 @@ impl Certificate {
                 self.key_usage = Some(byte(0) << 8 | byte(1));
             }
             oid::EXTENDED_KEY_USAGE => {
-                let mut list = value.expect(SEQUENCE, WHAT)?.inside();
+                let mut list = value.element(SEQUENCE, WHAT)?.inside();
                 let mut purposes = Vec::new();
                 while !list.is_empty() {
-                    purposes.push(list.expect(OID, WHAT)?.oid(WHAT)?.to_vec());
+                    purposes.push(list.element(OID, WHAT)?.oid(WHAT)?.to_vec());
                 }
                 self.purposes = Some((critical, purposes));
             }
             oid::SUBJECT_ALT_NAME => {
-                let mut list = value.expect(SEQUENCE, WHAT)?.inside();
+                let mut list = value.element(SEQUENCE, WHAT)?.inside();
                 while !list.is_empty() {
                     self.other_names.push(list.any(WHAT)?.whole.to_vec());
                 }
             }
             oid::SUBJECT_KEY_ID => {
-                self.subject_key_id = Some(value.expect(OCTETS, WHAT)?.value.to_vec());
+                self.subject_key_id = Some(value.element(OCTETS, WHAT)?.value.to_vec());
             }
             // webpki refuses critical ones that it does not know.
             _ => return Ok(kind),

@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value, which has this tag.
-    pub fn expect(&mut self, tag: u8, what: &'static str) -> Read<Tlv<'a>> {
+    pub fn element(&mut self, tag: u8, what: &'static str) -> Read<Tlv<'a>> {
         match self.any(what)? {
             tlv if tlv.tag == tag => Ok(tlv),
             _ => Err(Fault::Malformed(what)),

@@ -86,7 +86,7 @@ impl<'a> Algorithm<'a> {
             return Err(Fault::Malformed(what));
         }
         let mut inside = tlv.inside();
-        let oid = inside.expect(OID, what)?.oid(what)?;
+        let oid = inside.element(OID, what)?.oid(what)?;
         let parameters = match inside.is_empty() {
             true => None,
             false => Some(inside.any(what)?),
@@ -101,7 +101,7 @@ impl<'a> Algorithm<'a> {
     }
 
     pub fn next(reader: &mut Reader<'a>, what: &'static str) -> Read<Algorithm<'a>> {
-        Algorithm::read(reader.expect(SEQUENCE, what)?, what)
+        Algorithm::read(reader.element(SEQUENCE, what)?, what)
     }
 
     /// The digest it is, if it counts.

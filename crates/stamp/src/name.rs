@@ -21,13 +21,13 @@ pub(crate) fn shown(name: &[u8]) -> String {
 
 fn parts(name: &[u8]) -> Read<String> {
     let what = "a name";
-    let mut sets = Reader(name).expect(SEQUENCE, what)?.inside();
+    let mut sets = Reader(name).element(SEQUENCE, what)?.inside();
     let mut out = String::new();
     while !sets.is_empty() {
-        let mut set = sets.expect(SET, what)?.inside();
+        let mut set = sets.element(SET, what)?.inside();
         while !set.is_empty() {
-            let mut pair = set.expect(SEQUENCE, what)?.inside();
-            let kind = pair.expect(OID, what)?.oid(what)?;
+            let mut pair = set.element(SEQUENCE, what)?.inside();
+            let kind = pair.element(OID, what)?.oid(what)?;
             let value = pair.any(what)?.value;
             if !out.is_empty() {
                 out.push_str(", ");

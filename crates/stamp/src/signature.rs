@@ -25,9 +25,9 @@ pub(crate) fn check(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), Fault> {
-    let mut info = Reader(&signer.key).expect(SEQUENCE, KEY)?.inside();
+    let mut info = Reader(&signer.key).element(SEQUENCE, KEY)?.inside();
     let kind = Algorithm::next(&mut info, KEY)?;
-    let (key, unused) = info.expect(BITS, KEY)?.bits(KEY)?;
+    let (key, unused) = info.element(BITS, KEY)?.bits(KEY)?;
     if unused != 0 {
         return Err(Fault::Malformed(KEY));
     }

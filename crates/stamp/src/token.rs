@@ -18,15 +18,15 @@ const BAG: usize = 16;
 pub(crate) fn reply(bytes: &[u8]) -> Read<Tlv<'_>> {
     let what = "the reply";
     let mut outer = Reader(bytes);
-    let mut parts = outer.expect(SEQUENCE, what)?.inside();
+    let mut parts = outer.element(SEQUENCE, what)?.inside();
     outer.end("what follows the reply")?;
     let what = "PKIStatusInfo";
-    let mut info = parts.expect(SEQUENCE, what)?.inside();
-    let status = info.expect(INTEGER, what)?.number(what)?;
+    let mut info = parts.element(SEQUENCE, what)?.inside();
+    let status = info.element(INTEGER, what)?.number(what)?;
     if let Some(texts) = info.optional(SEQUENCE, what)? {
         let mut texts = texts.inside();
         while !texts.is_empty() {
-            let text = texts.expect(UTF8, what)?;
+            let text = texts.element(UTF8, what)?;
             std::str::from_utf8(text.value).map_err(|_| Fault::Malformed(what))?;
         }
     }
@@ -35,7 +35,7 @@ pub(crate) fn reply(bytes: &[u8]) -> Read<Tlv<'_>> {
     let status = match status {
         // Granted, or granted with changes; and then nothing failed.
         0 | 1 if failures.is_none() => {
-            let token = parts.expect(SEQUENCE, "the token")?;
+            let token = parts.element(SEQUENCE, "the token")?;
             parts.end("what follows the token")?;
             return Ok(token);
         }
@@ -117,33 +117,33 @@ impl<'a> SignerInfo<'a> {
 pub(crate) fn token(content_info: Tlv<'_>) -> Read<Token<'_>> {
     let what = "ContentInfo";
     let mut parts = content_info.inside();
-    if parts.expect(OID, what)?.oid(what)? != oid::SIGNED_DATA {
+    if parts.element(OID, what)?.oid(what)? != oid::SIGNED_DATA {
         return Err(Fault::Malformed("the content, which is not SignedData,"));
     }
-    let mut explicit = parts.expect(context(0), what)?.inside();
+    let mut explicit = parts.element(context(0), what)?.inside();
     parts.end(what)?;
     let what = "SignedData";
-    let mut data = explicit.expect(SEQUENCE, what)?.inside();
+    let mut data = explicit.element(SEQUENCE, what)?.inside();
     explicit.end(what)?;
     // RFC 5652 section 5.1: 3, since the content is not plain data and certificates are X.509.
-    if data.expect(INTEGER, what)?.number(what)? != 3 {
+    if data.element(INTEGER, what)?.number(what)? != 3 {
         return Err(Fault::Malformed("the version of SignedData"));
     }
-    let mut digests = data.expect(SET, what)?.inside();
+    let mut digests = data.element(SET, what)?.inside();
     let mut named = Vec::new();
     while !digests.is_empty() {
         named.push(Algorithm::next(&mut digests, "digestAlgorithms")?);
     }
-    let content = content(data.expect(SEQUENCE, "encapContentInfo")?)?;
+    let content = content(data.element(SEQUENCE, "encapContentInfo")?)?;
     let bag = match data.optional(context(0), what)? {
         Some(set) => bag(set)?,
         None => Vec::new(),
     };
     // Revocation lists: not looked at.
     data.optional(context(1), what)?;
-    let mut signers = data.expect(SET, what)?.inside();
+    let mut signers = data.element(SET, what)?.inside();
     data.end(what)?;
-    let signer = signer_info(signers.expect(SEQUENCE, "SignerInfo")?)?;
+    let signer = signer_info(signers.element(SEQUENCE, "SignerInfo")?)?;
     signers.end("more than one SignerInfo")?;
     if !named.contains(&signer.digest) {
         return Err(Fault::Malformed("digestAlgorithms"));
@@ -154,12 +154,12 @@ pub(crate) fn token(content_info: Tlv<'_>) -> Read<Token<'_>> {
 fn content(info: Tlv<'_>) -> Read<&[u8]> {
     let what = "encapContentInfo";
     let mut parts = info.inside();
-    if parts.expect(OID, what)?.oid(what)? != oid::TST_INFO {
+    if parts.element(OID, what)?.oid(what)? != oid::TST_INFO {
         return Err(Fault::Malformed("the content type, which is not TSTInfo,"));
     }
-    let mut explicit = parts.expect(context(0), what)?.inside();
+    let mut explicit = parts.element(context(0), what)?.inside();
     parts.end(what)?;
-    let content = explicit.expect(OCTETS, what)?.value;
+    let content = explicit.element(OCTETS, what)?.value;
     explicit.end(what)?;
     Ok(content)
 }
@@ -168,7 +168,7 @@ fn bag(set: Tlv<'_>) -> Read<Vec<Certificate>> {
     let mut each = set.inside();
     let mut bag = Vec::new();
     while !each.is_empty() {
-        let certificate = each.expect(SEQUENCE, "the certificates")?;
+        let certificate = each.element(SEQUENCE, "the certificates")?;
         if bag.len() == BAG {
             return Err(Fault::Malformed("more than 16 certificates: the reply"));
         }
@@ -180,13 +180,13 @@ fn bag(set: Tlv<'_>) -> Read<Vec<Certificate>> {
 fn signer_info(info: Tlv<'_>) -> Read<SignerInfo<'_>> {
     let what = "SignerInfo";
     let mut parts = info.inside();
-    let version = parts.expect(INTEGER, what)?.number(what)?;
+    let version = parts.element(INTEGER, what)?.number(what)?;
     let id = parts.any(what)?;
     let id = match (version, id.tag) {
         (1, SEQUENCE) => {
             let mut pair = id.inside();
-            let issuer = pair.expect(SEQUENCE, what)?.whole;
-            let serial = pair.expect(INTEGER, what)?.integer(what)?;
+            let issuer = pair.element(SEQUENCE, what)?.whole;
+            let serial = pair.element(INTEGER, what)?.integer(what)?;
             pair.end(what)?;
             SignerId::Issued { issuer, serial }
         }
@@ -194,10 +194,10 @@ fn signer_info(info: Tlv<'_>) -> Read<SignerInfo<'_>> {
         _ => return Err(Fault::Malformed(what)),
     };
     let digest = Algorithm::next(&mut parts, what)?;
-    let set = parts.expect(context(0), "the signed attributes")?;
+    let set = parts.element(context(0), "the signed attributes")?;
     let attributes = attributes(set)?;
     let algorithm = Algorithm::next(&mut parts, what)?;
-    let signature = parts.expect(OCTETS, what)?.value;
+    let signature = parts.element(OCTETS, what)?.value;
     // Unsigned attributes: nothing rests on them.
     parts.optional(context(1), what)?;
     parts.end(what)?;
@@ -214,15 +214,15 @@ fn attributes(set: Tlv<'_>) -> Read<Vec<(&[u8], Tlv<'_>)>> {
     let mut found: Vec<(&[u8], Tlv<'_>)> = Vec::new();
     let mut before: &[u8] = &[];
     while !each.is_empty() {
-        let attribute = each.expect(SEQUENCE, what)?;
+        let attribute = each.element(SEQUENCE, what)?;
         // The order of a SET OF in DER is that of its encodings.
         if attribute.whole <= before {
             return Err(Fault::Malformed("the order of the signed attributes"));
         }
         before = attribute.whole;
         let mut parts = attribute.inside();
-        let kind = parts.expect(OID, what)?.oid(what)?;
-        let mut values = parts.expect(SET, what)?.inside();
+        let kind = parts.element(OID, what)?.oid(what)?;
+        let mut values = parts.element(SET, what)?.inside();
         parts.end(what)?;
         let value = values.any(what)?;
         values.end(what)?;
@@ -251,21 +251,21 @@ pub(crate) struct Info<'a> {
 pub(crate) fn info(bytes: &[u8]) -> Read<Info<'_>> {
     let what = "TSTInfo";
     let mut outer = Reader(bytes);
-    let mut parts = outer.expect(SEQUENCE, what)?.inside();
+    let mut parts = outer.element(SEQUENCE, what)?.inside();
     outer.end(what)?;
-    if parts.expect(INTEGER, what)?.number(what)? != 1 {
+    if parts.element(INTEGER, what)?.number(what)? != 1 {
         return Err(Fault::Malformed("the version of TSTInfo"));
     }
-    let policy = parts.expect(OID, what)?.oid("the policy")?;
-    let mut imprint = parts.expect(SEQUENCE, "messageImprint")?.inside();
+    let policy = parts.element(OID, what)?.oid("the policy")?;
+    let mut imprint = parts.element(SEQUENCE, "messageImprint")?.inside();
     let algorithm = Algorithm::next(&mut imprint, "messageImprint")?;
-    let digest = imprint.expect(OCTETS, "messageImprint")?.value;
+    let digest = imprint.element(OCTETS, "messageImprint")?.value;
     imprint.end("messageImprint")?;
-    let serial = parts.expect(INTEGER, "the serial number")?.integer("the serial number")?;
+    let serial = parts.element(INTEGER, "the serial number")?.integer("the serial number")?;
     if serial.len() > 64 {
         return Err(Fault::Malformed("the serial number"));
     }
-    let time = stamped(parts.expect(TIME, "genTime")?)?;
+    let time = stamped(parts.element(TIME, "genTime")?)?;
     let accuracy_micros = parts.optional(SEQUENCE, "the accuracy")?.map(accuracy).transpose()?;
     let ordering = parts.flag("the ordering")?;
     let nonce = parts.optional(INTEGER, "the nonce")?;
@@ -282,13 +282,13 @@ pub(crate) fn info(bytes: &[u8]) -> Read<Info<'_>> {
     if let Some(list) = parts.optional(context(1), "the extensions")? {
         let mut each = list.inside();
         while !each.is_empty() {
-            let mut extension = each.expect(SEQUENCE, "the extensions")?.inside();
-            extension.expect(OID, "the extensions")?.oid("the extensions")?;
+            let mut extension = each.element(SEQUENCE, "the extensions")?.inside();
+            extension.element(OID, "the extensions")?.oid("the extensions")?;
             // None is known here, and a critical one may change what all this means.
             if extension.flag("the extensions")? {
                 return Err(Fault::Malformed("a critical extension, which is unknown here,"));
             }
-            extension.expect(OCTETS, "the extensions")?;
+            extension.element(OCTETS, "the extensions")?;
             extension.end("the extensions")?;
         }
     }

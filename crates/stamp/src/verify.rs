@@ -246,7 +246,7 @@ impl Named<'_> {
         let issued = self.issued.is_none_or(|(names, serial)| {
             // GeneralNames with one directoryName, [4] EXPLICIT.
             let mut names = names.inside();
-            let name = names.expect(context(4), "");
+            let name = names.element(context(4), "");
             name.is_ok_and(|name| name.value == certificate.issuer)
                 && names.is_empty()
                 && serial == certificate.serial
@@ -266,12 +266,12 @@ fn named<'a>(signer: &SignerInfo<'a>) -> Result<Vec<Vec<Named<'a>>>, Fault> {
             return Err(Fault::Malformed(what));
         }
         let mut parts = value.inside();
-        let mut each = parts.expect(SEQUENCE, what)?.inside();
+        let mut each = parts.element(SEQUENCE, what)?.inside();
         parts.optional(SEQUENCE, what)?;
         parts.end(what)?;
         let mut list = Vec::new();
         while !each.is_empty() {
-            let mut id = each.expect(SEQUENCE, what)?.inside();
+            let mut id = each.element(SEQUENCE, what)?.inside();
             let hash = match version {
                 1 => None,
                 _ => Some(match id.optional(SEQUENCE, what)? {
@@ -279,13 +279,13 @@ fn named<'a>(signer: &SignerInfo<'a>) -> Result<Vec<Vec<Named<'a>>>, Fault> {
                     None => Hash::Sha256,
                 }),
             };
-            let digest = id.expect(OCTETS, what)?.value;
+            let digest = id.element(OCTETS, what)?.value;
             let issued = match id.optional(SEQUENCE, what)? {
                 None => None,
                 Some(issued) => {
                     let mut issued = issued.inside();
-                    let names = issued.expect(SEQUENCE, what)?;
-                    let serial = issued.expect(INTEGER, what)?.integer(what)?;
+                    let names = issued.element(SEQUENCE, what)?;
+                    let serial = issued.element(INTEGER, what)?.integer(what)?;
                     issued.end(what)?;
                     Some((names, serial))
                 }
@@ -326,7 +326,7 @@ fn others(
 
 /// Whether a GeneralName is the subject's name or one of the others it bears.
 fn bears(certificate: &Certificate, name: &[u8]) -> bool {
-    let directory = Reader(name).expect(context(4), "");
+    let directory = Reader(name).element(context(4), "");
     directory.is_ok_and(|directory| directory.value == certificate.subject)
         || certificate.other_names.iter().any(|other| other == name)
 }

@@ -1,5 +1,6 @@
 //! Puts an answer together again, whatever pieces it came in.
 
+use std::fmt;
 use std::ops::Range;
 
 use seal::json::{Value, write_receipt};
@@ -411,14 +412,14 @@ impl Assembler {
         // joined, too.
         let known = &self.calls[at].call;
         let id = if known.id.is_empty() { delta.id.clone() } else { known.id.clone() };
-        let place = format!("/choices/*/delta/tool_calls/{}", delta.index);
-        self.joined(at, &place, same, delta, step)?;
+        let place = format_args!("/choices/*/delta/tool_calls/{}", delta.index);
+        self.joined(at, place, same, delta, step)?;
         let same_id = |call: &PartialCall| {
             call.call.choice == delta.choice && !id.is_empty() && call.call.id == id
         };
         if let Some(first) = self.calls.iter().position(same_id) {
-            let place = format!("/choices/*/delta/tool_calls/id/{first}");
-            self.joined(at, &place, same_id, delta, step)?;
+            let place = format_args!("/choices/*/delta/tool_calls/id/{first}");
+            self.joined(at, place, same_id, delta, step)?;
         }
         let open = &mut self.calls[at];
         let call = &mut open.call;
@@ -450,7 +451,7 @@ impl Assembler {
     fn joined(
         &mut self,
         at: usize,
-        place: &str,
+        place: fmt::Arguments<'_>,
         same: impl Fn(&PartialCall) -> bool,
         delta: &CallDelta,
         step: &mut Step,
@@ -459,7 +460,7 @@ impl Assembler {
         if !self.calls.iter().enumerate().any(others) {
             return Ok(());
         }
-        let channel = Channel::Other(place.to_owned());
+        let channel = Channel::Other(place.to_string());
         let known = |text: &Accumulated| text.choice == delta.choice && text.channel == channel;
         let mut pieces = Vec::new();
         if !self.texts.iter().any(known) {
