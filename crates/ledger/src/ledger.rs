@@ -89,6 +89,7 @@ impl Ledger {
         let ticket = queue.push(call, Reply::Ticket);
         loop {
             if let Some(result) = queue.results.remove(&ticket) {
+                core.leave(queue);
                 return result;
             }
             if !queue.leading && !queue.waiting.is_empty() {
@@ -126,7 +127,7 @@ impl Ledger {
         }
         queue.push(call, Reply::Done(done));
         drop(queue);
-        // With an immediate store whoever leads drains the queue before it stops leading.
+        // With an immediate store whoever leads drains the queue before it leaves.
         if !core.immediate {
             self.start_committer();
             core.wake.notify_all();
@@ -304,13 +305,16 @@ impl Core {
         // The memory of the bodies goes back before the next leader is let in.
         drop(call);
         lead.finish();
-        if self.immediate {
-            let mut queue = lock(&self.queue);
-            while !queue.leading && !queue.waiting.is_empty() {
-                queue = self.lead_waiting(queue);
-            }
-        }
+        self.leave(lock(&self.queue));
         result
+    }
+
+    /// What a caller owes before it goes: with an immediate store no thread writes what was only
+    /// submitted while it led, so whoever led drains the queue.
+    fn leave<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) {
+        while self.immediate && !queue.leading && !queue.waiting.is_empty() {
+            queue = self.lead_waiting(queue);
+        }
     }
 
     /// Writes waiting calls as one batch and hands out their results. Nobody leads yet, and

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{
     DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown,
 };
@@ -151,18 +151,31 @@ impl Source for FileStore {
     }
 
     fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let file = open_regular(&self.path(name), false)?;
-        let mut count = 0;
-        while count < buffer.len() {
-            match file.read_at(&mut buffer[count..], offset + count as u64) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(count)
+        fill(&open_regular(&self.path(name), false)?, offset, buffer)
     }
+
+    /// Length and content of one and the same file: a writer may replace it between two looks.
+    fn read(&self, name: &str, limit: usize) -> io::Result<Vec<u8>> {
+        let file = open_regular(&self.path(name), false)?;
+        let mut bytes = Vec::new();
+        // One byte more than allowed tells a longer file; the length is no promise, it may grow.
+        let read = file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        if read > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    }
+}
+
+/// Reads at an offset until the buffer is full or the file ends.
+fn fill(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match file.read_at(&mut buffer[count..], offset + count as u64) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
 }
 
 impl Store for FileStore {

@@ -86,6 +86,33 @@ fn eight_threads_on_files_beside_a_reader() {
     check(store, &acked);
 }
 
+/// What a store may leave to whoever leads must not be left by a leader who only waited.
+#[test]
+fn what_is_submitted_while_another_waits_is_not_forgotten() {
+    for _ in 0..200 {
+        let ledger = Arc::new(open(Arc::new(MemoryStore::new())).unwrap());
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let ledger = &ledger;
+                scope.spawn(move || {
+                    for n in 0..10 {
+                        let batch = entries(&format!("{thread}.{n}"), 1);
+                        let (send, answer) = mpsc::channel();
+                        match thread % 2 {
+                            0 => drop(ledger.append(batch).unwrap()),
+                            _ => {
+                                ledger
+                                    .submit(batch, Box::new(move |done| send.send(done).unwrap()));
+                                answer.recv().unwrap().unwrap();
+                            }
+                        }
+                    }
+                });
+            }
+        });
+    }
+}
+
 /// A store that waits at each sync until it is let through.
 struct Gate {
     inner: MemoryStore,
