@@ -9,6 +9,7 @@ mod gateway;
 mod hmac;
 mod keys;
 mod ledger;
+mod log;
 mod receipt;
 mod scan;
 mod trace;
@@ -64,6 +65,8 @@ enum Command {
     Scan(scan::Args),
     /// Show and repair a ledger
     Ledger(ledger::Args),
+    /// The log of a ledger: checkpoints, proofs, serving, witnesses
+    Log(log::Args),
     /// Show and verify the audit entries of a ledger
     Audit(audit::Args),
     /// Show the keys of this directory
@@ -90,6 +93,7 @@ impl Cli {
             Command::Trust(args) => trust::run(args, dir),
             Command::Scan(args) => scan::run(args),
             Command::Ledger(args) => ledger::run(args, dir),
+            Command::Log(args) => log::run(args, dir),
             Command::Audit(args) => audit::run(args, dir),
             Command::Keys(args) => keys::run(args, dir),
             Command::Config(args) => config::run(args, dir),

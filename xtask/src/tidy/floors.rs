@@ -5,10 +5,10 @@ use crate::tree::Tree;
 /// The floors of the house, lowest first. The testkit is on none: only tests use it.
 const FLOORS: &[(u8, &[&str])] = &[
     (1, &["seal"]),
-    (2, &["record", "stamp"]),
+    (2, &["record", "stamp", "crypt"]),
     (3, &["chat", "scan", "ledger"]),
-    (4, &["guard"]),
-    (5, &["gateway", "countersign"]),
+    (4, &["guard", "reach"]),
+    (5, &["gateway", "logd", "countersign"]),
     (6, &["cli"]),
 ];
 
@@ -20,8 +20,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("base64", &["seal"]),
     ("aws-lc-rs", &["gateway", "stamp"]),
     ("rustls-webpki", &["gateway", "stamp"]),
-    ("hyper-rustls", &["gateway"]),
+    ("hyper-rustls", &["gateway", "reach"]),
     ("serde-saphyr", &["record", "gateway"]),
+    ("age", &["crypt"]),
     ("clap", &["cli"]),
 ];
 

@@ -1,0 +1,2 @@
+//! The log as others see it: its public files over HTTP, and the witness that cosigns the
+//! checkpoints of other logs.

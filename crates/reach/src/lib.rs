@@ -1,0 +1,4 @@
+//! The way out: timestamp authorities and witnesses, asked over HTTP.
+//!
+//! No redirect is followed, no proxy of the environment is believed, every answer has a limit and
+//! every step a deadline.
