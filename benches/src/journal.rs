@@ -69,7 +69,8 @@ fn small(table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-fn entry(number: u64) -> Entry {
+/// An entry of 256 bytes.
+pub fn entry(number: u64) -> Entry {
     let mut body = vec![b'a' + (number % 23) as u8; SMALL];
     body[..16].copy_from_slice(format!("{number:016x}").as_bytes());
     Entry { kind: Kind::Attestation, id: format!("{number:032x}"), body }
@@ -161,7 +162,8 @@ fn disk(path: &Path) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(FileStore::open(path)?))
 }
 
-fn open(store: Arc<dyn Store>) -> Result<Ledger> {
+/// A ledger in this store.
+pub fn open(store: Arc<dyn Store>) -> Result<Ledger> {
     let signer = Arc::new(SecretKey::from_seed([9; 32]));
     let options = Options::new("countersign.local/bench", signer, "bench", Arc::new(SystemClock));
     Ok(Ledger::open(store, options, &mut |_, _, _| {})?)
