@@ -5,6 +5,7 @@
 //! Every reader here takes bytes from outside, has a size and depth limit, and never panics.
 
 pub mod base64;
+pub mod cosign;
 pub mod digest;
 pub mod escape;
 pub mod hex;
@@ -15,6 +16,7 @@ pub mod mac;
 pub mod merkle;
 pub mod note;
 pub mod signer;
+pub mod tile;
 pub mod time;
 
 pub use digest::Digest;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::cosign::{Cosignature, CosignerKey};
 use crate::digest::Digest;
 use crate::key::PublicKey;
 use crate::signer::Signer;
@@ -25,6 +26,12 @@ pub enum NoteError {
     /// Not `name+hash+key`, or the hash is not that of name and key.
     #[error("not a verifier key: expected name+8 hex digits+base64")]
     VerifierKey,
+    /// Not `name+hash+key` with a key for cosignatures, or the hash is not that of name and key.
+    #[error("not a cosigner's key: expected name+8 hex digits+base64 of a key of type 4")]
+    CosignerKey,
+    /// Not the line of a cosignature.
+    #[error("not a cosignature line: expected a dash, a name and base64 of id, time and signature")]
+    Cosignature,
     /// A signature names a known key and does not verify.
     #[error("the signature by {0} does not verify")]
     BadSignature(String),
@@ -50,26 +57,45 @@ pub struct VerifierKey {
 impl VerifierKey {
     /// Names a key; `None` when the name is empty or has white space or `+`.
     pub fn new(name: &str, key: PublicKey) -> Option<Self> {
-        let plain = !name.is_empty()
-            && !name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control());
-        plain.then(|| Self { name: name.to_owned(), id: key_id(name, &key), key })
+        let id = key_id(name, ED25519, &key);
+        is_key_name(name).then(|| Self { name: name.to_owned(), id, key })
     }
 }
 
-fn key_id(name: &str, key: &PublicKey) -> [u8; 4] {
+/// Whether a key can have this name: not empty, no white space, no `+`.
+pub(crate) fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control())
+}
+
+pub(crate) fn key_id(name: &str, kind: u8, key: &PublicKey) -> [u8; 4] {
     let mut message = name.as_bytes().to_vec();
-    message.extend([b'\n', ED25519]);
+    message.extend([b'\n', kind]);
     message.extend(key.as_bytes());
     let digest = Digest::of(&message);
     let [a, b, c, d, ..] = *digest.as_bytes();
     [a, b, c, d]
 }
 
+/// The text of a verifier key whose signatures are of this type.
+pub(crate) fn vkey_text(name: &str, id: [u8; 4], kind: u8, key: &PublicKey) -> String {
+    let mut typed = vec![kind];
+    typed.extend(key.as_bytes());
+    format!("{name}+{}+{}", hex::encode(&id), base64::std_encode(&typed))
+}
+
+/// Strict inverse of [`vkey_text`].
+pub(crate) fn parse_vkey(text: &str, kind: u8) -> Option<(String, [u8; 4], PublicKey)> {
+    let mut parts = text.splitn(3, '+');
+    let (name, id, typed) = (parts.next()?, parts.next()?, parts.next()?);
+    let typed = base64::std_decode(typed).ok()?;
+    let key = PublicKey::from_bytes(typed.strip_prefix(&[kind])?.try_into().ok()?).ok()?;
+    let found = key_id(name, kind, &key);
+    (is_key_name(name) && hex::encode(&found) == id).then(|| (name.to_owned(), found, key))
+}
+
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut typed = vec![ED25519];
-        typed.extend(self.key.as_bytes());
-        write!(f, "{}+{}+{}", self.name, hex::encode(&self.id), base64::std_encode(&typed))
+        f.write_str(&vkey_text(&self.name, self.id, ED25519, &self.key))
     }
 }
 
@@ -77,19 +103,8 @@ impl FromStr for VerifierKey {
     type Err = NoteError;
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(typed)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::VerifierKey);
-        };
-        let typed = base64::std_decode(typed).map_err(|_| NoteError::VerifierKey)?;
-        let raw = typed.strip_prefix(&[ED25519]).and_then(|raw| raw.try_into().ok());
-        let key = PublicKey::from_bytes(raw.ok_or(NoteError::VerifierKey)?)
-            .map_err(|_| NoteError::VerifierKey)?;
-        let key = Self::new(name, key).ok_or(NoteError::VerifierKey)?;
-        if hex::encode(&key.id) != id {
-            return Err(NoteError::VerifierKey);
-        }
-        Ok(key)
+        let (name, id, key) = parse_vkey(text, ED25519).ok_or(NoteError::VerifierKey)?;
+        Ok(Self { name, id, key })
     }
 }
 
@@ -129,14 +144,46 @@ pub struct Note {
     pub text: String,
     /// Names of the known keys whose signatures verify.
     pub verified: Vec<String>,
+    /// The known cosigners whose cosignatures verify, each once.
+    pub cosigned: Vec<Cosigned>,
     /// Names on signature lines of keys that are not known here.
     pub unknown: Vec<String>,
+}
+
+/// A cosigner that signed, and when it says it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Whose cosignature verified.
+    pub key: CosignerKey,
+    /// Unix seconds; of several cosignatures by one key the earliest.
+    pub time_seconds: u64,
+}
+
+impl From<(CosignerKey, u64)> for Cosigned {
+    fn from((key, time_seconds): (CosignerKey, u64)) -> Self {
+        Self { key, time_seconds }
+    }
 }
 
 /// Reads a note and checks its signatures against `keys`.
 ///
 /// A known key with a bad signature refuses the note; unknown keys are listed and prove nothing.
 pub fn open(note: &[u8], keys: &[VerifierKey]) -> Result<Note, NoteError> {
+    open_cosigned(note, keys, &[])
+}
+
+/// As [`open`], with keys of cosigners: a known one with a bad cosignature refuses the note, too.
+/// One of `keys` must have signed; cosigners cannot stand in for the log.
+pub fn open_cosigned(
+    note: &[u8],
+    keys: &[VerifierKey],
+    cosigners: &[CosignerKey],
+) -> Result<Note, NoteError> {
+    let opened = read(note, keys, cosigners)?;
+    if opened.verified.is_empty() { Err(NoteError::Unsigned) } else { Ok(opened) }
+}
+
+fn read(note: &[u8], keys: &[VerifierKey], cosigners: &[CosignerKey]) -> Result<Note, NoteError> {
     if note.len() > LIMIT {
         return Err(NoteError::Malformed);
     }
@@ -147,13 +194,28 @@ pub fn open(note: &[u8], keys: &[VerifierKey]) -> Result<Note, NoteError> {
     let split = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
     let (text, lines) = (&note[..=split], &note[split + 2..]);
     let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed)?;
-    let mut opened = Note { text: text.to_owned(), verified: Vec::new(), unknown: Vec::new() };
+    let mut opened = Note {
+        text: text.to_owned(),
+        verified: Vec::new(),
+        cosigned: Vec::new(),
+        unknown: Vec::new(),
+    };
     for (count, line) in lines.split('\n').enumerate() {
         if count == SIGNATURES {
             return Err(NoteError::Malformed);
         }
         let (name, blob) = signature_line(line).ok_or(NoteError::Malformed)?;
         let (id, signature) = blob.split_at_checked(4).ok_or(NoteError::Malformed)?;
+        if let Some(known) = cosigners.iter().find(|key| key.name == name && key.id == id) {
+            let bad = || NoteError::BadSignature(name.to_owned());
+            let made = Cosignature::from_blob(name, &blob).filter(|made| made.verify(known, text));
+            let time_seconds = made.ok_or_else(bad)?.time_seconds;
+            match opened.cosigned.iter_mut().find(|seen| seen.key == *known) {
+                Some(seen) => seen.time_seconds = seen.time_seconds.min(time_seconds),
+                None => opened.cosigned.push(Cosigned { key: known.clone(), time_seconds }),
+            }
+            continue;
+        }
         let Some(known) = keys.iter().find(|key| key.name == name && key.id == id) else {
             opened.unknown.push(name.to_owned());
             continue;
@@ -168,12 +230,13 @@ pub fn open(note: &[u8], keys: &[VerifierKey]) -> Result<Note, NoteError> {
             opened.verified.push(name.to_owned());
         }
     }
-    if opened.verified.is_empty() { Err(NoteError::Unsigned) } else { Ok(opened) }
+    Ok(opened)
 }
 
-fn signature_line(line: &str) -> Option<(&str, Vec<u8>)> {
+/// Name and blob (key id and signature) of a signature line without its newline.
+pub(crate) fn signature_line(line: &str) -> Option<(&str, Vec<u8>)> {
     let (name, blob) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-    if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+    if !is_key_name(name) {
         return None;
     }
     Some((name, base64::std_decode(blob).ok()?))

@@ -1,5 +1,7 @@
 //! Properties of the parser and the writers, against readers and writers that are not ours.
 
+mod proofs;
+
 use countersign_seal as seal;
 use proptest::prelude::*;
 use seal::json::{Limits, parse, write_audit, write_plain, write_receipt};
