@@ -2,3 +2,5 @@
 //!
 //! No redirect is followed, no proxy of the environment is believed, every answer has a limit and
 //! every step a deadline.
+
+pub mod http;
