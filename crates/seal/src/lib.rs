@@ -15,9 +15,11 @@ pub mod key;
 pub mod mac;
 pub mod merkle;
 pub mod note;
+pub mod policy;
 pub mod signer;
 pub mod tile;
 pub mod time;
+pub mod tlog_proof;
 
 pub use digest::Digest;
 pub use key::{KeyId, PublicKey, SecretKey};

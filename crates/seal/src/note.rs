@@ -12,7 +12,7 @@ use crate::{base64, hex};
 /// Longest note read, bytes.
 const LIMIT: usize = 64 * 1024;
 /// Most signature lines read; the format asks for at least 16.
-const SIGNATURES: usize = 64;
+const SIGNATURES: usize = 128;
 /// Signature type byte of Ed25519.
 const ED25519: u8 = 0x01;
 
@@ -144,6 +144,8 @@ pub struct Note {
     pub text: String,
     /// Names of the known keys whose signatures verify.
     pub verified: Vec<String>,
+    /// The known keys whose signatures verify, each once.
+    pub signers: Vec<VerifierKey>,
     /// The known cosigners whose cosignatures verify, each once.
     pub cosigned: Vec<Cosigned>,
     /// Names on signature lines of keys that are not known here.
@@ -191,12 +193,13 @@ fn read(note: &[u8], keys: &[VerifierKey], cosigners: &[CosignerKey]) -> Result<
     if note.chars().any(|c| c < ' ' && c != '\n') {
         return Err(NoteError::Malformed);
     }
-    let split = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
-    let (text, lines) = (&note[..=split], &note[split + 2..]);
+    let text = text_of(note).ok_or(NoteError::Malformed)?;
+    let lines = note.get(text.len() + 1..).ok_or(NoteError::Malformed)?;
     let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed)?;
     let mut opened = Note {
         text: text.to_owned(),
         verified: Vec::new(),
+        signers: Vec::new(),
         cosigned: Vec::new(),
         unknown: Vec::new(),
     };
@@ -226,11 +229,20 @@ fn read(note: &[u8], keys: &[VerifierKey], cosigners: &[CosignerKey]) -> Result<
             return Err(NoteError::BadSignature(name.to_owned()));
         }
         // A second line of one key adds nothing.
+        if !opened.signers.contains(known) {
+            opened.signers.push(known.clone());
+        }
         if !opened.verified.iter().any(|seen| seen == name) {
             opened.verified.push(name.to_owned());
         }
     }
     Ok(opened)
+}
+
+/// The text of a note, with its final newline: what stands before the last blank line. Nothing is
+/// verified.
+pub fn text_of(note: &str) -> Option<&str> {
+    note.rfind("\n\n").map(|split| &note[..=split])
 }
 
 /// Name and blob (key id and signature) of a signature line without its newline.
@@ -261,9 +273,17 @@ impl Checkpoint {
 
     /// Strict inverse of [`Checkpoint::text`]; extension lines are refused.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
+        match Self::parse_extended(text)? {
+            (checkpoint, "") => Ok(checkpoint),
+            _ => Err(NoteError::Checkpoint),
+        }
+    }
+
+    /// Reads a text that other logs may have signed: behind the three lines there may be extension
+    /// lines, none of them empty. They come back as they stand and mean nothing here.
+    pub fn parse_extended(text: &str) -> Result<(Self, &str), NoteError> {
         let mut lines = text.strip_suffix('\n').ok_or(NoteError::Checkpoint)?.split('\n');
-        let (Some(origin), Some(size), Some(root), None) =
-            (lines.next(), lines.next(), lines.next(), lines.next())
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next())
         else {
             return Err(NoteError::Checkpoint);
         };
@@ -273,8 +293,11 @@ impl Checkpoint {
             size: size.parse().map_err(|_| NoteError::Checkpoint)?,
             root: Digest::from_bytes(root.ok_or(NoteError::Checkpoint)?),
         };
-        let canonical = !origin.is_empty() && checkpoint.text() == text;
-        canonical.then_some(checkpoint).ok_or(NoteError::Checkpoint)
+        let extension = text.strip_prefix(&checkpoint.text()).ok_or(NoteError::Checkpoint)?;
+        if origin.is_empty() || lines.any(str::is_empty) {
+            return Err(NoteError::Checkpoint);
+        }
+        Ok((checkpoint, extension))
     }
 }
 
@@ -338,6 +361,13 @@ mod tests {
             "o\n8\nAAAA\n".to_owned(),
         ] {
             assert_eq!(Checkpoint::parse(&bad), Err(NoteError::Checkpoint), "{bad:?}");
+        }
+        let extended = format!("o\n8\n{root}\none\ntwo\n");
+        let (checkpoint, extension) = Checkpoint::parse_extended(&extended).unwrap();
+        assert_eq!((checkpoint.size, extension), (8, "one\ntwo\n"));
+        for bad in ["\n", "a\n\n", "a\n\nb\n", "a"] {
+            let text = format!("o\n8\n{root}\n{bad}");
+            assert!(Checkpoint::parse_extended(&text).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Properties of the parser and the writers, against readers and writers that are not ours.
 
+mod policy;
 mod proofs;
 
 use countersign_seal as seal;
