@@ -59,11 +59,32 @@ pub fn run(binary: &Path, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
+/// A chain without a line yet.
+pub fn chain() -> AuditChain {
+    let secret = Zeroizing::new(KEY.to_vec());
+    AuditChain::new("bench".to_owned(), secret, "gateway".to_owned(), None)
+}
+
+/// An entry with nothing but what every line has.
+pub fn short(number: u64) -> AuditEntry {
+    let owner = Owner::new(OwnerType::Agent, "agent:bench");
+    AuditEntry {
+        entry_id: format!("{number:08x}-0000-4000-8000-000000000001"),
+        ts_ns: 1_790_000_000_000_000_000 + number * 1_000,
+        approval_chain: owner.approval_chain(),
+        owner,
+        check_name: "pipeline.complete".to_owned(),
+        decision: AuditDecision::Allow,
+        reason: "ok".to_owned(),
+        request_fingerprint: format!("{number:064x}"),
+        metadata: Vec::new(),
+    }
+}
+
 /// Writes the log; its last line.
 fn write_log(path: &Path) -> Result<String> {
     let mut file = BufWriter::new(File::create(path)?);
-    let secret = Zeroizing::new(KEY.to_vec());
-    let mut chain = AuditChain::new("bench".to_owned(), secret, "gateway".to_owned(), None);
+    let mut chain = chain();
     let mut last = String::new();
     for index in 0..LINES as u64 {
         let id = |kind: u64| format!("{index:08x}-0000-4000-8000-{kind:012x}");

@@ -11,7 +11,7 @@ use ledger::{Entry, Kind, Ledger, Options, Store, SystemClock};
 use seal::SecretKey;
 
 use crate::figure::{Figure, Table};
-use crate::{floor, process};
+use crate::{auditlog, floor, process};
 
 /// What a receipt weighs.
 const BODY: usize = 700;
@@ -57,6 +57,12 @@ fn small(table: &mut Table) -> Result<()> {
     table.add(
         Figure::new(format!("entries/s in memory, {OUTSTANDING} writers"), rate, "/s")
             .floor(cores, "two cores")
+            .cpu(cpu),
+    );
+    let (rate, cpu) = chained(open(Arc::new(MemoryStore::new()))?)?;
+    table.add(
+        Figure::new("audit lines/s sealed and appended in memory, 1 thread", rate, "/s")
+            .floor(1e6 / GOAL.1, format!("{} µs a line", GOAL.1))
             .cpu(cpu),
     );
     let raw = floor::syncs(dir.path(), framed)?;
@@ -114,6 +120,28 @@ fn waiting(ledger: Ledger) -> Result<(f64, f64)> {
     let wall = begun.elapsed().as_secs_f64();
     let cpu = (process::own()? - before).as_secs_f64();
     Ok((total as f64 / wall, cpu * 1e6 / total as f64))
+}
+
+/// One thread seals the lines of an audit chain and appends them, 64 at a time.
+fn chained(ledger: Ledger) -> Result<(f64, f64)> {
+    let mut chain = auditlog::chain();
+    let before = process::own()?;
+    let begun = Instant::now();
+    let mut count = 0u64;
+    while begun.elapsed() < SPAN {
+        let entries: Result<Vec<Entry>> = (count..count + 64)
+            .map(|number| {
+                let id = format!("{number:032x}");
+                let body = chain.seal(auditlog::short(number))?.line.into_bytes();
+                Ok(Entry { kind: Kind::Audit, id, body })
+            })
+            .collect();
+        ledger.append(entries?)?;
+        count += 64;
+    }
+    let wall = begun.elapsed().as_secs_f64();
+    let cpu = (process::own()? - before).as_secs_f64();
+    Ok((count as f64 / wall, cpu * 1e6 / count as f64))
 }
 
 /// One writer, who waits for each entry.
