@@ -543,6 +543,18 @@ codes! {
         "timestamp is far from the entry's own time",
         "An entry is stamped when it is written. More than 300 seconds beyond the timestamp's accuracy lie between the two: the clock of the writer was wrong, or the entry was written, or written anew by a holder of the key, when it was stamped. That the entry existed is shown from its timestamp on, not from its own time on.",
         "Believe the timestamp's time, and look for a copy from before it.";
+    AnchorBody = "CS-ANCHOR-015", Error, Malformed,
+        "anchor entry is malformed",
+        "The body of an anchor entry is not countersign-anchor/v1: canonical JSON with the signed checkpoint and the authority's reply, and nothing else.",
+        "Restore the entry from a copy. What it should prove is unproven until then.";
+    AnchorCheckpoint = "CS-ANCHOR-016", Error, Untrusted,
+        "anchored checkpoint is not signed by the log",
+        "The checkpoint inside an anchor entry names another log, or its signature is not that of the log's key in the trust file. Somebody had something stamped, and it was not a checkpoint of this log.",
+        "Find out who appended the entry. It anchors nothing.";
+    AnchorRoot = "CS-ANCHOR-017", Error, Tampered,
+        "anchored checkpoint is not of this history",
+        "The log signed this size and root once and an authority stamped it, but the entries here have another root at that size, or were fewer when the anchor was written. So the log was changed or forked after the timestamp.",
+        "Treat the log as tampered with. The anchor tells since when: compare with a copy from before.";
 
     // ---- decision receipts ---------------------------------------------------------------
     DecisionMalformed = "CS-DECISION-001", Error, Malformed,

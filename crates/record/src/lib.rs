@@ -6,6 +6,7 @@
 //! [`Report`], each with a code of the one table in [`codes`].
 
 pub mod agent;
+pub mod anchor;
 pub mod capability;
 pub mod chainfile;
 pub mod codes;
