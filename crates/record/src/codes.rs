@@ -346,6 +346,36 @@ codes! {
         "The key is before its valid.from.",
         "Nothing, if this was planned.";
 
+    // ---- keys over time ------------------------------------------------------------------
+    KeyStatement = "CS-KEY-001", Error, Malformed,
+        "a rotation or revocation is not one of the format",
+        "A statement about a key is a compact JWS of type countersign-key-rotation/v1 or countersign-key-revocation/v1, at most 4,096 bytes, with a canonical payload of exactly the members that spec/key-changes.md lists.",
+        "Make it with `countersign keys rotate` or `countersign keys revoke`; the bytes that lie in the log cannot be corrected.";
+    KeyStatementSigner = "CS-KEY-002", Error, Untrusted,
+        "a rotation or revocation is not signed by a trusted root key",
+        "Only a key of purpose root in the trust file, in its time, may say that another key comes or goes. This statement changes nothing.",
+        "If it is yours, add the root key that signed it to the trust file; if not, find out who could write to the log.";
+    KeyStatementRefused = "CS-KEY-003", Error, Untrusted,
+        "a rotation or revocation does not fit this log",
+        "It is signed by a trusted root, but for another log, about a key that is not known here for this purpose, about one that was replaced already, with a key that somebody has already, with another agent, or it lies here twice. This statement changes nothing.",
+        "Read the detail; a statement that was meant for this log has to be made anew.";
+    KeyGone = "CS-KEY-004", Error, Untrusted,
+        "signed by a key after it was replaced or revoked",
+        "The evidence lies at or behind the entry that took the key away: whoever signed it used a key that did not count any more.",
+        "Treat it as forged unless you know the signer; let him use the key that counts and sign again.";
+    KeyEarly = "CS-KEY-005", Error, Untrusted,
+        "signed by a key before it counted",
+        "The key was brought by a rotation further down. Before that entry nobody could know it.",
+        "Treat it as forged: somebody put it before the rotation.";
+    KeyCompromised = "CS-KEY-006", Error, Untrusted,
+        "signed by a compromised key, and nothing shows that it is older",
+        "The key's revocation states a time from which somebody else may have used it. Evidence of that key is believed only under a checkpoint that was timestamped or witnessed before that time.",
+        "Anchor or witness the log regularly; what is not covered has to be confirmed in another way.";
+    KeySecret = "CS-KEY-007", Error, Untrusted,
+        "the HMAC secret is not the one that the rotation names",
+        "A rotation of an HMAC key says what the new secret is recognised by. The secret at hand under this id is another one, and was not used.",
+        "Restore the file of the secret from a copy.";
+
     // ---- ledger --------------------------------------------------------------------------
     LedgerHeader = "CS-LEDGER-001", Error, Tampered,
         "a frame's header is damaged",
@@ -447,6 +477,18 @@ codes! {
         "two entries claim one id",
         "An id names one piece of evidence; a second entry under it makes citations ambiguous.",
         "Find out which writer repeated the id.";
+    LedgerStripped = "CS-LEDGER-026", Error, Tampered,
+        "a body is gone and no prune entry accounts for it",
+        "Bodies are removed under a written retention policy alone, and an entry of kind prune under the checkpoint says whose. Here a leaf has no body and no such entry says so: somebody removed evidence.",
+        "Restore the bodies with `countersign log restore` from an archive, and find out who could write to the ledger.";
+    LedgerPruneRecord = "CS-LEDGER-027", Error, Malformed,
+        "a prune entry is not in the form the ledger writes",
+        "What a prune entry says accounts for missing bodies, so it has exactly one form. This one explains nothing.",
+        "Find out who wrote the entry; the ledger alone may.";
+    LedgerEncrypted = "CS-LEDGER-028", Info, Ok,
+        "a body is encrypted",
+        "The body is encrypted for recipients, and no identity that was given opens it. The leaf proves that it was logged; nothing in it was verified.",
+        "Give the identity with --identity to have it judged.";
 
     // ---- audit lines ---------------------------------------------------------------------
     AuditMalformed = "CS-AUDIT-001", Error, Malformed,

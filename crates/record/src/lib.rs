@@ -15,6 +15,7 @@ pub mod dag;
 pub mod decision;
 pub mod entry;
 pub mod hash;
+pub mod keychange;
 pub mod keyring;
 pub mod receipt;
 pub mod report;

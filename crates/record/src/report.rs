@@ -138,6 +138,8 @@ pub struct Report {
     pub counts: Vec<(String, u64)>,
     /// Sentences for the reader.
     pub notes: Vec<String>,
+    /// Keys that came or went within the evidence, as JSON objects (`spec/key-changes.md`).
+    pub keys: Vec<Value>,
     /// The trust file used, if any.
     pub trust_file: Option<String>,
     /// Its digest.
@@ -245,6 +247,7 @@ impl Report {
             ("not_listed", Value::Object(dropped)),
             ("counts", Value::Object(counts)),
             ("notes", Value::array(self.notes.iter().map(|note| Value::from(note.as_str())))),
+            ("keys", Value::array(self.keys.iter().cloned())),
             (
                 "trust",
                 Value::object([

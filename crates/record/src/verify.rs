@@ -9,7 +9,7 @@ use crate::codes::Code;
 use crate::decision::{self, SignedDecision};
 use crate::receipt::{self, Operation, Receipt, SignedReceipt};
 use crate::report::{Assurance, Finding, Report};
-use crate::trust::{Purpose, Trust, Validity};
+use crate::trust::{Purpose, Trust, TrustKey, Validity};
 
 /// Judges one receipt on its own: form, signature, signer and, when statements are in force,
 /// capability. Its parents are not looked at. States the assurance in the report; `None` when it
@@ -99,14 +99,20 @@ struct Signer<'a> {
     valid: Validity,
 }
 
+impl<'a> Signer<'a> {
+    fn of(key: &'a TrustKey) -> Option<Signer<'a>> {
+        let agent_id = key.agent_id.as_ref();
+        Some(Signer { key: key.public_key()?, agent_id, valid: key.valid })
+    }
+}
+
 impl<'a> Judge<'a> {
     /// Prepares the keys and statements. The findings are statements that do not hold.
     pub fn new(trust: &'a Trust, statements: &'a [Statement]) -> (Judge<'a>, Vec<Finding>) {
         let mut keys = BTreeMap::new();
         for key in trust.keys_for(Purpose::Receipts) {
-            if let Some(public) = key.public_key() {
-                let agent_id = key.agent_id.as_ref();
-                keys.insert(public.key_id(), Signer { key: public, agent_id, valid: key.valid });
+            if let Some(signer) = Signer::of(key) {
+                keys.insert(signer.key.key_id(), signer);
             }
         }
         let in_force = !statements.is_empty();
@@ -167,9 +173,22 @@ impl<'a> Judge<'a> {
         signature: &[u8; 64],
         found: &mut Vec<Finding>,
     ) -> Assurance {
+        self.receipt_under(signed, signature, None, found)
+    }
+
+    /// As [`Judge::receipt`], where a rotation of the log may have brought the key: `rotated` is a
+    /// key for receipts that counts beside those of the trust file.
+    pub fn receipt_under(
+        &self,
+        signed: &SignedReceipt,
+        signature: &[u8; 64],
+        rotated: Option<&TrustKey>,
+        found: &mut Vec<Finding>,
+    ) -> Assurance {
         // The bytes were already taken apart: the signature covers everything before the last dot.
         let signing_input = signed.jws.rsplit_once('.').map_or("", |(input, _)| input);
-        self.claims(&signed.receipt, signing_input, signature, found)
+        let rotated = rotated.and_then(Signer::of);
+        self.claims_under(&signed.receipt, signing_input, signature, rotated, found)
     }
 
     /// As [`Judge::receipt`], of a receipt whose token is not kept.
@@ -180,9 +199,21 @@ impl<'a> Judge<'a> {
         signature: &[u8; 64],
         found: &mut Vec<Finding>,
     ) -> Assurance {
+        self.claims_under(receipt, signing_input, signature, None, found)
+    }
+
+    fn claims_under(
+        &self,
+        receipt: &Receipt,
+        signing_input: &str,
+        signature: &[u8; 64],
+        rotated: Option<Signer<'_>>,
+        found: &mut Vec<Finding>,
+    ) -> Assurance {
         let id = &receipt.key_id;
         let mut say = |code, detail: String| found.push(Finding::here(code, detail));
-        let level = match self.keys.get(id) {
+        let rotated = rotated.as_ref().filter(|signer| signer.key.key_id() == *id);
+        let level = match self.keys.get(id).or(rotated) {
             None => {
                 match self.trust.find_any(id) {
                     Some(other) => say(Code::TrustPurpose, wrong_purpose(id, other.purpose)),

@@ -10,6 +10,7 @@ mod checklist;
 mod codes;
 mod common;
 mod decision;
+mod keychange;
 mod mutations;
 mod property;
 mod shared;
