@@ -7,8 +7,8 @@ use crate::kind::Kind;
 
 /// Why entries were not appended.
 ///
-/// After `Failed` the caller must assume nothing: the entries may or may not be found when the
-/// ledger is opened again. After every other error they are not there.
+/// After `Failed`, and after `Gone` in doubt, the caller must assume nothing: the entries may or may
+/// not be found when the ledger is opened again. After every other error they are not there.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
@@ -70,6 +70,15 @@ pub enum AppendError {
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,
+    /// The process that is the sequencer does not answer any more.
+    #[error("the process that writes the ledger is gone{}: connect again, or start one", .in_doubt.then_some(", and whether the entries were written is not known").unwrap_or_default())]
+    Gone {
+        /// Whether the entries may have been written. The next connection tells.
+        in_doubt: bool,
+    },
+    /// The sequencer does not take such entries.
+    #[error("the process that writes the ledger refused: {0}")]
+    Refused(String),
 }
 
 /// What stopped a ledger.
@@ -89,9 +98,18 @@ pub enum Failure {
     /// The head is not the one this ledger wrote.
     #[error("the head was replaced by somebody else: two writers on one ledger")]
     HeadMoved,
+    /// The tiles made of the journal do not have the root of what was appended.
+    #[error("the tiles of {size} entries do not have the tree's root: the journal was changed")]
+    Tiles {
+        /// Number of entries.
+        size: u64,
+    },
     /// A leaf could not be written: the numbers are exhausted.
     #[error("the leaf cannot be written: {0}")]
     Leaf(crate::leaf::LeafError),
+    /// What stopped the ledger of another process, in its words.
+    #[error("{0}")]
+    Elsewhere(String),
     /// A thread was lost while it wrote.
     #[error("a thread failed while it wrote a batch")]
     Abandoned,

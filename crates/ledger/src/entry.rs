@@ -1,5 +1,7 @@
 //! What is handed in: an entry before it has a place.
 
+use std::sync::Arc;
+
 use seal::digest::Digest;
 
 use crate::append::AppendError;
@@ -22,6 +24,8 @@ pub struct Entry {
 pub struct Prepared {
     pub(crate) entry: Entry,
     pub(crate) digest: Digest,
+    /// Who handed it in, where that is not the ledger's own writer.
+    pub(crate) writer: Option<Arc<str>>,
 }
 
 impl Prepared {
@@ -52,7 +56,12 @@ impl Prepared {
         if nul || std::str::from_utf8(body).is_err() {
             return Err(AppendError::NotText { kind });
         }
-        Ok(Prepared { entry, digest })
+        Ok(Prepared { entry, digest, writer: None })
+    }
+
+    /// The same entry, handed in by somebody whose name the sequencer vouches for.
+    pub(crate) fn by(self, writer: &Arc<str>) -> Prepared {
+        Prepared { writer: Some(writer.clone()), ..self }
     }
 
     /// The entry.

@@ -1,5 +1,6 @@
 //! Writing the journal: one batch, one write, one sync.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
@@ -25,11 +26,12 @@ pub(crate) struct Journal {
     /// Its length; 0 means that its header is still to be written.
     pub length: u64,
     pub segment_bytes: u64,
-    /// The next index, batch and sequence number, and the last time stamp.
+    /// The next index and batch, and the last time stamp.
     pub index: u64,
     pub batch: u64,
-    pub seq: u64,
     pub ts: u64,
+    /// Each writer's next sequence number; who is not there has written nothing.
+    pub sequences: HashMap<String, u64>,
     /// The tree over everything that is durable.
     pub frontier: Frontier,
     /// Reused from batch to batch.
@@ -64,8 +66,8 @@ impl Journal {
             segment_bytes: options.segment_bytes.max(1),
             index: good.index,
             batch: end.batch,
-            seq: good.sequences.get(&options.writer).copied().unwrap_or(0),
             ts: good.ts,
+            sequences: good.sequences,
             frontier: good.frontier,
             buffer: Vec::new(),
             hashes: Vec::new(),
@@ -83,7 +85,7 @@ impl Journal {
         self.enter_segment()?;
         let (first, segment) =
             (self.index, frame::segment_name(self.segment.unwrap_or(self.index)));
-        self.encode(entries).map_err(CommitError::Broken)?;
+        let sequences = self.encode(entries).map_err(CommitError::Broken)?;
         if let Err(error) = self.store.append(&segment, self.length, &self.buffer) {
             return Err(self.back_out(&segment, error));
         }
@@ -96,8 +98,10 @@ impl Journal {
         }
         self.length += self.buffer.len() as u64;
         self.index += count;
-        self.seq += count;
         self.batch += 1;
+        for (writer, next) in sequences {
+            self.sequences.insert(writer, next);
+        }
         // A huge batch must not hold its memory for ever.
         self.buffer.clear();
         self.buffer.shrink_to(KEEP);
@@ -126,7 +130,20 @@ impl Journal {
         Ok(())
     }
 
-    fn encode<'a>(&mut self, entries: impl Iterator<Item = &'a Prepared>) -> Result<(), Failure> {
+    /// The writer's next sequence number.
+    pub fn next_seq(&self, writer: &str) -> u64 {
+        self.sequences.get(writer).copied().unwrap_or(0)
+    }
+
+    /// Fills the buffer with the batch. Returns where each writer in it goes on, which counts once
+    /// the batch is durable.
+    fn encode<'a>(
+        &mut self,
+        entries: impl Iterator<Item = &'a Prepared>,
+    ) -> Result<Vec<(String, u64)>, Failure> {
+        let mut sequences: Vec<(String, u64)> = Vec::new();
+        // Entries of one writer mostly come together.
+        let mut at = 0;
         self.buffer.clear();
         self.hashes.clear();
         if self.length == 0 {
@@ -135,27 +152,38 @@ impl Journal {
         let start = self.buffer.len();
         // One look at the clock per batch. It may jump back; `ts` may not.
         self.ts = self.clock.now().0.min(MAX_INT).max(self.ts);
-        for Prepared { entry, digest } in entries {
+        for Prepared { entry, digest, writer } in entries {
             let count = self.hashes.len() as u64;
+            let writer = writer.as_deref().unwrap_or(&self.writer);
+            if sequences.get(at).is_none_or(|(known, _)| known != writer) {
+                at = sequences.iter().position(|(known, _)| known == writer).unwrap_or_else(|| {
+                    sequences.push((writer.to_owned(), self.next_seq(writer)));
+                    sequences.len() - 1
+                });
+            }
+            let Some((writer, seq)) = sequences.get_mut(at) else {
+                return Err(Failure::Abandoned);
+            };
             let fields = Fields {
                 body: digest,
                 id: &entry.id,
                 kind: entry.kind,
                 len: entry.body.len() as u64,
-                seq: self.seq + count,
+                seq: *seq,
                 ts: self.ts,
-                writer: &self.writer,
+                writer,
             };
             let index = self.index + count;
             let leaf =
                 frame::write_entry(&mut self.buffer, self.batch, index, &fields, &entry.body)
                     .map_err(Failure::Leaf)?;
             self.hashes.push(leaf_hash(&self.buffer[leaf]));
+            *seq += 1;
         }
         let check = crc32c::crc32c(&self.buffer[start..]);
         let count = u32::try_from(self.hashes.len()).unwrap_or(u32::MAX);
         frame::write_trailer(&mut self.buffer, self.batch, self.index, count, check);
-        Ok(())
+        Ok(sequences)
     }
 
     /// After a failed write: when the disk is full, the part that was written is cut off again and

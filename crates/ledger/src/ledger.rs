@@ -19,6 +19,7 @@ use crate::entry::{Entry, Prepared};
 use crate::journal::{CommitError, Journal};
 use crate::leaf::Leaf;
 use crate::lock::Lock;
+use crate::log::LogState;
 use crate::open::{self, OpenError};
 use crate::options::Options;
 use crate::publish::{CheckpointError, PublishError, Publisher};
@@ -56,6 +57,8 @@ impl Ledger {
             queue_bytes,
             size: AtomicU64::new(opened.journal.index),
             vkey: opened.vkey,
+            writer: opened.journal.writer.clone(),
+            checkpointed: AtomicU64::new(0),
             journal: Mutex::new(opened.journal),
             publisher: Mutex::new(opened.publisher),
             queue: Mutex::default(),
@@ -149,6 +152,37 @@ impl Ledger {
         lock(&self.core.journal).frontier.root()
     }
 
+    /// Size, root and room now. Does not wait for a checkpoint that is being signed.
+    pub fn state(&self) -> LogState {
+        let core = &*self.core;
+        if let Ok(publisher) = core.publisher.try_lock()
+            && let Some((_, head)) = publisher.head.as_ref().filter(|_| publisher.published)
+        {
+            core.checkpointed.fetch_max(head.size, Ordering::AcqRel);
+        }
+        let (size, root) = {
+            let journal = lock(&core.journal);
+            (journal.index, journal.frontier.root())
+        };
+        let checkpointed = core.checkpointed.load(Ordering::Acquire);
+        LogState { size, root, checkpointed, room: core.store.room().ok().flatten() }
+    }
+
+    /// The next sequence number of a writer.
+    pub fn next_seq(&self, writer: &str) -> u64 {
+        lock(&self.core.journal).next_seq(writer)
+    }
+
+    /// Who appends through this ledger itself.
+    pub fn writer(&self) -> &str {
+        &self.core.writer
+    }
+
+    /// What stopped the ledger, if it stopped.
+    pub fn stopped(&self) -> Option<Arc<Failure>> {
+        lock(&self.core.queue).stopped.clone()
+    }
+
     /// The key that verifies this log's checkpoints.
     pub fn vkey(&self) -> &VerifierKey {
         &self.core.vkey
@@ -221,6 +255,9 @@ struct Core {
     queue_bytes: usize,
     size: AtomicU64,
     vkey: VerifierKey,
+    writer: String,
+    /// As far as anybody asked.
+    checkpointed: AtomicU64,
     /// Held while a batch is written, so what it says is durable for whoever gets it.
     journal: Mutex<Journal>,
     /// Taken before `journal`, never after it.

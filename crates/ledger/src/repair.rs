@@ -152,7 +152,7 @@ pub fn perform(
     let cause = now.damage.first().map(|damage| damage.cause.to_string()).unwrap_or_default();
     let entry = record(file, old, &cause)?;
     let (mut opened, _lock) = open::open(store, options, &mut |_, _, _| {})?;
-    let entry = Prepared { digest: Digest::of(&entry.body), entry };
+    let entry = Prepared { digest: Digest::of(&entry.body), entry, writer: None };
     let index = match opened.journal.commit(std::iter::once(&entry)) {
         Ok(index) => index,
         Err(CommitError::Full(error) | CommitError::Unwritten(error)) => return Err(error.into()),

@@ -92,7 +92,7 @@ pub(crate) fn perform(journal: &mut Journal, cut: &Cut) -> io::Result<(u64, Leaf
         id: pieces.first().map(|piece| piece.digest.to_string()).unwrap_or_default(),
         kind: Kind::Repair,
         len: body.len() as u64,
-        seq: journal.seq,
+        seq: journal.next_seq(&journal.writer),
         ts: journal.clock.now().0.min(MAX_INT).max(journal.ts),
         writer: journal.writer.clone(),
     };
@@ -124,7 +124,7 @@ pub(crate) fn perform(journal: &mut Journal, cut: &Cut) -> io::Result<(u64, Leaf
     journal.length = fresh.len() as u64;
     journal.index = cut.first + 1;
     journal.batch = batch + 1;
-    journal.seq += 1;
+    *journal.sequences.entry(journal.writer.clone()).or_default() += 1;
     journal.ts = leaf.ts;
     Ok((cut.first, leaf, body))
 }
