@@ -38,21 +38,9 @@ pub fn json(value: &Value) -> Result<(), Failure> {
     print(&inert(&write_pretty(value)))
 }
 
-/// JSON text in which nothing moves a cursor or hides: the same document, other escapes. Inside
-/// JSON such characters stand in strings alone.
+/// JSON text in which nothing moves a cursor or hides.
 pub fn inert(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        let plain = c == '\n' || c == '\\' || (' '..='~').contains(&c);
-        if plain || seal::escape::terminal(c.encode_utf8(&mut [0; 4])).starts_with(c) {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    out
+    seal::escape::json(json)
 }
 
 /// A line on standard error; a closed one is no reason to stop.

@@ -34,6 +34,62 @@ pub fn dot(text: &str) -> String {
     out
 }
 
+/// For a value of a CEF extension: what a terminal would need, and `\\` and `=` behind a backslash.
+/// A reader that takes CEF's escapes away has the text of [`terminal`].
+pub fn cef_value(text: &str) -> String {
+    behind_backslash(&terminal(text), &['\\', '='])
+}
+
+/// For a field of a CEF header. Many readers know no escapes there, so whatever is not plain
+/// becomes `_`; the whole text belongs into an extension.
+pub fn cef_header(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " ._:/-".contains(c);
+    text.chars().map(|c| if plain(c) { c } else { '_' }).collect()
+}
+
+/// For the value of a parameter of RFC 5424 structured data, inside its quotes: what a terminal
+/// would need, and `"`, `\\` and `]` behind a backslash.
+pub fn syslog_value(text: &str) -> String {
+    behind_backslash(&terminal(text), &['"', '\\', ']'])
+}
+
+/// For a header field of RFC 5424: printable ASCII without space, at most `longest` bytes, `-` for
+/// nothing. Whatever else there was becomes `_`.
+pub fn syslog_header(text: &str, longest: usize) -> String {
+    let plain = |c: char| if c.is_ascii_graphic() { c } else { '_' };
+    match text.is_empty() {
+        true => "-".to_owned(),
+        false => text.chars().take(longest).map(plain).collect(),
+    }
+}
+
+/// JSON text in which nothing moves a cursor or hides: the same document, other escapes. Inside
+/// JSON such characters stand in strings alone.
+pub fn json(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    for c in document.chars() {
+        if c == '\n' || !is_hidden(c) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+fn behind_backslash(text: &str, special: &[char]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if special.contains(&c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
 fn hidden(out: &mut String, c: char) {
     let code = c as u32;
     // Writing into a String cannot fail.
@@ -65,5 +121,14 @@ mod tests {
             assert_eq!(terminal(raw), shown);
         }
         assert_eq!(dot("a\"];\n\\"), "a\\\"];\\\\x0a\\\\");
+        assert_eq!(cef_value("a=b|c\n\\"), r"a\=b|c\\x0a\\\\");
+        assert_eq!(cef_header("a|b\\c=d\n\u{e9}e.f"), "a_b_c_d__e.f");
+        assert_eq!(syslog_value("\"]\\\u{9b}"), r#"\"\]\\\\\\x9b"#);
+        assert_eq!(syslog_header("a b\n\u{e9}c", 4), "a_b_");
+        assert_eq!(syslog_header("", 4), "-");
+        assert_eq!(
+            json("{\"a\\n\":\"\u{202e}\u{e0041}\u{7f} \u{e9}\"}\n"),
+            "{\"a\\n\":\"\\u202e\\udb40\\udc41\\u007f \u{e9}\"}\n"
+        );
     }
 }
