@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use record::entry::Keyring;
 use record::trust::{KeyMaterial, Trust, TrustError};
 use seal::Digest;
+use seal::policy::Policy;
 
 use crate::{anchor, files, git};
 
@@ -88,6 +89,9 @@ impl TrustFile {
                     cause: cause.clone(),
                 }));
             }
+            (Err(TrustError::Policy { log, reference, .. }), Some((_, cause))) => {
+                return Err(content(TrustError::Policy { log, reference, cause: cause.clone() }));
+            }
             (Err(error), _) => return Err(content(error)),
         };
         // Whether certificates can be trusted as those of an authority is seen here, not when the
@@ -109,6 +113,12 @@ impl TrustFile {
             trust,
             unreadable,
         })
+    }
+
+    /// The witness policy of the log with this origin, read with this file; see
+    /// [`Trust::policy_of`].
+    pub fn policy_of(&self, origin: &str) -> Option<&Policy> {
+        self.trust.policy_of(origin)
     }
 
     /// The HMAC keys that could be read.

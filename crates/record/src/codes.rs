@@ -335,7 +335,7 @@ codes! {
         "Use a separate key for each purpose.";
     TrustQuorum = "CS-TRUST-004", Error, Untrusted,
         "witness quorum is not met",
-        "The trust file asks for a quorum of witnesses on this log, and the checkpoint does not carry it.",
+        "The trust file, or the policy that was given, asks for a quorum of witnesses on this log, and the checkpoint does not carry it.",
         "Get a checkpoint with the witnesses' cosignatures.";
     TrustExpired = "CS-TRUST-005", Warning, Ok,
         "a key in the trust file has expired",
@@ -489,6 +489,24 @@ codes! {
         "a body is encrypted",
         "The body is encrypted for recipients, and no identity that was given opens it. The leaf proves that it was logged; nothing in it was verified.",
         "Give the identity with --identity to have it judged.";
+
+    // ---- proofs of a log as files --------------------------------------------------------
+    LogProof = "CS-LOG-001", Error, Malformed,
+        "not a proof file",
+        "The file is not a .tlog-proof or a consistency proof of spec/log-proofs.md, or the checkpoint in it is none.",
+        "Get the proof again from where it was made; `countersign log prove` writes one.";
+    LogCheckpoint = "CS-LOG-002", Error, Untrusted,
+        "the checkpoint is not signed by a log of the policy",
+        "None of the logs that the policy names signed the checkpoint, or a known key's signature on it does not verify.",
+        "Compare the policy's log line with the verifier key of the log. A bad signature by a known key means that the checkpoint was altered: fetch it again.";
+    LogTree = "CS-LOG-003", Error, Tampered,
+        "the proof does not lead to the checkpoint",
+        "The entry is not in the log at this index, or the newer checkpoint does not extend the older one. Two checkpoints of one log that are not consistent prove that it showed different histories.",
+        "Keep all the files. If entry, index and checkpoint are the ones you were given, the log or whoever gave you the proof has to explain it.";
+    LogBody = "CS-LOG-004", Error, Tampered,
+        "the body is not the one that was logged",
+        "Digest or length of the body differ from what the leaf in the log states, or the leaf is none of a ledger.",
+        "Get body and leaf again from the ledger; `countersign ledger show --id` prints a body as it was logged.";
 
     // ---- audit lines ---------------------------------------------------------------------
     AuditMalformed = "CS-AUDIT-001", Error, Malformed,

@@ -4,6 +4,7 @@ mod pem;
 mod read;
 mod write;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,6 +12,7 @@ use seal::Zeroizing;
 use seal::digest::Digest;
 use seal::key::{KeyId, PublicKey};
 use seal::note::VerifierKey;
+use seal::policy::Policy;
 use seal::time::UnixMillis;
 
 use crate::agent::AgentId;
@@ -314,6 +316,16 @@ pub enum TrustError {
     /// A log's verifier key or quorum is malformed.
     #[error("log {0:?}: expected a verifier key name+hash+base64 and quorum none or file:PATH")]
     Log(String),
+    /// A log's witness policy cannot be read or is not about that log.
+    #[error("log {log:?}: the witness policy {reference}: {cause}")]
+    Policy {
+        /// The log.
+        log: String,
+        /// `file:…`.
+        reference: String,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// Two keys for one log origin.
     #[error("log {0:?} is there twice")]
     SameLog(String),
@@ -324,6 +336,8 @@ pub enum TrustError {
 pub struct Trust {
     keys: Vec<TrustKey>,
     logs: Vec<LogKey>,
+    /// The witness policies that were read, by origin, each for its log alone.
+    policies: BTreeMap<String, Policy>,
     digest: Option<Digest>,
 }
 
@@ -414,6 +428,36 @@ impl Trust {
         self.refuse_reuse(&log.vkey.name, &log.vkey.key)?;
         self.logs.push(log);
         Ok(())
+    }
+
+    /// Takes the text of the policy that a log of this trust refers to: what [`Trust::parse`] does
+    /// for a file. It may name that log or no log at all, and none of the keys here as a witness.
+    pub fn set_policy(&mut self, origin: &str, text: &str) -> Result<(), TrustError> {
+        let log = self.logs.iter().find(|log| log.vkey.name == origin);
+        let Some((log, Quorum::Policy(reference))) = log.map(|log| (log, &log.quorum)) else {
+            return Err(TrustError::Log(origin.to_owned()));
+        };
+        let refused = |cause: String| TrustError::Policy {
+            log: origin.to_owned(),
+            reference: reference.clone(),
+            cause,
+        };
+        let policy = Policy::parse(text.as_bytes()).map_err(|error| refused(error.to_string()))?;
+        let policy = policy.for_log(&log.vkey).ok_or_else(|| {
+            refused(format!("it is not about this log; its log line must be {}", log.vkey))
+        })?;
+        for witness in policy.witnesses() {
+            self.refuse_reuse(&witness.key.name, &witness.key.key)?;
+        }
+        self.policies.insert(origin.to_owned(), policy);
+        Ok(())
+    }
+
+    /// The witness policy of the log with this origin, for that log alone. `None` both where no
+    /// quorum is asked for and where one is and its file was not read: [`LogKey::quorum`] tells
+    /// which, and the second must never pass for the first.
+    pub fn policy_of(&self, origin: &str) -> Option<&Policy> {
+        self.policies.get(origin)
     }
 
     /// A key that stands here for another purpose does not come back within a certificate.

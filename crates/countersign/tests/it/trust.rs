@@ -6,6 +6,9 @@ use std::process::Command;
 
 use countersign::trustfile::{FILE_NAME, TrustFile, TrustFileError};
 use countersign::{AgentIdentity, ProvenanceLogger};
+use seal::cosign::CosignerKey;
+use seal::note::VerifierKey;
+use seal::{SecretKey, Signer as _};
 
 fn agent() -> AgentIdentity {
     AgentIdentity::generate("agent:tester").expect("a good name").issue().expect("good terms")
@@ -104,4 +107,36 @@ fn a_secret_that_cannot_be_read_leaves_the_rest_usable() {
     assert_eq!(file.trust.keys().len(), 2);
     assert_eq!(file.unreadable.len(), 1);
     assert!(file.keyring().is_empty());
+}
+
+#[test]
+fn a_witness_policy_is_read_beside_the_file_and_never_from_the_evidence() {
+    let (dir, _) = scene();
+    let key = |n: u8| SecretKey::from_seed([n; 32]).public().clone();
+    let log = VerifierKey::new("log.example", key(1)).expect("a good name");
+    let witness = CosignerKey::new("witness.example", key(2)).expect("a good name");
+    let policy = format!("log {log}\nwitness w {witness}\nquorum w\n");
+    fs::write(dir.path().join("witnesses"), &policy).expect("written");
+    fs::write(dir.path().join("evidence/witnesses"), &policy).expect("written");
+    let path = dir.path().join("trust.yaml");
+    let evidence = dir.path().join("evidence");
+    let read = |reference: &str| {
+        let text = format!("version: 1\nlogs:\n  - key: {log}\n    quorum: \"{reference}\"\n");
+        fs::write(&path, text).expect("written");
+        TrustFile::read(&path, Some(&evidence))
+    };
+    let file = read("file:witnesses").expect("read");
+    let found = file.policy_of("log.example").expect("a policy");
+    assert_eq!(found.witnesses()[0].key, witness);
+    assert!(file.policy_of("other.example").is_none());
+    for (reference, cause) in [
+        ("file:evidence/witnesses", "lies at or below the path under test"),
+        ("file:gone", "No such file"),
+    ] {
+        let error = read(reference).expect_err(reference).to_string();
+        assert!(error.contains(cause) && error.contains("log.example"), "{error}");
+    }
+    fs::write(dir.path().join("witnesses"), policy.replace("quorum w\n", "")).expect("written");
+    let error = read("file:witnesses").expect_err("no quorum").to_string();
+    assert!(error.contains("there is no quorum line"), "{error}");
 }

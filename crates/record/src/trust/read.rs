@@ -76,6 +76,16 @@ pub(super) fn parse(yaml: &str, resolve: Resolve<'_>) -> Result<Trust, TrustErro
     for log in file.logs {
         trust.add_log(log_key(log)?)?;
     }
+    // Behind all keys, so that no witness of a policy is one of them.
+    for log in trust.logs.clone() {
+        let Quorum::Policy(reference) = &log.quorum else { continue };
+        let text = resolve(reference).map_err(|cause| TrustError::Policy {
+            log: log.vkey.name.clone(),
+            reference: reference.clone(),
+            cause,
+        })?;
+        trust.set_policy(&log.vkey.name, &text)?;
+    }
     Ok(trust)
 }
 

@@ -2,6 +2,7 @@
 
 use record::trust::{Purpose, Quorum, Trust, TrustError, TrustKey};
 use seal::Signer;
+use seal::cosign::CosignerKey;
 use seal::note::VerifierKey;
 use seal::time::parse_rfc3339;
 
@@ -15,11 +16,22 @@ fn vkey(name: &str, n: u8) -> String {
     VerifierKey::new(name, key(n).public().clone()).unwrap().to_string()
 }
 
+/// A policy for a log with one witness.
+fn policy(name: &str, log: u8, witness: u8) -> String {
+    let witness = CosignerKey::new("witness.example", key(witness).public().clone()).unwrap();
+    format!("log {}\nwitness w {witness}\nquorum w\n", vkey(name, log))
+}
+
 fn resolve(reference: &str) -> Result<String, String> {
     match reference {
         "file:key2.pem" => Ok(key(2).public().to_pem()),
         "env:HMAC" => Ok(format!("{}\n", "ab".repeat(32))),
         "env:SHORT" => Ok("abcd".into()),
+        "file:policy" => Ok(policy("log.example/two", 6, 7)),
+        "file:other-log" => Ok(policy("log.example/two", 5, 7)),
+        "file:own-key" => Ok(policy("log.example/two", 6, 2)),
+        "file:any-log" => Ok(policy("log.example/two", 6, 7).split_once('\n').unwrap().1.into()),
+        "file:no-quorum" => Ok(format!("log {}\n", vkey("log.example/two", 6))),
         other => Err(format!("no {other}")),
     }
 }
@@ -59,6 +71,41 @@ fn a_full_file_is_read() {
     assert_eq!(trust.logs()[1].quorum, Quorum::Policy("file:policy".into()));
     assert_eq!(trust.digest(), Some(seal::Digest::of(full().as_bytes())));
     assert!(!format!("{trust:?}").contains("171"), "secrets are not shown");
+}
+
+#[test]
+fn a_witness_policy_is_read_with_the_file_and_belongs_to_its_log() {
+    let trust = parse(&full()).unwrap();
+    let policy = trust.policy_of("log.example/two").unwrap();
+    assert_eq!(policy.logs()[0].key, *trust.log("log.example/two").unwrap());
+    assert_eq!(policy.quorum().map(ToString::to_string), Some("w".into()));
+    assert!(trust.policy_of("log.example/one").is_none());
+    // A policy that names no log takes the one of the trust file, and only that.
+    let any = parse(&full().replace("file:policy", "file:any-log")).unwrap();
+    assert_eq!(any.policy_of("log.example/two"), Some(policy));
+    for (reference, cause) in [
+        ("file:other-log", "it is not about this log"),
+        ("file:no-quorum", "there is no quorum line"),
+        ("file:gone", "no file:gone"),
+        ("file:key2.pem", "line 1"),
+    ] {
+        let error = parse(&full().replace("file:policy", reference)).unwrap_err();
+        assert!(matches!(error, TrustError::Policy { .. }), "{error:?}");
+        assert!(error.to_string().contains(cause), "{error}");
+    }
+    // Nobody who stands in the trust file for something else is a witness.
+    let error = parse(&full().replace("file:policy", "file:own-key")).unwrap_err();
+    assert!(matches!(error, TrustError::Reused { .. }), "{error:?}");
+    // Trust that was put together has no policy until it is given one.
+    let mut made = Trust::empty();
+    made.add_log(trust.logs()[1].clone()).unwrap();
+    made.add_log(trust.logs()[0].clone()).unwrap();
+    assert!(made.policy_of("log.example/two").is_none());
+    made.set_policy("log.example/two", &resolve("file:policy").unwrap()).unwrap();
+    assert_eq!(made.policy_of("log.example/two"), Some(policy));
+    for origin in ["log.example/one", "log.example/three"] {
+        assert!(made.set_policy(origin, "quorum none\n").is_err(), "{origin}");
+    }
 }
 
 #[test]
