@@ -139,7 +139,7 @@ pub fn start(config: Config, dir: &Path, memory: bool) -> Outcome {
 }
 
 /// Ctrl-C or SIGTERM.
-async fn stop() {
+pub async fn stop() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -1,0 +1,29 @@
+//! `countersign log witness`: cosigning the checkpoints of other logs.
+
+mod keygen;
+mod serve;
+
+use clap::Subcommand;
+
+use crate::exit::Outcome;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a witness's key, or print the verifier key of one
+    Keygen(keygen::Args),
+    /// Cosign what extends what was cosigned before (C2SP tlog-witness)
+    Serve(serve::Args),
+}
+
+pub fn run(args: Args) -> Outcome {
+    match args.command {
+        Command::Keygen(args) => keygen::run(&args),
+        Command::Serve(args) => serve::run(args),
+    }
+}

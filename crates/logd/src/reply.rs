@@ -1,0 +1,85 @@
+//! The only home of HTTP statuses and headers of this crate.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+
+/// What a handler answers with.
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// Media types that are served.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+/// The size that a witness wants to hear the next time (C2SP tlog-witness).
+pub(crate) const TLOG_SIZE: &str = "text/x.tlog.size";
+
+/// A good answer.
+pub(crate) fn good(kind: &'static str, body: impl Into<Bytes>) -> Reply {
+    reply(StatusCode::OK, kind, body)
+}
+
+/// The log is not known here, or nothing is there.
+pub(crate) fn not_found() -> Reply {
+    reply(StatusCode::NOT_FOUND, TEXT, "not found\n")
+}
+
+/// Not signed by a key that counts, or not addressed to us.
+pub(crate) fn forbidden(why: &'static str) -> Reply {
+    reply(StatusCode::FORBIDDEN, TEXT, format!("{why}\n"))
+}
+
+/// Not the form that was agreed on.
+pub(crate) fn malformed(why: &'static str) -> Reply {
+    reply(StatusCode::BAD_REQUEST, TEXT, format!("{why}\n"))
+}
+
+/// The witness saw another size last.
+pub(crate) fn conflict(size: u64) -> Reply {
+    reply(StatusCode::CONFLICT, TLOG_SIZE, format!("{size}\n"))
+}
+
+/// Well formed, and it does not hold.
+pub(crate) fn unprocessable(why: &'static str) -> Reply {
+    reply(StatusCode::UNPROCESSABLE_ENTITY, TEXT, format!("{why}\n"))
+}
+
+/// Another method than those.
+pub(crate) fn wrong_method(allow: &'static str) -> Reply {
+    let mut reply = reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    reply
+}
+
+/// More bytes than anyone needs.
+pub(crate) fn too_large() -> Reply {
+    reply(StatusCode::PAYLOAD_TOO_LARGE, TEXT, "the request is too large\n")
+}
+
+/// It did not come in time.
+pub(crate) fn too_slow() -> Reply {
+    reply(StatusCode::REQUEST_TIMEOUT, TEXT, "the request did not come in time\n")
+}
+
+/// A fault of ours or of our disk: ask again later.
+pub(crate) fn fault() -> Reply {
+    reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, "this cannot be answered now\n")
+}
+
+/// How long who passes it on may keep it.
+pub(crate) fn cached(mut reply: Reply, how: &'static str) -> Reply {
+    set(&mut reply, CACHE_CONTROL, how);
+    reply
+}
+
+fn reply(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    set(&mut reply, CONTENT_TYPE, kind);
+    set(&mut reply, CACHE_CONTROL, "no-store");
+    set(&mut reply, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    reply
+}
+
+fn set(reply: &mut Reply, name: HeaderName, value: &'static str) {
+    reply.headers_mut().insert(name, HeaderValue::from_static(value));
+}
