@@ -47,7 +47,7 @@ use room::Headroom;
 use write::{Batch, Writer, lock};
 
 use crate::lineage::Lineage;
-use crate::state::{HMAC_KEY_ID, State, WRITER};
+use crate::state::{InForce, State, StateError, Statements, WRITER};
 
 /// How much each request leaves behind (spec/request-evidence.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,17 @@ pub enum StartError {
         /// Its place in the ledger.
         index: u64,
     },
+    /// An audit line of ours is encrypted, and no identity that opens it is at hand.
+    #[error(
+        "the audit entry at index {index} is encrypted for others, so its chain cannot be continued: name the identity in ledger.encryption.identity"
+    )]
+    Encrypted {
+        /// Its place in the ledger.
+        index: u64,
+    },
+    /// A key of ours does not count any more, or the one that does is not here.
+    #[error(transparent)]
+    Key(#[from] StateError),
     /// The system gave no randomness.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
@@ -172,16 +183,22 @@ impl Recorder {
         let mut replay = Replay::new(Lineage::new(REMEMBERED));
         let options =
             ledger::Options::new(state.origin(), state.log_signer(), WRITER, state.clock());
+        let mut statements = Statements::default();
         let ledger = Ledger::open(state.store(), options, &mut |index, leaf, body| {
+            statements.visit(index, leaf, body);
             replay.visit(index, leaf, body);
         })?;
-        if let Some(index) = replay.unreadable {
+        let keys = InForce::of(state, &statements.history(state))?;
+        if let Some(index) = replay.encrypted {
+            return Err(StartError::Encrypted { index });
+        }
+        if let Some(index) = replay.unreadable.or(replay.pruned) {
             return Err(StartError::Chain { index });
         }
         let orphans = replay.orphans().map_err(|index| StartError::Chain { index })?;
         let lines = AuditChain::new(
-            HMAC_KEY_ID.to_owned(),
-            Zeroizing::new(state.hmac_secret().to_vec()),
+            keys.hmac.0,
+            Zeroizing::new(keys.hmac.1.to_vec()),
             WRITER.to_owned(),
             replay.last_hmac,
         );
@@ -205,9 +222,9 @@ impl Recorder {
                 origin: state.origin().to_owned(),
                 profile: setup.profile,
                 agent: setup.agent,
-                emitter: Emitter::of(&*state.receipt_signer()),
-                receipts: state.receipt_signer(),
-                decisions: state.decision_signer(),
+                emitter: Emitter::of(&*keys.receipts),
+                receipts: keys.receipts,
+                decisions: keys.decisions,
                 salt: state.salt().to_vec(),
                 flood: Mutex::new(Flood::new(setup.refusals_per_minute)),
                 clock: state.clock(),

@@ -61,6 +61,12 @@ pub enum Cause {
     /// The body does not have the digest in its leaf.
     #[error("the body does not have the digest its leaf states")]
     BodyDigest,
+    /// An encrypted body does not match the checksum behind it.
+    #[error("the encrypted body does not match its checksum")]
+    EncryptedBody,
+    /// An encrypted body that is addressed to the identity at hand cannot be decrypted.
+    #[error("the encrypted body cannot be decrypted: it was changed, or is not what age writes")]
+    Undecryptable,
     /// An index is missing, repeated or out of order.
     #[error("the frame carries index {found}, expected {expected}")]
     Index {
@@ -139,6 +145,22 @@ pub enum Cause {
     /// The checkpoint is not signed by the log's key alone.
     #[error("the checkpoint's signature does not verify, or it carries lines of unknown keys")]
     Signature,
+    /// A tile or bundle does not hold what the journal's entries make it hold.
+    #[error("it does not hold what the journal's entries have in this place of the tree")]
+    Tile,
+    /// A tile or bundle covers entries that the journal does not have. Tiles are made of entries
+    /// that are durable already, so the entries were there.
+    #[error("it covers entries behind the journal's end, entry {journal}: the journal was cut")]
+    TileBeyond {
+        /// Number of entries in the journal.
+        journal: u64,
+    },
+    /// A tile or bundle that head or checkpoint imply is not there.
+    #[error("a tile or bundle of a tree of {size} entries is missing")]
+    TileMissing {
+        /// The size in head or checkpoint.
+        size: u64,
+    },
     /// A file that does not belong here.
     #[error("a file that belongs to no ledger: move it away")]
     Unlisted,
@@ -154,11 +176,13 @@ impl Cause {
             | Cause::Truncated
             | Cause::LeafChecksum
             | Cause::BodyDigest
+            | Cause::EncryptedBody
             | Cause::BatchTrailer => true,
             Cause::SegmentName { .. }
             | Cause::SegmentOrder { .. }
             | Cause::Leaf(_)
             | Cause::BodyLength { .. }
+            | Cause::Undecryptable
             | Cause::Index { .. }
             | Cause::Batch { .. }
             | Cause::Sequence { .. }
@@ -170,6 +194,9 @@ impl Cause {
             | Cause::Root { .. }
             | Cause::AheadOfHead { .. }
             | Cause::Signature
+            | Cause::Tile
+            | Cause::TileBeyond { .. }
+            | Cause::TileMissing { .. }
             | Cause::Unlisted => false,
         }
     }

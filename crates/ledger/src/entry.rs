@@ -41,7 +41,7 @@ impl Prepared {
     pub fn digested(entry: Entry, digest: Digest) -> Result<Prepared, AppendError> {
         debug_assert_eq!(digest, Digest::of(&entry.body), "the digest of another body");
         let Entry { kind, ref id, ref body } = entry;
-        if kind == Kind::Repair {
+        if kind.is_reserved() {
             return Err(AppendError::Reserved { kind });
         }
         if id.len() > MAX_ID || !check_name(id) {
@@ -62,6 +62,11 @@ impl Prepared {
     /// The same entry, handed in by somebody whose name the sequencer vouches for.
     pub(crate) fn by(self, writer: &Arc<str>) -> Prepared {
         Prepared { writer: Some(writer.clone()), ..self }
+    }
+
+    /// An entry that only the ledger itself writes. `digest` is that of its body.
+    pub(crate) fn reserved(entry: Entry, digest: Digest) -> Prepared {
+        Prepared { entry, digest, writer: None }
     }
 
     /// The entry.

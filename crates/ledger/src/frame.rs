@@ -22,6 +22,12 @@ const END_MARK: [u8; 4] = *b"end\n";
 const VERSION: u32 = 1;
 const ENTRY: u8 = 1;
 const BATCH_END: u8 = 2;
+const PRUNED: u8 = 3;
+const ENCRYPTED: u8 = 4;
+/// The checksum behind an encrypted body: who has no identity still tells whole from damaged.
+pub(crate) const BODY_CHECK: usize = 4;
+/// The longest encrypted body: the longest body, armoured, with room for many recipients.
+pub(crate) const MAX_ENCRYPTED: usize = 24 * 1024 * 1024;
 
 /// What a frame header says. A header is believed only when its own checksum holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +41,46 @@ pub(crate) struct Header {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    Entry { leaf: usize, body: usize },
-    BatchEnd { count: u32 },
+    /// `body` is what the header says: the length of the body in its leaf (plain and pruned), or of
+    /// its encrypted form.
+    Entry {
+        leaf: usize,
+        form: Form,
+        body: usize,
+    },
+    BatchEnd {
+        count: u32,
+    },
+}
+
+/// What lies behind the leaf check of an entry frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The body.
+    Plain,
+    /// Nothing: the body was pruned. The header keeps its length.
+    Pruned,
+    /// The body encrypted, and a checksum over that.
+    Encrypted,
+}
+
+impl Form {
+    /// Bytes behind the leaf check.
+    pub fn extent(self, body: usize) -> usize {
+        match self {
+            Form::Plain => body,
+            Form::Pruned => 0,
+            Form::Encrypted => body.saturating_add(BODY_CHECK),
+        }
+    }
+
+    /// The longest `body` a header of this form may state.
+    pub fn limit(self) -> usize {
+        match self {
+            Form::Plain | Form::Pruned => crate::kind::MAX_BODY,
+            Form::Encrypted => MAX_ENCRYPTED,
+        }
+    }
 }
 
 impl Header {
@@ -48,8 +92,16 @@ impl Header {
         let leaf = usize::from(u16::from_be_bytes([bytes[6], bytes[7]]));
         let length = be32(&bytes[24..28]);
         let what = match (bytes[4], bytes[5]) {
-            (ENTRY, 0) => What::Entry { leaf, body: usize::try_from(length).ok()? },
             (BATCH_END, 0) if leaf == 0 => What::BatchEnd { count: length },
+            (kind, 0) => {
+                let form = match kind {
+                    ENTRY => Form::Plain,
+                    PRUNED => Form::Pruned,
+                    ENCRYPTED => Form::Encrypted,
+                    _ => return None,
+                };
+                What::Entry { leaf, form, body: usize::try_from(length).ok()? }
+            }
             _ => return None,
         };
         Some(Header { what, batch: be64(&bytes[8..16]), index: be64(&bytes[16..24]) })
@@ -57,13 +109,15 @@ impl Header {
 
     fn encode(&self) -> [u8; HEADER] {
         let (what, leaf, length) = match self.what {
-            What::Entry { leaf, body } => (ENTRY, leaf, body),
+            What::Entry { leaf, form: Form::Plain, body } => (ENTRY, leaf, body),
+            What::Entry { leaf, form: Form::Pruned, body } => (PRUNED, leaf, body),
+            What::Entry { leaf, form: Form::Encrypted, body } => (ENCRYPTED, leaf, body),
             What::BatchEnd { count } => (BATCH_END, 0, count as usize),
         };
         let mut bytes = [0u8; HEADER];
         bytes[..4].copy_from_slice(&FRAME_MAGIC);
         bytes[4] = what;
-        // Both fit: a leaf has at most 1,024 bytes and a body at most 16 MiB (checked before).
+        // Both fit: a leaf has at most 1,024 bytes and a body at most 24 MiB (checked before).
         bytes[6..8].copy_from_slice(&(leaf as u16).to_be_bytes());
         bytes[8..16].copy_from_slice(&self.batch.to_be_bytes());
         bytes[16..24].copy_from_slice(&self.index.to_be_bytes());
@@ -76,7 +130,9 @@ impl Header {
     /// Length of the whole frame, header included.
     pub fn frame_len(&self) -> usize {
         match self.what {
-            What::Entry { leaf, body } => HEADER + leaf + LEAF_CHECK + body,
+            What::Entry { leaf, form, body } => {
+                (HEADER + leaf + LEAF_CHECK).saturating_add(form.extent(body))
+            }
             What::BatchEnd { .. } => TRAILER,
         }
     }
@@ -90,7 +146,7 @@ pub(crate) fn begins_header(bytes: &[u8], batch: u64, index: u64) -> bool {
     expected[8..16].copy_from_slice(&batch.to_be_bytes());
     expected[16..].copy_from_slice(&index.to_be_bytes());
     bytes.iter().zip(expected).enumerate().all(|(at, (&found, expected))| match at {
-        4 => found == ENTRY || found == BATCH_END,
+        4 => [ENTRY, ENCRYPTED, BATCH_END].contains(&found),
         6 | 7 => true, // length of the leaf: unknown
         16..24 => {
             // A trailer repeats the batch's first index here.
@@ -100,7 +156,8 @@ pub(crate) fn begins_header(bytes: &[u8], batch: u64, index: u64) -> bool {
     })
 }
 
-/// Appends the frame of one entry to `out` and returns where its leaf lies in `out`.
+/// Appends the frame of one entry with its plain body to `out` and returns where its leaf lies in
+/// `out`.
 pub(crate) fn write_entry(
     out: &mut Vec<u8>,
     batch: u64,
@@ -108,16 +165,61 @@ pub(crate) fn write_entry(
     leaf: &Fields<'_>,
     body: &[u8],
 ) -> Result<std::ops::Range<usize>, LeafError> {
+    write_entry_as(out, batch, index, leaf, Form::Plain, body)
+}
+
+/// The same, with `stored` behind the leaf check: the body, or its encrypted form.
+pub(crate) fn write_entry_as(
+    out: &mut Vec<u8>,
+    batch: u64,
+    index: u64,
+    leaf: &Fields<'_>,
+    form: Form,
+    stored: &[u8],
+) -> Result<std::ops::Range<usize>, LeafError> {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER]);
     leaf.write(out)?;
     let leaf = start + HEADER..out.len();
-    let what = What::Entry { leaf: leaf.len(), body: body.len() };
+    let what = What::Entry { leaf: leaf.len(), form, body: stored.len() };
     out[start..start + HEADER].copy_from_slice(&Header { what, batch, index }.encode());
     let check = crc32c::crc32c(&out[start..]);
     out.extend_from_slice(&check.to_be_bytes());
-    out.extend_from_slice(body);
+    out.extend_from_slice(stored);
+    if form == Form::Encrypted {
+        out.extend_from_slice(&crc32c::crc32c(stored).to_be_bytes());
+    }
     Ok(leaf)
+}
+
+/// Appends the frame that keeps a leaf whose body, of this length, is gone.
+pub(crate) fn write_pruned(out: &mut Vec<u8>, batch: u64, index: u64, leaf: &[u8], body: usize) {
+    write_leaf(out, batch, index, leaf, Form::Pruned, body);
+}
+
+/// Appends the frame of a leaf that is written already, with what shall lie behind it.
+pub(crate) fn write_stored(
+    out: &mut Vec<u8>,
+    batch: u64,
+    index: u64,
+    leaf: &[u8],
+    form: Form,
+    stored: &[u8],
+) {
+    write_leaf(out, batch, index, leaf, form, stored.len());
+    out.extend_from_slice(stored);
+    if form == Form::Encrypted {
+        out.extend_from_slice(&crc32c::crc32c(stored).to_be_bytes());
+    }
+}
+
+fn write_leaf(out: &mut Vec<u8>, batch: u64, index: u64, leaf: &[u8], form: Form, body: usize) {
+    let start = out.len();
+    let what = What::Entry { leaf: leaf.len(), form, body };
+    out.extend_from_slice(&Header { what, batch, index }.encode());
+    out.extend_from_slice(leaf);
+    let check = crc32c::crc32c(out.get(start..).unwrap_or_default());
+    out.extend_from_slice(&check.to_be_bytes());
 }
 
 /// Appends the trailer that closes a batch. `frames` are the bytes of all its frames.

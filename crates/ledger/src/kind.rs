@@ -64,6 +64,22 @@ kinds! {
     Anchor = "anchor", MIB;
     /// What a start or an operator cut off a damaged journal, and where it was put.
     Repair = "repair", 16 * KIB;
+    /// Whose bodies were removed under a retention policy.
+    Prune = "prune", MIB;
+}
+
+impl Kind {
+    /// Kinds whose bodies are never pruned and never encrypted: what tells a verifier whose keys
+    /// count, what time is attested, and what became of everything else.
+    pub fn is_permanent(self) -> bool {
+        use Kind::{Anchor, Prune, Repair, Revocation, Rotation};
+        matches!(self, Rotation | Revocation | Anchor | Repair | Prune)
+    }
+
+    /// Kinds that only the ledger itself writes.
+    pub fn is_reserved(self) -> bool {
+        matches!(self, Kind::Repair | Kind::Prune)
+    }
 }
 
 /// No body of any kind is longer: what a reader allocates for one frame is bounded.

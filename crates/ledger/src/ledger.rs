@@ -15,6 +15,7 @@ use seal::digest::Digest;
 use seal::note::VerifierKey;
 
 use crate::append::{AppendError, Failure};
+use crate::body::Body;
 use crate::entry::{Entry, Prepared};
 use crate::journal::{CommitError, Journal};
 use crate::leaf::Leaf;
@@ -46,7 +47,7 @@ impl Ledger {
     pub fn open(
         store: Arc<dyn Store>,
         options: Options,
-        visit: &mut dyn FnMut(u64, &Leaf, &[u8]),
+        visit: &mut dyn FnMut(u64, &Leaf, Body<'_>),
     ) -> Result<Ledger, OpenError> {
         let Options { batch_bytes, queue_bytes, .. } = options;
         let (opened, lock) = open::open(store, options, visit)?;
@@ -432,14 +433,11 @@ impl Core {
 
     fn checkpoint(&self) -> Result<(), CheckpointError> {
         let mut publisher = lock(&self.publisher);
-        let (size, root) = {
-            let journal = lock(&self.journal);
-            (journal.index, journal.frontier.root())
-        };
+        let state = lock(&self.journal).state();
         if let Some(failure) = &lock(&self.queue).stopped {
             return Err(CheckpointError::Stopped(failure.clone()));
         }
-        match publisher.publish(size, root) {
+        match publisher.publish(state) {
             Ok(()) => Ok(()),
             Err(PublishError::Unwritten(error)) => Err(CheckpointError::Unwritten(Arc::new(error))),
             Err(PublishError::Broken(failure)) => Err(CheckpointError::Stopped(self.stop(failure))),

@@ -6,6 +6,7 @@
 //! nothing it reads; [`read::Reader`] lets anybody else look.
 
 mod append;
+mod body;
 pub mod clock;
 mod damage;
 mod entry;
@@ -14,24 +15,31 @@ mod head;
 mod journal;
 mod kind;
 mod leaf;
+mod leaves;
 mod ledger;
 pub mod lock;
 mod log;
 mod look;
+mod materialise;
 mod open;
 mod options;
+pub mod prune;
 mod publish;
 pub mod read;
 pub mod repair;
+mod segment;
 mod setaside;
 pub mod socket;
 pub mod store;
 mod survey;
 mod tail;
+mod tilecheck;
+mod tiles;
 mod walk;
 mod window;
 
 pub use append::{AppendError, Failure};
+pub use body::Body;
 pub use clock::{Clock, SystemClock};
 pub use damage::{Cause, Damage};
 pub use entry::{Entry, Prepared};

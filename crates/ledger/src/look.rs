@@ -6,7 +6,7 @@ use seal::digest::Digest;
 use seal::merkle::leaf_hash;
 
 use crate::damage::Cause;
-use crate::frame::{self, HEADER, Header, LEAF_CHECK};
+use crate::frame::{self, BODY_CHECK, Form, HEADER, Header, LEAF_CHECK};
 use crate::leaf::Leaf;
 use crate::store::Source;
 use crate::window::Window;
@@ -46,6 +46,8 @@ pub(crate) fn find_header(
 pub(crate) fn judge_frame(
     frame: &[u8],
     leaf_len: usize,
+    form: Form,
+    stated: usize,
 ) -> Result<(Leaf, Digest, Option<Cause>), Cause> {
     let (head, rest) = frame.split_at(HEADER + leaf_len);
     let (check, body) = rest.split_at(LEAF_CHECK);
@@ -54,13 +56,19 @@ pub(crate) fn judge_frame(
     }
     let leaf_bytes = &head[HEADER..];
     let leaf = Leaf::parse(leaf_bytes).map_err(Cause::Leaf)?;
-    let found = body.len() as u64;
-    let cause = if leaf.len != found || body.len() > leaf.kind.max_body() {
-        Some(Cause::BodyLength { leaf: leaf.len, found })
-    } else if Digest::of(body) != leaf.body {
-        Some(Cause::BodyDigest)
-    } else {
-        None
+    // What the frame holds, or, where the body was pruned, what its header says it held.
+    let found = stated as u64;
+    let cause = match form {
+        Form::Plain | Form::Pruned if leaf.len != found || stated > leaf.kind.max_body() => {
+            Some(Cause::BodyLength { leaf: leaf.len, found })
+        }
+        Form::Plain => (Digest::of(body) != leaf.body).then_some(Cause::BodyDigest),
+        Form::Pruned => None,
+        Form::Encrypted => {
+            let (stored, check) = body.split_at(body.len().saturating_sub(BODY_CHECK));
+            let whole = crc32c::crc32c(stored).to_be_bytes() == check;
+            (!whole).then_some(Cause::EncryptedBody)
+        }
     };
     Ok((leaf, leaf_hash(leaf_bytes), cause))
 }

@@ -6,18 +6,22 @@ use std::sync::Arc;
 use seal::note::{NoteSigner, VerifierKey};
 
 use crate::append::Failure;
+use crate::body::Body;
 use crate::damage::{Cause, Damage};
 use crate::frame;
 use crate::head::Head;
 use crate::journal::Journal;
 use crate::leaf::{Leaf, MAX_WRITER, check_name};
 use crate::lock::Lock;
+use crate::materialise::Tiles;
 use crate::options::Options;
 use crate::publish::{PublishError, Publisher};
 use crate::setaside::{self, Cut};
 use crate::store::{HEAD, Store};
 use crate::survey::{Statements, Survey};
 use crate::tail::{self, Judgement};
+use crate::tilecheck::{Standing, TilesFound};
+use crate::tiles::Piece;
 use crate::walk::{Fault, Found, Walk};
 
 /// Why a ledger does not open.
@@ -55,7 +59,7 @@ pub(crate) struct Opened {
 pub(crate) fn open(
     store: Arc<dyn Store>,
     options: Options,
-    visit: &mut dyn FnMut(u64, &Leaf, &[u8]),
+    visit: &mut dyn FnMut(u64, &Leaf, Body<'_>),
 ) -> Result<(Opened, Option<Lock>), OpenError> {
     if options.writer.len() > MAX_WRITER || !check_name(&options.writer) {
         return Err(OpenError::Writer(options.writer));
@@ -76,16 +80,25 @@ pub(crate) fn open(
     }
     refuse(&mut found)?;
 
-    let (mut journal, cut) = replay(&store, &options, &survey, &statements, &mut found, visit)?;
+    let (mut journal, cut, tiles) =
+        replay(&store, &options, &survey, &statements, &mut found, visit)?;
     refuse(&mut found)?;
 
     // From here on the ledger is known to be whole, or torn as a crash tears it.
+    let begun = statements.head.as_ref().is_some_and(|head| head.size > 0);
+    let tiles = match survey.standing() {
+        Standing::None | Standing::Begun if begun => {
+            discard(&*store, &survey.pieces)?;
+            Tiles::late(tiles.place)
+        }
+        _ => Tiles::new(tiles.edge, tiles.place, &survey.pieces),
+    };
     for name in &survey.leftovers {
         store.remove(name)?;
     }
     if let Some(cut) = cut {
         let (index, leaf, body) = setaside::perform(&mut journal, &cut)?;
-        visit(index, &leaf, &body);
+        visit(index, &leaf, Body::Present(&body));
     } else if let Some(segment) = journal.segment {
         let name = frame::segment_name(segment);
         if journal.index > statements.head.as_ref().map_or(0, |head| head.size) {
@@ -105,6 +118,7 @@ pub(crate) fn open(
         published: statements.checkpoint.as_ref().map(|cp| cp.size)
             == statements.head.as_ref().map(|head| head.size)
             && statements.head.is_some(),
+        tiles,
         head: survey.head.zip(statements.head),
         store,
         signer: options.signer,
@@ -113,6 +127,16 @@ pub(crate) fn open(
     let mut opened = Opened { journal, publisher, vkey };
     opened.publish()?;
     Ok((opened, options.lock))
+}
+
+/// Removes tiles that a crash left half made, before the temporary file that says so.
+fn discard(store: &dyn Store, pieces: &[Piece]) -> io::Result<()> {
+    for piece in pieces {
+        let name = piece.name();
+        store.remove(&name)?;
+        store.sync_dir(&name)?;
+    }
+    Ok(())
 }
 
 /// Writes a segment anew before anything is signed over it.
@@ -130,8 +154,7 @@ fn rewrite(store: &dyn Store, segment: &str) -> io::Result<()> {
 impl Opened {
     /// Records and signs the state of the journal.
     pub fn publish(&mut self) -> Result<(), OpenError> {
-        let (size, root) = (self.journal.index, self.journal.frontier.root());
-        refuse_publish(self.publisher.publish(size, root))
+        refuse_publish(self.publisher.publish(self.journal.state()))
     }
 }
 
@@ -142,15 +165,16 @@ pub(crate) fn sign_again(
     bytes: Vec<u8>,
     head: Head,
 ) -> Result<(), OpenError> {
-    let (size, root) = (head.size, head.root);
     let mut publisher = Publisher {
         store: store.clone(),
         signer: options.signer.clone(),
         origin: options.origin.clone(),
+        // Of a head that was recorded the tiles are there.
+        tiles: Tiles::default(),
         head: Some((bytes, head)),
         published: false,
     };
-    refuse_publish(publisher.publish(size, root))
+    refuse_publish(publisher.sign())
 }
 
 fn refuse_publish(published: Result<(), PublishError>) -> Result<(), OpenError> {
@@ -160,17 +184,20 @@ fn refuse_publish(published: Result<(), PublishError>) -> Result<(), OpenError> 
     })
 }
 
-/// Walks the journal. Returns the writing end, and the cut that a torn last batch asks for.
+/// Walks the journal. Returns the writing end, the cut that a torn last batch asks for, and the
+/// right edge of the tiles.
 fn replay(
     store: &Arc<dyn Store>,
     options: &Options,
     survey: &Survey,
     statements: &Statements,
     found: &mut Vec<Damage>,
-    visit: &mut dyn FnMut(u64, &Leaf, &[u8]),
-) -> Result<(Journal, Option<Cut>), OpenError> {
+    visit: &mut dyn FnMut(u64, &Leaf, Body<'_>),
+) -> Result<(Journal, Option<Cut>, TilesFound), OpenError> {
     let head_size = statements.head.as_ref().map_or(0, |head: &Head| head.size);
-    let mut walk = Walk::new(&**store, survey.segments.clone(), &statements.sizes());
+    let mut walk = Walk::new(&**store, survey.segments.clone(), &statements.sizes())
+        .opening(options.identities.clone())
+        .comparing(statements.tile_check(survey));
     let mut torn: Option<Fault> = None;
     loop {
         match walk.next()? {
@@ -191,8 +218,13 @@ fn replay(
     }
     // A torn batch lies above the head, so the roots at and below the head are known here too.
     statements.compare(&walk, found);
+    let mut tiles = match walk.take_tiles() {
+        Some(check) => check.finish(&**store)?,
+        None => TilesFound::default(),
+    };
+    found.append(&mut tiles.damage);
     let journal = Journal::continuing(store.clone(), options, &walk);
-    Ok((journal, torn.map(|fault| Cut::of_fault(&fault, "start"))))
+    Ok((journal, torn.map(|fault| Cut::of_fault(&fault, "start")), tiles))
 }
 
 fn refuse(found: &mut Vec<Damage>) -> Result<(), OpenError> {

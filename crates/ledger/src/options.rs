@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crypt::Identities;
 use seal::signer::Signer;
 
 use crate::clock::Clock;
@@ -23,6 +24,8 @@ pub struct Options {
     pub batch_bytes: usize,
     /// More waiting bytes than this are refused.
     pub queue_bytes: usize,
+    /// Opens bodies that were written encrypted, for whoever visits the entries.
+    pub identities: Option<Arc<Identities>>,
     /// Held as long as the ledger is open.
     pub lock: Option<Lock>,
 }
@@ -43,6 +46,7 @@ impl Options {
             segment_bytes: 64 * MIB as u64,
             batch_bytes: 8 * MIB,
             queue_bytes: 64 * MIB,
+            identities: None,
             lock: None,
         }
     }

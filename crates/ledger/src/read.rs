@@ -3,10 +3,12 @@
 //! A reader takes no lock and writes nothing. It works on a directory that is read-only, and on one
 //! whose sequencer is appending right now.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crypt::Identities;
 use seal::digest::Digest;
 use seal::note::{Checkpoint, VerifierKey};
 
@@ -17,7 +19,7 @@ use crate::store::file::FileStore;
 use crate::survey::{Statements, Survey};
 use crate::walk::{Fault, Found, Walk};
 
-pub use crate::walk::EntryRef;
+pub use crate::body::{Body, EntryRef};
 
 /// A look at a ledger at one moment.
 pub struct Reader {
@@ -25,6 +27,7 @@ pub struct Reader {
     survey: Survey,
     statements: Statements,
     damage: Vec<Damage>,
+    identities: Option<Arc<Identities>>,
 }
 
 /// Why there is nothing to read.
@@ -88,7 +91,7 @@ impl Reader {
         }
         let mut damage: Vec<Damage> = survey.unlisted_damage().collect();
         let statements = Statements::read(&survey, keys, &mut damage);
-        Ok(Reader { source, survey, statements, damage })
+        Ok(Reader { source, survey, statements, damage, identities: None })
     }
 
     /// Looks at a directory.
@@ -96,6 +99,13 @@ impl Reader {
         // A directory that is not there is an error of its own, not an empty ledger.
         std::fs::metadata(dir)?;
         Reader::open(Arc::new(FileStore::read_only(dir)), keys)
+    }
+
+    /// The same look, with encrypted bodies opened where they are addressed to one of these.
+    #[must_use]
+    pub fn opening(mut self, identities: Option<Arc<Identities>>) -> Reader {
+        self.identities = identities;
+        self
     }
 
     /// The recorded head, if it can be read.
@@ -127,11 +137,36 @@ impl Reader {
     /// Reads all entries from the first.
     pub fn entries(&self) -> Entries<'_> {
         Entries {
-            walk: Walk::new(&*self.source, self.survey.segments.clone(), &self.statements.sizes()),
+            walk: Walk::new(&*self.source, self.survey.segments.clone(), &self.statements.sizes())
+                .opening(self.identities.clone())
+                .comparing(self.statements.tile_check(&self.survey)),
+            source: &*self.source,
             statements: &self.statements,
             damage: self.damage.clone(),
+            tiles: Vec::new(),
             torn: None,
         }
+    }
+
+    /// The root over the first so many entries, and when the last of them was logged, for each of
+    /// these sizes that the journal bears out. Reads the whole journal.
+    pub fn roots_at(&self, sizes: &[u64]) -> io::Result<BTreeMap<u64, (Digest, u64)>> {
+        let mut times = BTreeMap::from([(0, 0)]);
+        let mut walk = Walk::new(&*self.source, self.survey.segments.clone(), sizes);
+        loop {
+            let place = match walk.next()? {
+                Found::End => break,
+                Found::Fault(_) => continue,
+                Found::Entry(place) => place,
+            };
+            if let Some(entry) = walk.entry_at(place)
+                && sizes.contains(&(entry.index + 1))
+            {
+                times.insert(entry.index + 1, entry.leaf.ts);
+            }
+        }
+        let root = |size: &u64| Some((*size, (walk.root_at(*size)?, *times.get(size)?)));
+        Ok(sizes.iter().filter_map(root).collect())
     }
 
     /// Reads everything and tells the result, without looking at the entries.
@@ -145,8 +180,10 @@ impl Reader {
 /// A pass over the entries, in order, with memory for one at a time.
 pub struct Entries<'r> {
     walk: Walk<'r>,
+    source: &'r dyn Source,
     statements: &'r Statements,
     damage: Vec<Damage>,
+    tiles: Vec<Damage>,
     torn: Option<TornTail>,
 }
 
@@ -156,11 +193,16 @@ impl Entries<'_> {
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> io::Result<Option<Item<'_>>> {
         match self.walk.next()? {
-            Found::End => Ok(None),
+            Found::End => {
+                let whole = self.walk.frontier().is_some();
+                self.compare_tiles(whole)?;
+                Ok(None)
+            }
             Found::Fault(fault) if self.is_torn_tail(&fault) => {
                 let Damage { file, offset, index, .. } = fault.damage;
                 self.torn = Some(TornTail { file, offset, index: index.unwrap_or_default() });
                 // Behind a batch that the file's end cuts short there is nothing.
+                self.compare_tiles(true)?;
                 Ok(None)
             }
             Found::Fault(fault) => {
@@ -176,9 +218,11 @@ impl Entries<'_> {
         self.statements.checkpoint.as_ref().is_some_and(|checkpoint| index < checkpoint.size)
     }
 
-    /// The result, once `next` returned `None`. Compares the journal with head and checkpoint.
+    /// The result, once `next` returned `None`. Compares the journal with head and checkpoint; tiles
+    /// and bundles were compared on the way.
     pub fn finish(mut self) -> Summary {
         self.statements.compare(&self.walk, &mut self.damage);
+        self.damage.append(&mut self.tiles);
         Summary {
             size: self.walk.size(),
             root: self.walk.frontier().map(|frontier| frontier.root()),
@@ -186,6 +230,17 @@ impl Entries<'_> {
             damage: self.damage,
             torn: self.torn,
         }
+    }
+
+    /// Ends the comparison of tiles and bundles. Where a leaf was lost nothing can be told of those
+    /// behind it.
+    fn compare_tiles(&mut self, whole: bool) -> io::Result<()> {
+        self.tiles.extend(match self.walk.take_tiles() {
+            Some(check) if whole => check.finish(self.source)?.damage,
+            Some(check) => check.interrupted(),
+            None => Vec::new(),
+        });
+        Ok(())
     }
 
     fn is_torn_tail(&self, fault: &Fault) -> bool {

@@ -5,14 +5,16 @@ pub mod memory;
 
 use std::io;
 
+use crate::tiles::Piece;
+
 /// What a reader may do with a store: look.
 ///
 /// Names are relative, with `/` between the parts: `head`, `journal/00000000000000000000.seg`,
-/// `public/checkpoint`. Reading may happen while a writer appends; a reader then sees some prefix
+/// `public/checkpoint`, `public/tile/0/x001/067.p/12`. Reading may happen while a writer appends; a reader then sees some prefix
 /// of the bytes written, whether synced or not.
 pub trait Source: Send + Sync {
-    /// Everything there is, in any order: files by name, and whatever is neither a file nor one of
-    /// the two known directories.
+    /// Everything there is, in any order: files by name, and whatever is neither a file nor a known
+    /// directory. The journal is listed last: what the other files say was in the journal before.
     fn list(&self) -> io::Result<Vec<Item>>;
 
     /// Length of a file. A missing file is [`io::ErrorKind::NotFound`].
@@ -82,7 +84,8 @@ pub trait Store: Source {
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// Makes creations, renames and removals beside this file durable.
+    /// Makes creations, renames and removals beside this file durable, and the directories on the
+    /// way to it.
     fn sync_dir(&self, name: &str) -> io::Result<()>;
 
     /// Keeps bytes that are about to be cut off, durably and outside of the evidence, and says
@@ -117,10 +120,22 @@ pub trait Store: Source {
         written
     }
 
+    /// Puts what was prepared in place of a file, which [`Store::sync_dir`] makes durable. After an
+    /// error the old or the new is there.
+    fn put(&self, name: &str) -> io::Result<()> {
+        self.rename(&format!("{name}{LEFTOVER}"), name)
+    }
+
+    /// Takes the right to write away from a file that is written no more, where the store knows such
+    /// rights. A seat belt: nothing relies on it, and a later replacement is not hindered by it.
+    fn freeze(&self, _name: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Puts what was prepared in place of a file, durably. After an error the old or the new is
     /// there.
     fn exchange(&self, name: &str) -> io::Result<()> {
-        self.rename(&format!("{name}{LEFTOVER}"), name)?;
+        self.put(name)?;
         self.sync_dir(name)
     }
 
@@ -160,17 +175,25 @@ pub(crate) fn made_nothing(error: &io::Error) -> bool {
 }
 
 /// What `replace` appends to a name while it works.
-const LEFTOVER: &str = ".new";
+pub(crate) const LEFTOVER: &str = ".new";
 
 /// Whether a name is the temporary file of an interrupted [`Store::replace`]: not evidence, not
 /// damage, removed by the next start.
 pub(crate) fn is_leftover(name: &str) -> bool {
-    name.strip_suffix(LEFTOVER).is_some_and(is_listed)
+    temporary(name).is_some_and(is_listed)
+}
+
+/// What a temporary file is to become.
+pub(crate) fn temporary(name: &str) -> Option<&str> {
+    name.strip_suffix(LEFTOVER)
 }
 
 /// Whether a file of this name belongs into a ledger.
 pub(crate) fn is_listed(name: &str) -> bool {
-    name == HEAD || name == CHECKPOINT || crate::frame::parse_segment_name(name).is_some()
+    name == HEAD
+        || name == CHECKPOINT
+        || crate::frame::parse_segment_name(name).is_some()
+        || Piece::parse(name).is_some()
 }
 
 /// The signed-for state of the tree.

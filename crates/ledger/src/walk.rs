@@ -5,17 +5,26 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::Arc;
 
+use crypt::Identities;
 use seal::digest::Digest;
 use seal::merkle::Frontier;
 
+use crate::body::{self, Body, EntryRef};
 use crate::damage::{Cause, Damage};
-use crate::frame::{self, HEADER, Header, LEAF_CHECK, SEGMENT_HEADER, TRAILER, What};
-use crate::kind::MAX_BODY;
+use crate::frame::{self, Form, HEADER, Header, LEAF_CHECK, SEGMENT_HEADER, TRAILER, What};
 use crate::leaf::{Leaf, MAX_LEAF};
+use crate::leaves;
 use crate::look::{find_header, judge_frame};
 use crate::store::Source;
+use crate::tilecheck::TileCheck;
 use crate::window::Window;
+
+mod state;
+
+use state::write_start;
+pub(crate) use state::{End, Fault, Good};
 
 /// A walk over all segments.
 pub(crate) struct Walk<'s> {
@@ -32,7 +41,13 @@ pub(crate) struct Walk<'s> {
     /// Roots wanted at these sizes.
     wanted: BTreeMap<u64, Option<Digest>>,
     frontier: Option<Frontier>,
+    /// Compares tiles and bundles on the way.
+    tiles: Option<TileCheck>,
     leaf: Option<Leaf>,
+    /// Opens encrypted bodies.
+    identities: Option<Arc<Identities>>,
+    /// The body of the last entry, where it was encrypted and could be opened.
+    opened: Option<Vec<u8>>,
     end: End,
     /// Taken at the first fault.
     good: Option<Good>,
@@ -60,60 +75,6 @@ struct OpenBatch {
     check: Option<u32>,
 }
 
-/// An entry as it lies in the journal; every check of its own has passed.
-#[derive(Debug, Clone, Copy)]
-pub struct EntryRef<'w> {
-    /// Position in the log.
-    pub index: u64,
-    /// The leaf.
-    pub leaf: &'w Leaf,
-    /// The leaf's bytes: what the tree is built over.
-    pub leaf_bytes: &'w [u8],
-    /// The body.
-    pub body: &'w [u8],
-    /// The segment it lies in.
-    pub file: &'w str,
-    /// Where its frame begins.
-    pub offset: u64,
-}
-
-/// A fault, with what is needed to judge whether a lost write explains it.
-#[derive(Debug, Clone)]
-pub(crate) struct Fault {
-    pub damage: Damage,
-    /// The file ends within the bad frame or batch, and what is there fits.
-    pub short: bool,
-    /// No segment follows.
-    pub last_segment: bool,
-    /// Where the batch begins in the file.
-    pub batch_offset: u64,
-    /// First index of the batch.
-    pub batch_first: u64,
-    /// The number the batch has or must have.
-    pub batch: u64,
-    /// Extent of the bad frame, as far as it is known.
-    pub extent: usize,
-}
-
-/// Where the walk ended: what an appender continues from.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct End {
-    /// First index of the last segment, if there is one.
-    pub segment: Option<u64>,
-    /// Length of its good part: behind the last closed batch.
-    pub length: u64,
-    pub batch: u64,
-}
-
-/// What is known to be good: everything before the first fault.
-#[derive(Debug, Clone)]
-pub(crate) struct Good {
-    pub index: u64,
-    pub ts: u64,
-    pub sequences: HashMap<String, u64>,
-    pub frontier: Frontier,
-}
-
 /// One step of a walk.
 pub(crate) enum Found {
     Entry(Place),
@@ -127,6 +88,7 @@ pub(crate) struct Place {
     index: u64,
     offset: u64,
     leaf: usize,
+    form: Form,
     body: usize,
 }
 
@@ -144,7 +106,10 @@ impl<'s> Walk<'s> {
             open_batch: None,
             wanted: wanted.iter().map(|&size| (size, None)).collect(),
             frontier: Some(Frontier::new()),
+            tiles: None,
             leaf: None,
+            identities: None,
+            opened: None,
             end: End::default(),
             good: None,
         };
@@ -152,19 +117,42 @@ impl<'s> Walk<'s> {
         walk
     }
 
+    /// The same walk, with encrypted bodies opened where they are addressed to one of these.
+    pub fn opening(mut self, identities: Option<Arc<Identities>>) -> Walk<'s> {
+        self.identities = identities;
+        self
+    }
+
     /// The entry that the last step found.
     pub fn entry_at(&self, place: Place) -> Option<EntryRef<'_>> {
-        let Place { index, offset, leaf, body } = place;
+        let Place { index, offset, leaf, form, body } = place;
         let (window, parsed) = (self.window.as_ref()?, self.leaf.as_ref()?);
-        let body_at = offset + (HEADER + leaf + LEAF_CHECK) as u64;
+        let stored = || window.loaded(offset + (HEADER + leaf + LEAF_CHECK) as u64, body);
         Some(EntryRef {
             index,
             leaf: parsed,
             leaf_bytes: window.loaded(offset + HEADER as u64, leaf),
-            body: window.loaded(body_at, body),
+            body: match (form, &self.opened) {
+                (Form::Plain, _) => Body::Present(stored()),
+                (Form::Pruned, _) => Body::Pruned,
+                (Form::Encrypted, Some(opened)) => Body::Present(opened),
+                (Form::Encrypted, None) => Body::Encrypted(stored()),
+            },
+            stored: form.extent(body) as u64,
             file: window.name(),
             offset,
         })
+    }
+
+    /// The same walk, with tiles and bundles compared on the way.
+    pub fn comparing(mut self, tiles: TileCheck) -> Walk<'s> {
+        self.tiles = Some(tiles);
+        self
+    }
+
+    /// The comparison of tiles, once the walk came to its end.
+    pub fn take_tiles(&mut self) -> Option<TileCheck> {
+        self.tiles.take()
     }
 
     /// The root over the first `size` entries, if the walk came that far with all leaves whole.
@@ -221,7 +209,9 @@ impl<'s> Walk<'s> {
                 return self.lost_header();
             };
             match header.what {
-                What::Entry { leaf, body } => return self.entry(header, leaf, body),
+                What::Entry { leaf, form, body } => {
+                    return self.entry(header, leaf, form, body);
+                }
                 What::BatchEnd { count } => {
                     if let Some(found) = self.batch_end(header, count)? {
                         return Ok(found);
@@ -364,12 +354,18 @@ impl<'s> Walk<'s> {
         self.frontier = None;
     }
 
-    fn entry(&mut self, header: Header, leaf_len: usize, body_len: usize) -> io::Result<Found> {
+    fn entry(
+        &mut self,
+        header: Header,
+        leaf_len: usize,
+        form: Form,
+        body_len: usize,
+    ) -> io::Result<Found> {
         let offset = self.position;
         let total = header.frame_len();
-        if leaf_len > MAX_LEAF || body_len > MAX_BODY {
+        if leaf_len > MAX_LEAF || body_len > form.limit() {
             // The checksum holds, so this was written so; do not allocate what it asks for.
-            let (leaf, found) = (MAX_BODY as u64, body_len as u64);
+            let (leaf, found) = (form.limit() as u64, body_len as u64);
             let fault = self.fault(offset, total, Cause::BodyLength { leaf, found }, false);
             self.skip(&header, true);
             self.lose_leaf();
@@ -399,7 +395,7 @@ impl<'s> Walk<'s> {
             self.expect.batch = None;
             return Ok(Found::Fault(fault));
         }
-        let judged = judge_frame(frame, leaf_len);
+        let judged = judge_frame(frame, leaf_len, form, body_len);
         let check =
             crc32c::crc32c_append(self.open_batch.and_then(|open| open.check).unwrap_or(0), frame);
         let (leaf, hash, cause) = match judged {
@@ -411,10 +407,17 @@ impl<'s> Walk<'s> {
             }
             Ok(judged) => judged,
         };
+        let cause = cause.or_else(|| self.decrypt(&leaf, form, offset, leaf_len, body_len));
         let cause = cause.or_else(|| self.order(&leaf));
         let fault = cause.map(|cause| self.fault(offset, total, cause, false));
         if let Some(frontier) = &mut self.frontier {
             frontier.push(hash);
+            if let (Some(tiles), Some(window)) = (&mut self.tiles, &self.window) {
+                let leaf_bytes = window.loaded(offset + HEADER as u64, leaf_len);
+                let segment = self.segments.get(self.at).copied().unwrap_or_default();
+                let behind = leaves::Place { segment, offset: offset + total as u64 };
+                tiles.push(self.source, hash, leaf_bytes, behind)?;
+            }
         }
         match self.expect.sequences.get_mut(&leaf.writer) {
             Some(next) => *next = leaf.seq + 1,
@@ -430,9 +433,41 @@ impl<'s> Walk<'s> {
         self.leaf = Some(leaf);
         self.note_root();
         Ok(fault.map_or(
-            Found::Entry(Place { index: header.index, offset, leaf: leaf_len, body: body_len }),
+            Found::Entry(Place {
+                index: header.index,
+                offset,
+                leaf: leaf_len,
+                form,
+                body: body_len,
+            }),
             Found::Fault,
         ))
+    }
+
+    /// Opens an encrypted body, where an identity is at hand and it is addressed to it, and holds it
+    /// against its leaf like any other.
+    fn decrypt(
+        &mut self,
+        leaf: &Leaf,
+        form: Form,
+        offset: u64,
+        leaf_len: usize,
+        stored: usize,
+    ) -> Option<Cause> {
+        self.opened = None;
+        let (Form::Encrypted, Some(identities), Some(window)) =
+            (form, &self.identities, &self.window)
+        else {
+            return None;
+        };
+        let at = offset + (HEADER + leaf_len + LEAF_CHECK) as u64;
+        match body::decrypt(identities, leaf, window.loaded(at, stored)) {
+            Ok(opened) => {
+                self.opened = opened;
+                None
+            }
+            Err(cause) => Some(cause),
+        }
     }
 
     /// Whether the frame stands where its numbers say; opens its batch if it is the first.
@@ -559,9 +594,4 @@ impl<'s> Walk<'s> {
             extent,
         }
     }
-}
-
-/// Where the write of a batch began: the first one of a segment brings the segment's header along.
-fn write_start(batch: u64) -> u64 {
-    if batch == SEGMENT_HEADER as u64 { 0 } else { batch }
 }

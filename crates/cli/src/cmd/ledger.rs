@@ -11,7 +11,7 @@ use ledger::lock::{Lock, LockError};
 use ledger::read::{Item, ReadError};
 use ledger::repair::{Action, RepairError, explain, perform};
 use ledger::store::file::FileStore;
-use ledger::{Options, Reader, SystemClock};
+use ledger::{Body, Options, Reader, SystemClock};
 use seal::Signer;
 use seal::json::Value;
 use seal::note::NoteSigner;
@@ -89,7 +89,12 @@ fn show(path: &Path, last: Option<usize>, id: Option<&str>, format: Format) -> O
         let row = match item {
             Item::Entry(entry) if id.is_some_and(|id| id != entry.leaf.id) => continue,
             Item::Entry(entry) if id.is_some() => {
-                let body = String::from_utf8_lossy(entry.body);
+                let absent = entry.body.absence();
+                let body = match entry.body {
+                    // An armoured age file, for whoever has the identity.
+                    Body::Present(body) | Body::Encrypted(body) => String::from_utf8_lossy(body),
+                    Body::Pruned => format!("body pruned, logged at index {}", entry.index).into(),
+                };
                 match format {
                     // Evidence is printed as it is into a file or pipe, escaped for people.
                     Format::Table if output::on_terminal() => output::safe(&body),
@@ -97,20 +102,29 @@ fn show(path: &Path, last: Option<usize>, id: Option<&str>, format: Format) -> O
                     Format::Json => seal::json::write_plain(&Value::object([
                         ("index", entry.index.into()),
                         ("kind", entry.leaf.kind.as_str().into()),
-                        ("body", Value::from(&*body)),
+                        ("body", absent.map_or_else(|| Value::from(&*body), |_| Value::Null)),
+                        ("absent", absent.into()),
+                        (
+                            "encrypted",
+                            match entry.body {
+                                Body::Encrypted(_) => Value::from(&*body),
+                                Body::Present(_) | Body::Pruned => Value::Null,
+                            },
+                        ),
                     ])),
                 }
             }
             Item::Entry(entry) => match format {
                 Format::Json => String::from_utf8_lossy(entry.leaf_bytes).into_owned(),
                 Format::Table => format!(
-                    "{:>8}  {}  {:<11} {:>8}  {}  {}",
+                    "{:>8}  {}  {:<11} {:>8}  {}  {}{}",
                     entry.index,
                     UnixMillis(entry.leaf.ts),
                     entry.leaf.kind.as_str(),
                     entry.leaf.len,
                     output::safe(&entry.leaf.writer),
                     output::safe(&entry.leaf.id),
+                    entry.body.absence().map(|said| format!("  {said}")).unwrap_or_default(),
                 ),
             },
             Item::Damage(damage) => {

@@ -138,7 +138,7 @@ impl Evidence {
         let mut evidence = Self::default();
         while let Some(item) = entries.next().expect("the ledger is readable") {
             let Item::Entry(entry) = item else { panic!("the ledger is damaged") };
-            evidence.take(entry.leaf.kind, entry.body);
+            evidence.take(entry.leaf.kind, entry.body.present().expect("a body"));
         }
         evidence
     }

@@ -44,12 +44,17 @@ impl LedgerSink {
             if leaf.kind != Kind::Receipt {
                 return;
             }
-            let read =
-                std::str::from_utf8(body).map_err(|_| "not UTF-8".to_owned()).and_then(|jws| {
-                    receipt::read(jws).map_err(|findings| {
-                        findings.first().map(ToString::to_string).unwrap_or_default()
-                    })
-                });
+            let body = match body.present() {
+                Some(body) => std::str::from_utf8(body).map_err(|_| "not UTF-8".to_owned()),
+                // What a pruned receipt passes on to its children (its taint) is gone with it.
+                None if body == ledger::Body::Pruned => return,
+                None => Err("its body is encrypted, and no identity is at hand".to_owned()),
+            };
+            let read = body.and_then(|jws| {
+                receipt::read(jws).map_err(|findings| {
+                    findings.first().map(ToString::to_string).unwrap_or_default()
+                })
+            });
             match read {
                 Ok(signed) => visit(signed),
                 Err(finding) => damaged = damaged.take().or(Some((index, finding))),

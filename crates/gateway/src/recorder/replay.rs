@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ledger::{Kind, Leaf};
+use ledger::{Body, Kind, Leaf};
 use record::entry::{self, Owner};
 use record::taint::TaintSet;
 use seal::digest::Digest;
@@ -22,6 +22,10 @@ pub(super) struct Replay {
     pub last_ns: u64,
     /// The first audit line of ours that could not be read.
     pub unreadable: Option<u64>,
+    /// The first audit line of ours that is encrypted for others.
+    pub encrypted: Option<u64>,
+    /// The last audit line of ours, where its body was pruned.
+    pub pruned: Option<u64>,
     /// By request: where the admission lies, and its line.
     open: HashMap<String, (u64, Vec<u8>)>,
 }
@@ -55,18 +59,31 @@ impl Replay {
             last_ms: 0,
             last_ns: 0,
             unreadable: None,
+            encrypted: None,
+            pruned: None,
             open: HashMap::new(),
         }
     }
 
     /// Takes in one entry of the ledger.
-    pub fn visit(&mut self, index: u64, leaf: &Leaf, body: &[u8]) {
+    pub fn visit(&mut self, index: u64, leaf: &Leaf, body: Body<'_>) {
         self.last_ms = self.last_ms.max(leaf.ts);
-        match leaf.kind {
-            Kind::Config | Kind::Ruleset | Kind::Facts => {
+        match (leaf.kind, body) {
+            // One that was pruned is stored anew when it is used again.
+            (Kind::Config | Kind::Ruleset | Kind::Facts, Body::Pruned) => {
+                self.bodies.remove(&leaf.body);
+            }
+            (Kind::Config | Kind::Ruleset | Kind::Facts, Body::Present(_) | Body::Encrypted(_)) => {
                 self.bodies.insert(leaf.body);
             }
-            Kind::Audit if leaf.writer == WRITER => self.audit(index, body),
+            (Kind::Audit, _) if leaf.writer != WRITER => {}
+            (Kind::Audit, Body::Present(line)) => self.audit(index, line),
+            // The newest line and open admissions are never pruned. Should the last one be gone all
+            // the same, nobody knows what the next has to be chained to.
+            (Kind::Audit, Body::Pruned) => self.pruned = Some(index),
+            (Kind::Audit, Body::Encrypted(_)) => {
+                self.encrypted.get_or_insert(index);
+            }
             _ => {}
         }
     }
@@ -138,6 +155,7 @@ impl Replay {
     }
 
     fn chained(&mut self, hmac: &str, ts_ns: u64) {
+        self.pruned = None;
         let last = self.last_hmac.get_or_insert_default();
         last.clear();
         last.push_str(hmac);

@@ -170,6 +170,7 @@ impl Evidence {
         );
         let mut found = Evidence::default();
         Ledger::open(copy, options, &mut |_, leaf, body| {
+            let body = body.present().expect("a body");
             let text = std::str::from_utf8(body).expect("text");
             found.kinds.push(leaf.kind);
             found.bodies.entry(leaf.kind.as_str()).or_default().push(body.to_vec());

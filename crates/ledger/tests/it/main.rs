@@ -14,6 +14,7 @@ mod fuzz;
 mod killed;
 mod lock;
 mod processes;
+mod prune;
 mod reader;
 mod recovery;
 mod repair;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use ledger::Kind;
+use ledger::{Body, Kind};
 use ledger::read::Item;
 use record::entry::{self, LINE_LIMIT, ReadEntry};
 
@@ -57,7 +57,13 @@ fn each_of_ledger(
     let mut entries = reader.entries();
     while let Some(item) = entries.next().map_err(|error| Failure::io(path, &error))? {
         match item {
-            Item::Entry(entry) if entry.leaf.kind == Kind::Audit => f(entry.body)?,
+            Item::Entry(entry) if entry.leaf.kind == Kind::Audit => match entry.body {
+                Body::Present(line) => f(line)?,
+                Body::Pruned | Body::Encrypted(_) => {
+                    let absent = entry.body.absence().unwrap_or_default();
+                    output::complain(&format!("{absent}, logged at index {}", entry.index));
+                }
+            },
             Item::Entry(_) => {}
             Item::Damage(damage) => {
                 output::complain(&format!("{damage}; run `countersign verify`"));
