@@ -16,6 +16,7 @@ use record::receipt::{Operation, Receipt};
 use record::report::{Code, Report};
 use record::trust::Trust;
 use seal::Digest;
+use seal::json::Value;
 
 use crate::trustfile::TrustFile;
 use crate::verify::Verifier;
@@ -157,6 +158,8 @@ pub struct Row {
     /// The proof of that.
     pub proof: Option<Inclusion>,
     scanned: Option<String>,
+    /// What the log says of the key that signed, as a JSON object (`spec/key-changes.md`).
+    pub key: Option<Value>,
 }
 
 impl Row {
@@ -287,7 +290,7 @@ impl Tracer {
                 gather::collect_chain(path, &self.verifier, &wanted, &mut report)
             }
             Source::Ledger(dir) => {
-                gather::collect_ledger(dir, &self.verifier, &wanted, &mut report)
+                gather::collect_ledger(dir, &self.verifier, &wanted, &survey, &mut report)
             }
         }
         .map_err(failed)?;
@@ -305,6 +308,7 @@ impl Tracer {
         trace.fill(&walk, &survey, pieces, &requests);
         if let Target::Decision { hash, .. } = &target
             && !survey.decisions.contains(hash)
+            && survey.absence(&hash.to_string()).is_none()
         {
             trace.find(
                 Code::EvidenceNotFound,
@@ -312,7 +316,12 @@ impl Tracer {
                 "the ledger does not have this decision receipt",
             );
         }
-        if trace.rows.is_empty() && trace.requests.is_empty() {
+        for (kind, index, absent) in &survey.asked {
+            let included = trace.included(&survey, *index);
+            let detail = format!("{}{included}", absent.says(*index));
+            trace.find(Code::EvidenceNotFound, &format!("entry {index} ({kind})"), &detail);
+        }
+        if trace.rows.is_empty() && trace.requests.is_empty() && survey.asked.is_empty() {
             let what = trace.what.clone();
             trace.find(Code::EvidenceNotFound, &what, "");
         }

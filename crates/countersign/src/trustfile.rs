@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use record::entry::Keyring;
-use record::trust::{KeyMaterial, Trust, TrustError};
-use seal::Digest;
+use record::trust::{KeyMaterial, Purpose, Trust, TrustError};
 use seal::policy::Policy;
+use seal::{Digest, Zeroizing};
 
 use crate::{anchor, files, git};
 
@@ -131,6 +131,28 @@ impl TrustFile {
             }
         }
         ring
+    }
+
+    /// The secret that rotations put in the place of the HMAC key `first` of this file: it lies
+    /// beside that one's file, under the same name with the new id in it. It proves nothing by
+    /// itself: the rotation says what it is recognised by.
+    pub(crate) fn rotated_secret(
+        &self,
+        first: &str,
+        id: &str,
+        evidence: &Path,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let key = self.trust.keys_for(Purpose::Hmac).find(|key| key.name == first)?;
+        let reference = key.reference.as_deref()?;
+        let (directory, name) = match reference.rsplit_once('/') {
+            Some((directory, name)) => (format!("{directory}/"), name),
+            None => ("file:".to_owned(), reference.strip_prefix("file:")?),
+        };
+        let at = name.rfind(first)?;
+        let (before, after) = (name.get(..at)?, name.get(at + first.len()..)?);
+        let beside = format!("{directory}{before}{id}{after}");
+        let text = Zeroizing::new(look_up(&beside, self::beside(&self.path), Some(evidence)).ok()?);
+        seal::hex::decode(text.trim()).map(Zeroizing::new)
     }
 
     /// The trust file for judging `evidence`: `explicit`, else the one in `beside` unless it lies

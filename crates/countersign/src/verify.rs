@@ -2,11 +2,14 @@
 //!
 //! A verifier writes nothing and takes no lock. It goes to the end, whatever it meets on the way.
 
+pub(crate) mod anchored;
 pub mod audit;
 pub(crate) mod chain;
 pub(crate) mod claim;
 pub(crate) mod entry;
+pub(crate) mod keychange;
 pub(crate) mod ledger;
+pub(crate) mod pruned;
 mod single;
 pub(crate) mod tally;
 
@@ -253,16 +256,25 @@ impl Verifier {
             match level {
                 Level::Anchored => {
                     let authorities = self.authorities(report).len();
-                    let why = match report.kind.as_str() {
-                        audit::KIND => "not every entry of the log has a timestamp",
-                        _ => {
-                            "this version puts no timestamps over checkpoints, so no ledger, chain or receipt is anchored; audit logs can be"
-                        }
-                    };
                     if report.kind != audit::KIND && report.ok() {
                         report.require(Assurance::Signed);
                     }
-                    audit::require_anchored(report, authorities, why);
+                    match report.kind.as_str() {
+                        ledger::KIND if authorities > 0 => {
+                            if report.ok() && !report.anchored {
+                                let detail = anchored::lacking(report, "not every entry is");
+                                report.push(Finding::new(Code::TrustLevel, "", detail));
+                            }
+                        }
+                        audit::KIND => {
+                            let why = "not every entry of the log has a timestamp";
+                            audit::require_anchored(report, authorities, why);
+                        }
+                        _ => {
+                            let why = "timestamps lie in the ledger: `countersign trace WHAT --require anchored` looks there";
+                            audit::require_anchored(report, authorities, why);
+                        }
+                    }
                 }
                 // What lowered the level is a finding already; the same again would only change
                 // the class that decides the exit.

@@ -1,7 +1,7 @@
 //! Two passes over the evidence: the first learns the shape of the graph, the second takes out the
 //! few pieces the walk needs. So memory grows with the number of receipts, not with their bytes.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,10 @@ use crate::parallel::{self, Weight};
 use crate::verify::Verifier;
 use crate::verify::chain::lines;
 use crate::verify::entry::{self, Content, Judges, Raw};
+use crate::verify::keychange::{self, Keys, Proven};
 use crate::verify::ledger as journal;
+use crate::verify::pruned::Absent;
+use crate::verify::tally::{Short, short};
 
 /// The shape of the graph.
 #[derive(Default)]
@@ -36,9 +39,17 @@ pub(super) struct Survey {
     pub decisions: HashSet<Digest>,
     /// Rulesets and configurations.
     pub documents: HashSet<Digest>,
+    /// Entries whose body is not here, by what they are cited as: where they lie, and why.
+    pub absent: HashMap<Short, (u64, Absent)>,
+    /// Those of them that were asked for.
+    pub asked: Vec<(Kind, u64, Absent)>,
     pub tree: Tree,
     pub checkpoint: Option<Checkpoint>,
     pub log_trusted: bool,
+    /// The keys of the log over its time.
+    pub keys: Option<Keys>,
+    /// How far back the log is attested by others.
+    pub proven: Vec<Proven>,
 }
 
 /// What the graph knows of a receipt.
@@ -73,6 +84,8 @@ pub(super) struct Piece {
     pub faults: Vec<Finding>,
     pub trusted: bool,
     pub signer: String,
+    /// The key's history, if the log has one of it.
+    pub key: Option<Value>,
     /// The hash it is filed under.
     pub stated: Digest,
 }
@@ -91,6 +104,8 @@ pub(super) fn survey_ledger(
     };
     survey.checkpoint = reader.checkpoint().cloned();
     survey.log_trusted = verifier.is_log_trusted(&reader);
+    let origin = reader.head().map(|head| head.origin.clone());
+    let keys = Keys::new(verifier, origin.as_deref(), dir);
     let mut entries = reader.entries();
     let mut leaves = 0u64;
     parallel::ordered(
@@ -107,12 +122,15 @@ pub(super) fn survey_ledger(
         |sink| -> io::Result<()> {
             while let Some(item) = entries.next()? {
                 if let Item::Entry(entry) = item {
-                    sink((seal::merkle::leaf_hash(entry.leaf_bytes), Raw::from(&entry)));
+                    let raw = Raw::from(&entry);
+                    keys.meet(&raw);
+                    sink((seal::merkle::leaf_hash(entry.leaf_bytes), raw));
                 }
             }
             Ok(())
         },
     )?;
+    survey.keys = Some(keys);
     let summary = entries.finish();
     for damage in &summary.damage {
         report.push(journal::finding(damage));
@@ -167,9 +185,24 @@ impl Survey {
         survey
     }
 
+    /// What is to be said of evidence that is cited and has no body here.
+    pub fn absence(&self, id: &str) -> Option<String> {
+        let (index, absent) = self.absent.get(&short(id.as_bytes()))?;
+        Some(absent.says(*index))
+    }
+
     fn take(&mut self, index: u64, seen: Seen) {
         match seen {
             Seen::Nothing => {}
+            Seen::Absent { kind, id, absent, asked } => {
+                if let (Kind::Ruleset | Kind::Config, Ok(digest)) = (kind, id.parse()) {
+                    self.documents.insert(digest);
+                }
+                self.absent.insert(short(id.as_bytes()), (index, absent));
+                if asked {
+                    self.asked.push((kind, index, absent));
+                }
+            }
             Seen::Document(digest) => {
                 self.documents.insert(digest);
             }
@@ -208,6 +241,13 @@ impl Survey {
 /// What the first pass makes of an entry.
 enum Seen {
     Nothing,
+    /// Its body is not here.
+    Absent {
+        kind: Kind,
+        id: String,
+        absent: Absent,
+        asked: bool,
+    },
     Receipt(Box<SignedReceipt>),
     Document(Digest),
     /// The decision receipt that was asked for.
@@ -221,7 +261,17 @@ enum Seen {
 
 impl Seen {
     fn of(raw: Raw, target: &Target) -> Seen {
-        let Raw { kind, id, body, .. } = raw;
+        let Raw { kind, id, body, absent, .. } = raw;
+        if let Some(absent) = absent {
+            let asked = match target {
+                Target::Hash(hash) | Target::Decision { hash, .. } => id == hash.to_string(),
+                Target::Prefix(prefix) => {
+                    id.strip_prefix("sha256:").is_some_and(|hex| hex.starts_with(prefix.as_str()))
+                }
+                Target::Id(asked) => id == *asked,
+            };
+            return Seen::Absent { kind, id, absent, asked };
+        }
         let Ok(text) = std::str::from_utf8(&body) else {
             return Seen::Nothing;
         };
@@ -265,16 +315,21 @@ pub(super) fn collect_ledger(
     dir: &Path,
     verifier: &Verifier,
     wanted: &Wanted,
+    survey: &Survey,
     report: &mut Report,
 ) -> io::Result<Pieces> {
     let mut pieces = Pieces::default();
+    let Some(keys) = &survey.keys else {
+        return Ok(pieces);
+    };
     // What there is to say about the files was said by the first pass.
     let Some(reader) = journal::open(dir, verifier, &mut Report::default())? else {
         return Ok(pieces);
     };
     let ring = verifier.keyring();
     let trust = verifier.believed();
-    let judges = Judges { receipts: Judge::new(trust, &[]).0, trust, ring: &ring };
+    let judges = Judges { receipts: Judge::new(trust, &[]).0, trust, ring: &ring, keys };
+    let known = Signers { keys, proven: &survey.proven };
     let mut entries = reader.entries();
     parallel::ordered(
         |raw: Raw| match wanted.wants(&raw) {
@@ -282,7 +337,7 @@ pub(super) fn collect_ledger(
             Want::Ruleset => Taken::Ruleset(Digest::of(&raw.body), rules_of(&raw.body)),
             Want::Judged => Taken::Judged(Box::new(entry::judge(raw, &judges))),
         },
-        |taken| pieces.take(taken, trust, report),
+        |taken| pieces.take(taken, &known, report),
         |sink| -> io::Result<()> {
             while let Some(item) = entries.next()? {
                 if let Item::Entry(entry) = item {
@@ -327,6 +382,7 @@ pub(super) fn collect_chain(
             faults: faults.into_iter().map(|fault| fault.at(place)).collect(),
             trusted,
             signer: signer(trust, &signed.receipt.key_id),
+            key: None,
             stated: *stated,
             signed,
         };
@@ -346,13 +402,14 @@ impl Wanted {
     fn wants(&self, raw: &Raw) -> Want {
         let text = || std::str::from_utf8(&raw.body).unwrap_or_default();
         let wanted = match raw.kind {
+            _ if raw.absent.is_some() => false,
             Kind::Receipt => raw.id.parse().is_ok_and(|hash: Digest| self.receipts.contains(&hash)),
             Kind::Audit => {
                 request_of(text()).is_some_and(|request| self.requests.contains(request))
             }
             Kind::Decision => decision::read_signed(text())
                 .is_ok_and(|signed| self.requests.contains(&signed.decision.request_id)),
-            Kind::Ruleset => return Want::Ruleset,
+            Kind::Ruleset if raw.absent.is_none() => return Want::Ruleset,
             _ => false,
         };
         if wanted { Want::Judged } else { Want::Not }
@@ -366,7 +423,7 @@ enum Taken {
 }
 
 impl Pieces {
-    fn take(&mut self, taken: Taken, trust: &Trust, report: &mut Report) {
+    fn take(&mut self, taken: Taken, signers: &Signers<'_>, report: &mut Report) {
         let judged = match taken {
             Taken::Nothing => return,
             Taken::Ruleset(digest, rules) => {
@@ -377,12 +434,21 @@ impl Pieces {
         };
         match judged.content {
             Content::Receipt(signed) => {
+                let id = &signed.receipt.key_id;
+                let mut faults = judged.findings;
+                let place = entry::place(judged.index, judged.kind);
+                let exposed = signers.exposed(Purpose::Receipts, id, judged.index);
+                faults.extend(exposed.map(|finding| finding.at(&place)));
+                let trusted =
+                    judged.signed && faults.iter().all(|f| f.code != Code::KeyCompromised);
+                let (signer, key) = signers.name(Purpose::Receipts, id);
                 let piece = Piece {
-                    place: entry::place(judged.index, judged.kind),
+                    place,
                     index: Some(judged.index),
-                    faults: judged.findings,
-                    trusted: judged.signed,
-                    signer: signer(trust, &signed.receipt.key_id),
+                    faults,
+                    trusted,
+                    signer,
+                    key,
                     stated: judged.id.parse().unwrap_or(signed.hash),
                     signed: *signed,
                 };
@@ -395,10 +461,17 @@ impl Pieces {
             }
             Content::Decision(signed) => {
                 push_all(report, judged.findings);
+                let at = entry::place(judged.index, judged.kind);
+                let exposed = signers.exposed(Purpose::Decisions, &signed.key_id, judged.index);
+                push_all(report, exposed.map(|finding| finding.at(&at)).into_iter().collect());
                 let id = signed.decision.request_id.clone();
                 self.request(id).decisions.push(*signed);
             }
-            Content::Document { .. } | Content::Repair(_) | Content::Other | Content::Unread => {
+            Content::Document { .. }
+            | Content::Repair(_)
+            | Content::Other
+            | Content::Absent { .. }
+            | Content::Unread => {
                 push_all(report, judged.findings);
             }
         }
@@ -417,6 +490,37 @@ fn push_all(report: &mut Report, findings: Vec<Finding>) {
 
 fn request_text(line: &audit::ReadEntry) -> String {
     line.entry.meta_text("_request").unwrap_or_default().to_owned()
+}
+
+/// Whose keys the log knows.
+struct Signers<'a> {
+    keys: &'a Keys,
+    proven: &'a [Proven],
+}
+
+impl Signers<'_> {
+    /// Whether a compromised key may have signed this when it was somebody else's.
+    fn exposed(&self, purpose: Purpose, id: &KeyId, index: u64) -> Option<Finding> {
+        let history = self.keys.changes()?;
+        let known = history.known(purpose, &id.to_string())?;
+        let proven = keychange::proven_before(self.proven, known.compromised_at?);
+        known.exposed(index, proven).then(|| keychange::exposed(known))
+    }
+
+    /// The key's name and what the log says of it.
+    fn name(&self, purpose: Purpose, id: &KeyId) -> (String, Option<Value>) {
+        let history = self.keys.history();
+        let named = match history.trust().find(purpose, id) {
+            Some(key) => key.name.clone(),
+            None => return (format!("key {id}"), None),
+        };
+        match history.known(purpose, &id.to_string()) {
+            Some(known) => {
+                (format!("{named} (key {id}, {})", known.story()), Some(known.to_json()))
+            }
+            None => (format!("{named} (key {id})"), None),
+        }
+    }
 }
 
 /// The key's name in the trust file, with its id.

@@ -60,7 +60,7 @@ impl Trace {
     }
 
     fn row(&mut self, survey: &gather::Survey, piece: gather::Piece) -> Row {
-        let gather::Piece { signed, place, index, faults, trusted, signer, stated } = piece;
+        let gather::Piece { signed, place, index, faults, trusted, signer, key, stated } = piece;
         let SignedReceipt { hash, jws, receipt, .. } = signed;
         let signature = match (trusted, faults.first()) {
             (true, _) => Check::new(true, format!("signed by {signer}")),
@@ -80,18 +80,26 @@ impl Trace {
             self.find(Code::ChainHash, &place, &detail);
             Check::new(false, detail)
         };
-        let missing: Vec<&Digest> =
+        let away: Vec<&Digest> =
             receipt.parents.iter().filter(|parent| !survey.nodes.contains_key(parent)).collect();
+        let said: Vec<String> =
+            away.iter().filter_map(|parent| survey.absence(&parent.to_string())).collect();
+        let missing: Vec<&&Digest> = away
+            .iter()
+            .filter(|parent| survey.absence(&parent.to_string()).is_none())
+            .collect();
         for parent in &missing {
             self.find(Code::ChainParent, &place, &format!("parent {parent}"));
         }
         let parents = match (receipt.parents.len(), missing.len()) {
             (0, _) => Check::new(true, "a root"),
+            // Logged, and what it said is not known: neither a fault nor verified.
+            (_, 0) if !said.is_empty() => Check::new(None, format!("parent: {}", said.join(", "))),
             (1, 0) => Check::new(true, "its parent is here"),
             (all, 0) => Check::new(true, format!("all {all} parents are here")),
             (all, gone) => Check::new(false, format!("{gone} of {all} parents are missing")),
         };
-        let taint = self.taint(survey, &receipt, &place, missing.is_empty());
+        let taint = self.taint(survey, &receipt, &place, away.is_empty());
         let (inclusion, proof) = self.inclusion(survey, index, &place);
         Row {
             hash,
@@ -105,6 +113,7 @@ impl Trace {
             inclusion,
             proof,
             scanned: None,
+            key,
         }
     }
 
@@ -168,7 +177,7 @@ impl Trace {
         }
         if let Some(removed) = receipt.removed() {
             if !complete {
-                return Check::new(None, "a parent is missing");
+                return Check::new(None, "a parent is not here");
             }
             let due = inherited.minus(&removed);
             if receipt.taint == due {
@@ -184,6 +193,15 @@ impl Trace {
         } else {
             self.find(Code::ChainTaint, place, &format!("lost {lost}"));
             Check::new(false, format!("lost {lost}"))
+        }
+    }
+
+    /// What the tree says of an entry whose body is not here.
+    pub(super) fn included(&mut self, survey: &gather::Survey, index: u64) -> String {
+        let (check, _) = self.inclusion(survey, Some(index), &format!("entry {index}"));
+        match check.holds {
+            Some(true) => format!("; its leaf is under the checkpoint, {}", check.says),
+            Some(false) | None => format!("; {}", check.says),
         }
     }
 
@@ -243,7 +261,10 @@ impl Trace {
         let audit =
             request.audits.iter().find(|audit| audit.entry.entry_id == decision.audit_entry_id);
         match audit {
-            None => self.find(Code::DecisionAudit, &place, &decision.audit_entry_id),
+            None => match survey.absence(&decision.audit_entry_id) {
+                Some(said) => self.report.note(format!("{place}: its audit entry: {said}")),
+                None => self.find(Code::DecisionAudit, &place, &decision.audit_entry_id),
+            },
             Some(audit) => {
                 let admitted = request
                     .audits
@@ -260,7 +281,7 @@ impl Trace {
             }
         }
         for head in &decision.heads {
-            if !survey.nodes.contains_key(head) {
+            if !survey.nodes.contains_key(head) && survey.absence(&head.to_string()).is_none() {
                 self.find(Code::DecisionHeads, &place, &head.to_string());
             }
         }

@@ -142,6 +142,7 @@ impl Row {
             ("taint", Value::array(self.receipt.taint.iter())),
             ("checks", Value::Object(checks)),
             ("inclusion", proof.unwrap_or(Value::Null)),
+            ("key", self.key.clone().unwrap_or(Value::Null)),
             ("payload", payload.unwrap_or(Value::Null)),
             ("jws", self.jws.as_str().into()),
         ])

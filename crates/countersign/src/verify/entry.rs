@@ -5,14 +5,17 @@ use ledger::read::EntryRef;
 use record::capability;
 use record::decision::SignedDecision;
 use record::entry::{self, Keyring, MacCheck, ReadEntry};
+use record::keychange::History;
 use record::receipt::{self, SignedReceipt};
 use record::report::{Assurance, Code, Finding, Report};
-use record::trust::Trust;
+use record::trust::{Purpose, Trust};
 use record::verify::{Judge, verify_decision_jws};
 use seal::Digest;
 use seal::json::{self, Limits};
 use seal::time::UnixMillis;
 
+use super::keychange::Keys;
+use super::pruned::Absent;
 use super::tally::SKEW;
 use crate::parallel::Weight;
 
@@ -24,7 +27,10 @@ pub(crate) struct Raw {
     pub writer: String,
     /// When it was logged, Unix milliseconds.
     pub ts: u64,
+    /// Empty where it is absent.
     pub body: Vec<u8>,
+    /// Why there is nothing to judge.
+    pub absent: Option<Absent>,
 }
 
 impl From<&EntryRef<'_>> for Raw {
@@ -35,7 +41,8 @@ impl From<&EntryRef<'_>> for Raw {
             id: entry.leaf.id.clone(),
             writer: entry.leaf.writer.clone(),
             ts: entry.leaf.ts,
-            body: entry.body.to_vec(),
+            body: entry.body.present().unwrap_or_default().to_vec(),
+            absent: Absent::of(entry.body),
         }
     }
 }
@@ -49,8 +56,9 @@ impl Weight for Raw {
 /// Who may have signed.
 pub(crate) struct Judges<'a> {
     pub receipts: Judge<'a>,
-    pub trust: &'a Trust,
     pub ring: &'a Keyring,
+    pub keys: &'a Keys,
+    pub trust: &'a Trust,
 }
 
 /// What judging gave.
@@ -79,6 +87,8 @@ pub(crate) enum Content {
     Repair(String),
     /// A kind whose content this version does not judge.
     Other,
+    /// Not here to be judged: logged, and no more is known than its leaf.
+    Absent { absent: Absent, writer: String },
     /// Rejected: findings say why.
     Unread,
 }
@@ -90,7 +100,7 @@ pub(crate) fn place(index: u64, kind: Kind) -> String {
 
 /// Judges one entry. Nothing here depends on another one.
 pub(crate) fn judge(raw: Raw, judges: &Judges<'_>) -> Judged {
-    let Raw { index, kind, id, writer, ts, body } = raw;
+    let Raw { index, kind, id, writer, ts, body, absent } = raw;
     let mut judged = Judged {
         index,
         kind,
@@ -100,20 +110,20 @@ pub(crate) fn judge(raw: Raw, judges: &Judges<'_>) -> Judged {
         content: Content::Unread,
         signed: false,
     };
+    if let Some(absent) = absent {
+        judged.content = Content::Absent { absent, writer };
+        return judged;
+    }
     match kind {
-        Kind::Receipt => judged.receipt(&body, ts, &judges.receipts),
-        Kind::Decision => judged.decision(&body, judges.trust),
-        Kind::Audit => judged.audit(&body, &writer, judges.ring),
+        Kind::Receipt => judged.receipt(&body, ts, judges),
+        Kind::Decision => judged.decision(&body, judges),
+        Kind::Audit => judged.audit(&body, &writer, judges),
         Kind::Ruleset | Kind::Config | Kind::Facts => judged.document(&body),
         Kind::Repair => {
             judged.content = Content::Repair(String::from_utf8_lossy(&body).into_owned());
         }
         Kind::Capability => judged.capability(&body),
-        // What they change (whose keys count, from which index on) is not judged yet, and what
-        // cannot be judged must not pass.
-        Kind::Rotation | Kind::Revocation => {
-            judged.refuse(Code::LedgerKind, "rotations and revocations are not judged yet");
-        }
+        Kind::Rotation | Kind::Revocation => judged.statement(&body, judges.keys),
         _ => judged.content = Content::Other,
     }
     let at = place(index, kind);
@@ -142,7 +152,7 @@ impl Judged {
         }
     }
 
-    fn receipt(&mut self, body: &[u8], logged: u64, judge: &Judge<'_>) {
+    fn receipt(&mut self, body: &[u8], logged: u64, judges: &Judges<'_>) {
         let Some(jws) = self.text(body, Code::ReceiptEncoding) else {
             return;
         };
@@ -152,8 +162,14 @@ impl Judged {
             Err(findings) => return self.findings.extend(findings),
         };
         if let Ok(token) = seal::jws::split(jws, receipt::JWS_LIMIT) {
-            let level = judge.receipt(&signed, &token.signature, &mut self.findings);
+            let changes = judges.keys.changes();
+            let rotated = changes.as_ref().and_then(|history| {
+                history.trust().find(Purpose::Receipts, &signed.receipt.key_id)
+            });
+            let judge = &judges.receipts;
+            let level = judge.receipt_under(&signed, &token.signature, rotated, &mut self.findings);
             self.signed = level == Assurance::Signed;
+            self.placed(changes.as_deref(), Purpose::Receipts, &signed.receipt.key_id.to_string());
         }
         if signed.receipt.iat > UnixMillis(logged).seconds().saturating_add(SKEW) {
             let detail = format!("iat {}, logged at {}", signed.receipt.iat, UnixMillis(logged));
@@ -162,21 +178,40 @@ impl Judged {
         self.content = Content::Receipt(Box::new(signed));
     }
 
-    fn decision(&mut self, body: &[u8], trust: &Trust) {
+    /// A key counts from somewhere on, and up to somewhere.
+    fn placed(&mut self, changes: Option<&History>, purpose: Purpose, key: &str) {
+        let index = self.index;
+        if let Some(finding) = changes.and_then(|history| history.misplaced(purpose, key, index)) {
+            self.findings.push(finding);
+            self.signed = false;
+        }
+    }
+
+    /// What it changes was taken in before anything behind it was read.
+    fn statement(&mut self, body: &[u8], keys: &Keys) {
+        self.filed_as(&Digest::of(body).to_string());
+        self.findings.extend(keys.verdict(self.index));
+        self.content = Content::Other;
+    }
+
+    fn decision(&mut self, body: &[u8], judges: &Judges<'_>) {
         let Some(jws) = self.text(body, Code::DecisionMalformed) else {
             return;
         };
         self.filed_as(&Digest::of(body).to_string());
         let mut verdict = Report::default();
+        let changes = judges.keys.changes();
+        let trust = changes.as_ref().map_or(judges.trust, |history| history.trust());
         let signed = verify_decision_jws(jws, "", trust, &mut verdict);
         self.findings.extend(verdict.findings);
         self.signed = verdict.assurance == Assurance::Signed;
         if let Some(signed) = signed {
+            self.placed(changes.as_deref(), Purpose::Decisions, &signed.key_id.to_string());
             self.content = Content::Decision(Box::new(signed));
         }
     }
 
-    fn audit(&mut self, body: &[u8], writer: &str, ring: &Keyring) {
+    fn audit(&mut self, body: &[u8], writer: &str, judges: &Judges<'_>) {
         match entry::read_line(body) {
             Err(findings) => self.findings.extend(findings),
             Ok(read) => {
@@ -187,8 +222,16 @@ impl Judged {
                     let detail = format!("a line of writer {own:?}, logged by {writer:?}");
                     self.refuse(Code::AuditLink, detail);
                 }
+                let id = read.key_id.as_deref().unwrap_or_default();
+                let changes = judges.keys.changes();
+                self.placed(changes.as_deref(), Purpose::Hmac, id);
+                let rotated = changes.as_ref().and_then(|_| judges.keys.secret_ring(id));
+                let ring = rotated.as_deref().unwrap_or(judges.ring);
+                // Who verifies may not hold the secret that a rotation brought: told once.
+                let unheld = !ring.has(id)
+                    && changes.is_some_and(|history| history.known(Purpose::Hmac, id).is_some());
                 // Without any key the report says once that HMACs were not checked.
-                if !ring.is_empty() {
+                if !ring.is_empty() && !unheld {
                     let mac = read.check_mac(ring);
                     if let Some(code) = mac.code() {
                         let detail = match (mac, &read.key_id) {

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use ledger::prune::Account;
 use ledger::read::{Item, ReadError, Reader, Summary};
 use ledger::{Cause, Damage, LeafError};
 use record::report::{Assurance, Code, ExitClass, Finding, Report, Severity};
 use record::trust::Quorum;
 use seal::note::VerifierKey;
 
+use super::anchored::Anchors;
 use super::entry::{Judges, Raw, judge};
+use super::keychange::{Keys, Proven};
+use super::pruned;
 use super::tally::Tally;
 use super::{Verifier, VerifyError};
 use crate::parallel::{self, Weight};
@@ -37,14 +41,20 @@ pub(super) fn verify(
     }
     let trust = verifier.believed();
     let receipts = verifier.judge(report);
-    let judges = Judges { receipts, trust, ring: &ring };
-
     let origin = reader.head().map(|head| head.origin.clone());
+    let keys = Keys::new(verifier, origin.as_deref(), dir);
+    // What anchors and witnesses attest goes in here.
+    let mut proven: Vec<Proven> = Vec::new();
+    let mut anchors = Anchors::new(verifier, &reader, report);
+    let judges = Judges { receipts, trust, ring: &ring, keys: &keys };
+
     let mut tally = Tally::new(origin).seeking(verifier.expect_entry.clone());
+    let mut account = Account::default();
     let mut found = Vec::new();
     let walked = {
         let mut entries = reader.entries();
         let mut lost = 0u64;
+        let covered = reader.checkpoint().map_or(0, |checkpoint| checkpoint.size);
         let walked: std::io::Result<()> = parallel::ordered(
             |raw| match raw {
                 Step::Entry(raw) => Judgement::Entry(Box::new(judge(raw, &judges))),
@@ -60,7 +70,13 @@ pub(super) fn verify(
             |sink| {
                 while let Some(item) = entries.next()? {
                     match item {
-                        Item::Entry(entry) => sink(Step::Entry(Raw::from(&entry))),
+                        Item::Entry(entry) => {
+                            account.see(&entry, entry.index < covered);
+                            anchors.see(&entry);
+                            let raw = Raw::from(&entry);
+                            keys.meet(&raw);
+                            sink(Step::Entry(raw));
+                        }
                         Item::Damage(damage) => {
                             lost += 1;
                             sink(Step::Damage(damage));
@@ -87,14 +103,19 @@ pub(super) fn verify(
     }
     let torn = summary.torn.as_ref().map(|_| summary.checkpointed);
     let totals = tally.finish(lost > 0, torn, report);
+    pruned::report(account, &totals.gone, report);
     report.count("entries", summary.size);
     for (kind, number) in totals.kinds {
         report.count(kind, number);
-        if matches!(kind, "feed" | "attestation" | "anchor") {
+        if matches!(kind, "feed" | "attestation") {
             report
                 .note(format!("the {number} entries of kind {kind} were not judged: only logged"));
         }
     }
+    let attested =
+        anchors.finish(&reader, report).map_err(|error| VerifyError::of(dir, error))?;
+    proven.extend(attested.proven());
+    keys.conclude(&reader, &proven, &ring, report).map_err(|error| VerifyError::of(dir, error))?;
     if summary.size == 0 {
         report.push(Finding::new(Code::EvidenceEmpty, "", "the ledger has no entries"));
     }
@@ -103,6 +124,7 @@ pub(super) fn verify(
     }
     let signed = verifier.is_log_trusted(&reader) && totals.unsigned == 0;
     report.assure(assurance(report, signed));
+    attested.report(report);
     Ok(())
 }
 
@@ -230,7 +252,10 @@ pub(crate) fn finding(damage: &Damage) -> Finding {
         Cause::LeafChecksum => Code::LedgerLeaf,
         Cause::Leaf(LeafError::Kind) => Code::LedgerKind,
         Cause::Leaf(_) => Code::LedgerLeaf,
-        Cause::BodyLength { .. } | Cause::BodyDigest => Code::LedgerBody,
+        Cause::BodyLength { .. }
+        | Cause::BodyDigest
+        | Cause::EncryptedBody
+        | Cause::Undecryptable => Code::LedgerBody,
         Cause::BatchTrailer => Code::LedgerTrailer,
         Cause::Sequence { .. } => Code::LedgerSequence,
         Cause::Time { .. } => Code::LedgerTime,
@@ -245,6 +270,10 @@ pub(crate) fn finding(damage: &Damage) -> Finding {
         Cause::Root { .. } => Code::LedgerCheckpointRoot,
         Cause::AheadOfHead { .. } => Code::LedgerHead,
         Cause::Signature => Code::LedgerCheckpointSignature,
+        Cause::Tile => Code::LedgerTile,
+        Cause::TileMissing { .. } => Code::LedgerTileMissing,
+        // Only entries that were durable are ever in a tile.
+        Cause::TileBeyond { .. } => Code::LedgerTruncated,
         Cause::Unlisted => Code::LedgerUnlisted,
         _ => Code::LedgerSegment,
     };

@@ -13,6 +13,7 @@ use seal::Digest;
 
 use super::claim::Claim;
 use super::entry::{Content, Judged, place};
+use super::pruned::Gone;
 
 /// How much older than its parent a receipt may claim to be, seconds: signers' clocks differ.
 pub(crate) const SKEW: i64 = 300;
@@ -21,12 +22,14 @@ pub(crate) const SKEW: i64 = 300;
 pub(crate) struct Tally {
     /// Findings of the entry at hand, or of the end.
     found: Vec<Finding>,
+    /// Bodies that are not here.
+    pub(super) gone: Gone,
     origin: Option<String>,
     ids: HashSet<(Kind, Short)>,
     receipts: HashMap<Digest, Node>,
     /// Ids of receipts that could not be read: their children lack nothing else.
-    rejected: HashSet<Digest>,
-    documents: HashSet<Digest>,
+    pub(super) rejected: HashSet<Digest>,
+    pub(super) documents: HashSet<Digest>,
     /// Configurations, with the evidence profile each asks for.
     profiles: HashMap<Digest, String>,
     /// Audit entries; those that end a request with what a decision receipt must repeat.
@@ -34,11 +37,11 @@ pub(crate) struct Tally {
     /// Requests that ended.
     closed: HashSet<Short>,
     /// Outcomes, by index, that no decision receipt named yet.
-    owed: BTreeMap<u64, (String, u64)>,
+    pub(super) owed: BTreeMap<u64, (String, u64)>,
     /// When the entry before was logged.
     ts: u64,
     /// HMAC of the last line of each writer; `None` behind a line that could not be read.
-    chains: HashMap<String, Option<String>>,
+    pub(super) chains: HashMap<String, Option<String>>,
     open: BTreeMap<String, (u64, AuditDecision)>,
     waiting: Vec<Waiting>,
     kinds: BTreeMap<&'static str, u64>,
@@ -79,6 +82,7 @@ impl Tally {
     pub(crate) fn new(origin: Option<String>) -> Tally {
         Tally {
             found: Vec::new(),
+            gone: Gone::default(),
             origin,
             ids: HashSet::new(),
             receipts: HashMap::new(),
@@ -114,11 +118,11 @@ impl Tally {
     pub(crate) fn add(&mut self, judged: Judged, report: &mut Report) {
         let Judged { index, kind, id, ts, findings, content, signed } = judged;
         *self.kinds.entry(kind.as_str()).or_default() += 1;
-        if !self.ids.insert((kind, short(id.as_bytes()))) {
+        if !content.may_come_again(kind) && !self.ids.insert((kind, short(id.as_bytes()))) {
             self.find(Code::LedgerDuplicate, index, kind, &id);
         }
         self.found.extend(findings);
-        if matches!(kind, Kind::Receipt | Kind::Decision) && !signed {
+        if matches!(kind, Kind::Receipt | Kind::Decision) && !signed && !content.is_pruned() {
             self.unsigned += 1;
         }
         match content {
@@ -137,6 +141,7 @@ impl Tally {
                 self.find(Code::LedgerRepair, index, kind, &text);
             }
             Content::Other => {}
+            Content::Absent { absent, writer } => self.absent(kind, &id, &writer, ts, absent),
             Content::Unread => self.unread(kind, &id),
         }
         self.ts = ts;
@@ -210,7 +215,7 @@ impl Tally {
             self.find(Code::EvidenceOpen, index, Kind::Audit, &format!("request {request}"));
         }
         self.hand_over(report);
-        Totals { kinds: self.kinds, unsigned: self.unsigned }
+        Totals { kinds: self.kinds, unsigned: self.unsigned, gone: self.gone }
     }
 
     fn find(&mut self, code: Code, index: u64, kind: Kind, detail: &str) {
@@ -296,6 +301,9 @@ impl Tally {
             None => Some(String::new()),
             Some(last) => last.clone(),
         };
+        if expected.is_none() {
+            self.gone.unlinked(writer, index);
+        }
         if expected.is_some_and(|last| last != read.prev_hmac) {
             let detail = format!("writer {writer:?}, entry id {}", entry.entry_id);
             self.find(Code::AuditLink, index, Kind::Audit, &detail);
@@ -306,7 +314,7 @@ impl Tally {
         let request = text("_request");
         let admitted = self.open.get(request).map(|(_, decision)| *decision);
         let claim = Claim::of(index, entry, admitted);
-        if claim.is_some() {
+        if claim.is_some() && !self.gone.answered(ts) {
             self.owed.insert(index, (entry.entry_id.clone(), ts));
             if !request.is_empty() && !self.closed.insert(short(request.as_bytes())) {
                 let detail = format!("a second outcome of request {request}");
@@ -471,6 +479,8 @@ pub(crate) struct Totals {
     pub kinds: BTreeMap<&'static str, u64>,
     /// Receipts and decision receipts without a signature of anyone trusted.
     pub unsigned: u64,
+    /// Bodies that were not here.
+    pub gone: Gone,
 }
 
 fn digest_of(text: &str) -> Option<Digest> {

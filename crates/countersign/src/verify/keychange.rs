@@ -1,0 +1,241 @@
+//! Keys over time: whose signature counted where in a log.
+//!
+//! Statements lie further down than what they judge, and the log is not held in memory. What comes
+//! first settles most of it: the reader of the journal tells [`Keys`] every statement before it
+//! hands out what lies behind, and where a key counts is then a question of an entry's index alone.
+//! A stated compromise reaches back, so it is settled at the end, by a second look at the journal
+//! that only a log with such a statement costs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use ledger::Kind;
+use ledger::read::{Item, Reader};
+use record::entry::Keyring;
+use record::keychange::{self, History, Known, NewKey, Statement};
+use record::report::{Code, Finding, Report};
+use record::trust::Purpose;
+use seal::json::{self, Limits};
+use seal::time::UnixMillis;
+
+use super::Verifier;
+use super::entry::{Raw, place};
+use crate::trustfile::TrustFile;
+
+/// A size of the log that is known to have been reached before a moment: the checkpoint of that
+/// size was timestamped by a trusted authority, or cosigned by a quorum of witnesses, then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// The entries `0..size` were there.
+    pub size: u64,
+    /// When that was attested.
+    pub before: UnixMillis,
+}
+
+/// The keys of one log, for judging its entries on any thread.
+pub(crate) struct Keys {
+    history: RwLock<History>,
+    /// Any statement was met; nearly no log has one, and none of the rest is looked at then.
+    changed: AtomicBool,
+    /// Why statements on their way to a thread do not count.
+    verdicts: Mutex<BTreeMap<u64, Vec<Finding>>>,
+    /// Secrets that rotations brought, from beside the files of those before.
+    secrets: RwLock<Keyring>,
+    file: Option<TrustFile>,
+    evidence: PathBuf,
+}
+
+impl Keys {
+    /// Before the first entry of the log `origin` that lies at `evidence`.
+    pub(crate) fn new(verifier: &Verifier, origin: Option<&str>, evidence: &Path) -> Keys {
+        Keys {
+            history: RwLock::new(History::new(verifier.believed(), origin)),
+            changed: AtomicBool::new(false),
+            verdicts: Mutex::default(),
+            secrets: RwLock::default(),
+            file: verifier.file.clone(),
+            evidence: evidence.to_path_buf(),
+        }
+    }
+
+    /// Takes in a statement, before anything that lies behind it is judged.
+    pub(crate) fn meet(&self, raw: &Raw) {
+        if !matches!(raw.kind, Kind::Rotation | Kind::Revocation) {
+            return;
+        }
+        let found = match std::str::from_utf8(&raw.body) {
+            Ok(jws) => self.take(raw, jws),
+            Err(_) => vec![Finding::new(Code::KeyStatement, "", "not UTF-8")],
+        };
+        if !found.is_empty() {
+            lock(&self.verdicts).insert(raw.index, found);
+        }
+    }
+
+    fn take(&self, raw: &Raw, jws: &str) -> Vec<Finding> {
+        let typ = match raw.kind {
+            Kind::Rotation => keychange::ROTATION,
+            _ => keychange::REVOCATION,
+        };
+        let statement = keychange::read_signed(jws).ok().map(|signed| signed.statement);
+        if let Some(statement) = statement.as_ref().filter(|statement| statement.typ() != typ) {
+            let detail = format!("filed as {}, it is a {}", raw.kind, statement.typ());
+            return vec![Finding::new(Code::KeyStatement, "", detail)];
+        }
+        let mut found = {
+            let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
+            history.take(raw.index, UnixMillis(raw.ts), jws)
+        };
+        if found.is_empty() {
+            self.changed.store(true, Ordering::Release);
+            if let Some(statement) = statement.filter(|s| s.purpose == Purpose::Hmac) {
+                found.extend(self.fetch(&statement));
+            }
+        }
+        found
+    }
+
+    /// Looks for the secret of a rotation, and makes sure that it is the one.
+    fn fetch(&self, rotation: &Statement) -> Option<Finding> {
+        let Some(NewKey::Secret { id, commitment }) = &rotation.new else { return None };
+        let history = self.history();
+        let first = &history.known(Purpose::Hmac, id)?.name;
+        let secret = self.file.as_ref()?.rotated_secret(first, id, &self.evidence)?;
+        if keychange::commitment(&secret, &rotation.log_origin, id) != *commitment {
+            return Some(Finding::new(Code::KeySecret, "", format!("key {id:?}")));
+        }
+        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        secrets.insert(id.as_str(), secret);
+        None
+    }
+
+    /// Why the statement at `index` does not count. Told once.
+    pub(crate) fn verdict(&self, index: u64) -> Vec<Finding> {
+        lock(&self.verdicts).remove(&index).unwrap_or_default()
+    }
+
+    /// What is known of keys, once there is anything.
+    pub(crate) fn changes(&self) -> Option<RwLockReadGuard<'_, History>> {
+        self.changed.load(Ordering::Acquire).then(|| self.history())
+    }
+
+    /// The secret that a rotation brought under this id.
+    pub(crate) fn secret_ring(&self, id: &str) -> Option<RwLockReadGuard<'_, Keyring>> {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        secrets.has(id).then_some(secrets)
+    }
+
+    /// What is known of keys.
+    pub(crate) fn history(&self) -> RwLockReadGuard<'_, History> {
+        self.history.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After the last entry: what compromised keys signed that nothing shows to be older, and what
+    /// there is to say about keys.
+    pub(crate) fn conclude(
+        &self,
+        reader: &Reader,
+        proven: &[Proven],
+        ring: &Keyring,
+        report: &mut Report,
+    ) -> io::Result<()> {
+        let Some(history) = self.changes() else {
+            return Ok(());
+        };
+        for known in history.all().filter(|known| known.purpose == Purpose::Hmac) {
+            if !ring.is_empty() && !ring.has(&known.id) && self.secret_ring(&known.id).is_none() {
+                let detail = format!("those under key {:?}: its secret is not at hand", known.id);
+                report.push(Finding::new(Code::AuditUnchecked, "", detail));
+            }
+        }
+        for known in history.all() {
+            report.note(format!(
+                "{} key {} ({}): {}",
+                known.purpose,
+                known.id,
+                known.name,
+                known.story()
+            ));
+            report.keys.push(known.to_json());
+        }
+        let suspects: Vec<(&Known, u64)> = history
+            .all()
+            .filter_map(|known| Some((known, proven_before(proven, known.compromised_at?))))
+            .collect();
+        if let Some((known, _)) = suspects.iter().find(|(known, _)| known.purpose == Purpose::Hmac)
+        {
+            report.note(format!(
+                "HMACs under the compromised key {} convince nobody any more: those lines rest on the log's signature",
+                known.id
+            ));
+        }
+        // Nothing to look for where all that a key signed is known to be older.
+        let open = |known: &Known, proven: u64| {
+            known.purpose != Purpose::Hmac
+                && known.gone.as_ref().is_some_and(|gone| proven < gone.index)
+        };
+        let suspects: Vec<(&Known, u64)> =
+            suspects.into_iter().filter(|(known, proven)| open(known, *proven)).collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let mut entries = reader.entries();
+        while let Some(item) = entries.next()? {
+            let Item::Entry(entry) = item else { continue };
+            let kind = entry.leaf.kind;
+            let Some(purpose) = signed_for(kind) else { continue };
+            let near = |known: &Known, proven: u64| {
+                known.purpose == purpose && known.exposed(entry.index, proven)
+            };
+            if !suspects.iter().any(|(known, proven)| near(known, *proven)) {
+                continue;
+            }
+            let raw = Raw::from(&entry);
+            let Some(id) = std::str::from_utf8(&raw.body).ok().and_then(key_of) else { continue };
+            let guilty =
+                suspects.iter().find(|(known, proven)| near(known, *proven) && known.id == id);
+            if let Some((known, _)) = guilty {
+                let finding = exposed(known);
+                report.push(finding.at(&place(raw.index, kind)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is said of an entry that a compromised key signed.
+pub(crate) fn exposed(known: &Known) -> Finding {
+    let at = known.compromised_at.map(|at| at.to_string()).unwrap_or_default();
+    let detail = format!("key {}, compromised at {at}", known.id);
+    Finding::new(Code::KeyCompromised, "", detail)
+}
+
+/// How many entries are known to have been there before a moment.
+pub(crate) fn proven_before(proven: &[Proven], moment: UnixMillis) -> u64 {
+    let before = proven.iter().filter(|proven| proven.before < moment);
+    before.map(|proven| proven.size).max().unwrap_or(0)
+}
+
+/// What kind of key signs entries of this kind.
+fn signed_for(kind: Kind) -> Option<Purpose> {
+    match kind {
+        Kind::Receipt => Some(Purpose::Receipts),
+        Kind::Decision => Some(Purpose::Decisions),
+        _ => None,
+    }
+}
+
+/// The key a token names.
+fn key_of(jws: &str) -> Option<String> {
+    let (header, _) = jws.split_once('.')?;
+    let header = seal::base64::url_decode(header).ok()?;
+    let header = json::parse(&header, Limits::RECEIPT).ok()?;
+    header.get("kid")?.as_str().map(str::to_owned)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
