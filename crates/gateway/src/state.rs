@@ -4,11 +4,15 @@
 //! whole file or none: keys are written aside and linked into place, which fails if something is
 //! there already.
 
+mod change;
 mod files;
+mod inforce;
 mod keys;
 mod trustfile;
 
+pub use change::{Cause, ChangeError, Changed, Step, Target, revoke, rotate};
 pub use files::FileError;
+pub(crate) use inforce::{InForce, Statements};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +21,8 @@ use ledger::lock::Lock;
 use ledger::store::Store;
 use ledger::store::file::FileStore;
 use ledger::store::memory::MemoryStore;
+use record::keychange::Reason;
+use record::trust::{Purpose, Trust};
 use seal::digest::Digest;
 use seal::signer::Signer;
 
@@ -35,7 +41,7 @@ pub struct State {
     dir: PathBuf,
     keys: Keys,
     origin: String,
-    trust_digest: Digest,
+    trust: Trust,
     created: bool,
     store: Arc<dyn Store>,
     clock: Arc<dyn ledger::Clock>,
@@ -109,6 +115,38 @@ pub enum StateError {
         /// The system's answer.
         error: std::io::Error,
     },
+    /// The ledger says that a key of ours was revoked.
+    #[error(
+        "the {name} key {id} was revoked at entry {index} of the ledger ({reason}): make a new one with `countersign keys rotate {purpose} --root FILE`"
+    )]
+    Revoked {
+        /// `gateway`, `decisions` or `hmac`.
+        name: &'static str,
+        /// Its id.
+        id: String,
+        /// Where the ledger says so.
+        index: u64,
+        /// Why.
+        reason: Reason,
+        /// What it is for.
+        purpose: Purpose,
+    },
+    /// The ledger says that another key took the place of ours, and it is not here.
+    #[error(
+        "the ledger says that the {name} key is {id} since entry {index}, and {missing} is not there: restore it from a backup, or, if it is lost, make a new one with `countersign keys rotate {purpose} --root FILE`"
+    )]
+    Replaced {
+        /// `gateway`, `decisions` or `hmac`.
+        name: &'static str,
+        /// The key that counts.
+        id: String,
+        /// Where the ledger says so.
+        index: u64,
+        /// The file it should be in.
+        missing: PathBuf,
+        /// What it is for.
+        purpose: Purpose,
+    },
     /// The system gave no randomness.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
@@ -149,7 +187,7 @@ impl State {
                 .map_err(|error| StateError::Trust { trust: trust_path.clone(), error })?;
             files::create(&trust_path, &text, files::PUBLIC)?;
         }
-        let trust_digest = trustfile::check(&trust_path, &keys, &origin)?;
+        let trust = trustfile::check(&trust_path, &keys, &origin)?;
 
         let store: Arc<dyn Store> = if init.memory {
             Arc::new(MemoryStore::new())
@@ -166,7 +204,7 @@ impl State {
             dir: dir.to_owned(),
             keys,
             origin,
-            trust_digest,
+            trust,
             created: made || !had_trust,
             store,
             clock: init.clock,
@@ -222,7 +260,7 @@ impl State {
 
     /// Digest of the trust file's bytes.
     pub fn trust_digest(&self) -> Digest {
-        self.trust_digest
+        self.trust.digest().unwrap_or_else(|| Digest::of(b""))
     }
 
     /// Whether this call wrote keys or the trust file.
@@ -259,12 +297,13 @@ impl State {
         &self.keys.admin_token
     }
 
-    /// Signs v1 receipts.
+    /// Signs v1 receipts, by its file; the ledger may say that another one counts (a rotation that
+    /// a crash cut short), which is settled when the recorder starts.
     pub fn receipt_signer(&self) -> Arc<dyn Signer> {
         self.keys.gateway.clone()
     }
 
-    /// Signs decision receipts.
+    /// Signs decision receipts, by its file as well.
     pub fn decision_signer(&self) -> Arc<dyn Signer> {
         self.keys.decisions.clone()
     }
@@ -272,10 +311,6 @@ impl State {
     /// Signs checkpoints.
     pub fn log_signer(&self) -> Arc<dyn Signer> {
         self.keys.log.clone()
-    }
-
-    pub(crate) fn hmac_secret(&self) -> &[u8] {
-        &self.keys.hmac[..]
     }
 
     pub(crate) fn salt(&self) -> &[u8] {
@@ -286,11 +321,12 @@ impl State {
     #[cfg(test)]
     pub(crate) fn seeded(store: Arc<dyn Store>, clock: Arc<dyn ledger::Clock>) -> State {
         let keys = Keys::seeded();
+        let origin = keys.origin();
         State {
             dir: PathBuf::new(),
-            origin: keys.origin(),
+            trust: named(&keys, &origin),
+            origin,
             keys,
-            trust_digest: Digest::of(b""),
             created: false,
             store,
             clock,
@@ -301,9 +337,7 @@ impl State {
     /// The text of the trust file that names these keys, with the secret resolved.
     #[cfg(test)]
     pub(crate) fn trust(&self) -> record::trust::Trust {
-        let text = trustfile::text(&self.keys, &self.origin).expect("our own keys");
-        let secret = seal::hex::encode(&self.keys.hmac[..]);
-        record::trust::Trust::parse(&text, &|_| Ok(secret.clone())).expect("our own text")
+        named(&self.keys, &self.origin)
     }
 
     /// Kept by whoever writes, so that the directory stays locked while a ledger is open.
@@ -318,6 +352,14 @@ impl State {
     pub(crate) fn clock(&self) -> Arc<dyn ledger::Clock> {
         self.clock.clone()
     }
+}
+
+/// A trust file that names these keys, with the secret resolved.
+#[cfg(test)]
+fn named(keys: &Keys, origin: &str) -> Trust {
+    let text = trustfile::text(keys, origin).expect("our own keys");
+    let secret = seal::hex::encode(&keys.hmac[..]);
+    Trust::parse(&text, &|_| Ok(secret.clone())).expect("our own text")
 }
 
 /// The number of a group that is to read the evidence, by name or number.

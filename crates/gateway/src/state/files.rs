@@ -171,6 +171,20 @@ pub(super) fn create(path: &Path, text: &str, mode: u32) -> Result<(), FileError
     sync_directory(parent)
 }
 
+/// Gives a file a second name, unless something has that name already.
+pub(super) fn keep_as(path: &Path, kept: &Path) -> Result<(), FileError> {
+    if !exists(kept)? {
+        fs::hard_link(path, kept).map_err(io("create", kept))?;
+    }
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Puts a file that lies beside in the place of another one: a crash leaves either.
+pub(super) fn put_in_place(fresh: &Path, path: &Path) -> Result<(), FileError> {
+    fs::rename(fresh, path).map_err(io("replace", path))?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
 /// Reads a private file: a plain one, of nobody else's reach.
 pub(super) fn read_private(path: &Path) -> Result<String, FileError> {
     let text = read(path)?;

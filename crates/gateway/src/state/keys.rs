@@ -36,7 +36,8 @@ impl Keys {
         dir: &Path,
         may_make: impl Fn(&Path) -> Result<(), StateError>,
     ) -> Result<(Keys, bool), StateError> {
-        let names = ["gateway.pem", "decisions.pem", "log.pem", &hmac_file(), ADMIN, SALT, SCRAPE]
+        let hmac = hmac_file(HMAC_KEY_ID);
+        let names = ["gateway.pem", "decisions.pem", "log.pem", &hmac, ADMIN, SALT, SCRAPE]
             .map(|name| dir.join(name));
         let mut missing = Vec::new();
         for (at, path) in names.iter().enumerate() {
@@ -110,11 +111,11 @@ pub(super) fn salt(dir: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, StateError
 }
 
 /// `hmac-k1.hex`.
-pub(super) fn hmac_file() -> String {
-    format!("hmac-{HMAC_KEY_ID}.hex")
+pub(super) fn hmac_file(id: &str) -> String {
+    format!("hmac-{id}.hex")
 }
 
-fn signer(path: PathBuf) -> Result<Arc<NativeSigner>, StateError> {
+pub(super) fn signer(path: PathBuf) -> Result<Arc<NativeSigner>, StateError> {
     let wrong =
         |_| StateError::Key { path: path.clone(), expected: "an Ed25519 private key (PKCS#8 PEM)" };
     let pem = Zeroizing::new(files::read_private(&path)?);
@@ -122,7 +123,7 @@ fn signer(path: PathBuf) -> Result<Arc<NativeSigner>, StateError> {
     NativeSigner::new(&key).map(Arc::new).map_err(|_| wrong(()))
 }
 
-fn secret(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, StateError> {
+pub(super) fn secret(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, StateError> {
     let text = Zeroizing::new(files::read_private(&path)?);
     seal::hex::decode(text.trim_end())
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
@@ -130,7 +131,7 @@ fn secret(path: PathBuf) -> Result<Zeroizing<[u8; 32]>, StateError> {
         .ok_or(StateError::Key { path, expected: "64 lower-case hex digits" })
 }
 
-fn random() -> Result<[u8; 32], StateError> {
+pub(super) fn random() -> Result<[u8; 32], StateError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| StateError::Random(error.to_string()))?;
     Ok(bytes)

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use record::trust::{LogKey, Purpose, Quorum, Trust, TrustError, TrustKey};
 use seal::Zeroizing;
-use seal::digest::Digest;
 use seal::signer::Signer as _;
 
 use super::keys::{Keys, hmac_file};
@@ -21,16 +20,17 @@ pub(super) fn text(keys: &Keys, origin: &str) -> Result<String, TrustError> {
     trust.add_key(gateway)?;
     trust.add_key(public("decisions", Purpose::Decisions, &keys.decisions))?;
     let secret = Zeroizing::new(keys.hmac.to_vec());
-    let reference = format!("file:{HOME}/keys/{}", hmac_file());
+    let reference = format!("file:{HOME}/keys/{}", hmac_file(HMAC_KEY_ID));
     trust.add_key(TrustKey::hmac(HMAC_KEY_ID, secret, Some(reference)))?;
     let vkey = keys.vkey(origin).ok_or_else(|| TrustError::Log(origin.to_owned()))?;
     trust.add_log(LogKey { vkey, quorum: Quorum::None })?;
     Ok(format!("{HEADER}{}", trust.to_yaml()))
 }
 
-/// Reads the trust file and makes sure that what we are about to sign will be believed. Answers
-/// with the file's digest.
-pub(super) fn check(path: &Path, keys: &Keys, origin: &str) -> Result<Digest, StateError> {
+/// Reads the trust file and makes sure that what we are about to sign will be believed. A key that
+/// it does not name may have been let in by its root key: what the ledger says of that is judged
+/// once the ledger is open.
+pub(super) fn check(path: &Path, keys: &Keys, origin: &str) -> Result<Trust, StateError> {
     let text = files::read(path)?;
     let beside = path.parent().unwrap_or(Path::new("."));
     let resolve = |reference: &str| match reference.split_once(':') {
@@ -46,12 +46,13 @@ pub(super) fn check(path: &Path, keys: &Keys, origin: &str) -> Result<Digest, St
         purpose,
         fingerprint,
     };
+    let rooted = trust.keys_for(Purpose::Root).next().is_some();
     for (name, purpose, signer) in [
         ("gateway", Purpose::Receipts, &keys.gateway),
         ("decisions", Purpose::Decisions, &keys.decisions),
     ] {
         let named = trust.find(purpose, &signer.key_id()).and_then(TrustKey::public_key);
-        if named != Some(signer.public()) {
+        if named != Some(signer.public()) && !(named.is_none() && rooted) {
             let fingerprint = signer.public().fingerprint().to_string();
             return Err(missing(name, purpose.as_str(), fingerprint));
         }
@@ -66,7 +67,7 @@ pub(super) fn check(path: &Path, keys: &Keys, origin: &str) -> Result<Digest, St
         Some(secret) if !seal::mac::equal(secret, &keys.hmac[..]) => {
             Err(missing("hmac", "hmac", HMAC_KEY_ID.to_owned()))
         }
-        Some(_) | None => Ok(Digest::of(text.as_bytes())),
+        Some(_) | None => Ok(trust),
     }
 }
 
