@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use seal::digest::Digest;
@@ -12,6 +14,7 @@ use crate::clock::Clock;
 use crate::entry::Prepared;
 use crate::frame;
 use crate::leaf::{Fields, MAX_INT};
+use crate::leaves::{Pending, Place};
 use crate::options::Options;
 use crate::store::{Store, is_full, made_nothing};
 use crate::walk::{End, Good, Walk};
@@ -37,6 +40,19 @@ pub(crate) struct Journal {
     /// Reused from batch to batch.
     pub buffer: Vec<u8>,
     pub hashes: Vec<Digest>,
+    /// Where the leaves lie in the buffer.
+    pub leaves: Vec<Range<usize>>,
+    /// What the next checkpoint makes tiles of.
+    pub pending: Pending,
+}
+
+/// What a checkpoint is made of.
+pub(crate) struct State {
+    pub size: u64,
+    pub root: Digest,
+    pub pending: Pending,
+    /// Where the journal goes on.
+    pub place: Place,
 }
 
 /// Why a batch was not written.
@@ -71,6 +87,19 @@ impl Journal {
             frontier: good.frontier,
             buffer: Vec::new(),
             hashes: Vec::new(),
+            leaves: Vec::new(),
+            pending: Pending::default(),
+        }
+    }
+
+    /// Size and root of what is durable, and the leaves since this was last asked for.
+    pub fn state(&mut self) -> State {
+        let offset = self.length;
+        State {
+            size: self.index,
+            root: self.frontier.root(),
+            pending: mem::replace(&mut self.pending, Pending::from(self.index)),
+            place: Place { segment: self.segment.unwrap_or(self.index), offset },
         }
     }
 
@@ -93,8 +122,9 @@ impl Journal {
         synced.map_err(|error| CommitError::Broken(Failure::store("sync", &segment, error)))?;
         // Durable: from here on it counts.
         let count = self.hashes.len() as u64;
-        for hash in self.hashes.drain(..) {
+        for (hash, leaf) in self.hashes.drain(..).zip(self.leaves.drain(..)) {
             self.frontier.push(hash);
+            self.pending.push(hash, self.buffer.get(leaf).unwrap_or_default());
         }
         self.length += self.buffer.len() as u64;
         self.index += count;
@@ -146,6 +176,7 @@ impl Journal {
         let mut at = 0;
         self.buffer.clear();
         self.hashes.clear();
+        self.leaves.clear();
         if self.length == 0 {
             self.buffer.extend_from_slice(&frame::segment_header(self.index, self.batch));
         }
@@ -177,7 +208,8 @@ impl Journal {
             let leaf =
                 frame::write_entry(&mut self.buffer, self.batch, index, &fields, &entry.body)
                     .map_err(Failure::Leaf)?;
-            self.hashes.push(leaf_hash(&self.buffer[leaf]));
+            self.hashes.push(leaf_hash(&self.buffer[leaf.clone()]));
+            self.leaves.push(leaf);
             *seq += 1;
         }
         let check = crc32c::crc32c(&self.buffer[start..]);

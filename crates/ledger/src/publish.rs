@@ -9,13 +9,17 @@ use seal::signer::Signer;
 
 use crate::append::Failure;
 use crate::head::{Head, MAX_HEAD};
+use crate::journal::State;
+use crate::materialise::{TileError, Tiles};
 use crate::store::{CHECKPOINT, HEAD, Store};
 
-/// Writes heads and signs checkpoints; the only user of the log's key.
+/// Writes tiles and heads and signs checkpoints; the only user of the log's key.
 pub(crate) struct Publisher {
     pub store: Arc<dyn Store>,
     pub signer: Arc<dyn Signer>,
     pub origin: String,
+    /// The tiles as they lie in the store.
+    pub tiles: Tiles,
     /// The head as it lies in the store, and what it says.
     pub head: Option<(Vec<u8>, Head)>,
     /// Whether the checkpoint in the store is the one of the head.
@@ -39,16 +43,34 @@ pub(crate) enum PublishError {
     Broken(Failure),
 }
 
+impl From<TileError> for PublishError {
+    fn from(error: TileError) -> PublishError {
+        match error {
+            TileError::Unwritten(error) => PublishError::Unwritten(error),
+            TileError::Broken(failure) => PublishError::Broken(failure),
+        }
+    }
+}
+
 impl Publisher {
-    /// Records and signs a size and root. Both must be of the durable tree.
+    /// Records and signs a state of the durable tree.
     ///
-    /// The head comes first, compared with what we believe it to be. A crash in between leaves a
-    /// head ahead of the checkpoint: the next start signs that same head, never another one of its
-    /// size.
-    pub fn publish(&mut self, size: u64, root: Digest) -> Result<(), PublishError> {
+    /// Its tiles come first: whoever is told of a size finds what the size implies. Then the head,
+    /// compared with what we believe it to be. A crash in between leaves a head ahead of the
+    /// checkpoint: the next start signs that same head, never another one of its size.
+    pub fn publish(&mut self, state: State) -> Result<(), PublishError> {
+        let (size, root) = (state.size, state.root);
+        self.tiles.advance(&*self.store, state)?;
         if self.head.as_ref().is_none_or(|(_, head)| head.size < size) {
             self.advance(size, root)?;
         }
+        self.sign()?;
+        self.tiles.tidy(&*self.store);
+        Ok(())
+    }
+
+    /// Signs the head, unless its checkpoint is there.
+    pub fn sign(&mut self) -> Result<(), PublishError> {
         let Some((_, head)) = &self.head else { return Ok(()) };
         if self.published {
             return Ok(());

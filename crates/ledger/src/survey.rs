@@ -7,7 +7,10 @@ use seal::note::{self, Checkpoint, VerifierKey};
 use crate::damage::{Cause, Damage};
 use crate::frame;
 use crate::head::{Head, MAX_CHECKPOINT, MAX_HEAD};
+use crate::leaves::Place;
 use crate::store::{self, CHECKPOINT, HEAD, Item, Source};
+use crate::tilecheck::{Standing, TileCheck};
+use crate::tiles::Piece;
 use crate::walk::Walk;
 
 /// What is in the directory.
@@ -19,6 +22,7 @@ pub(crate) struct Survey {
     pub checkpoint: Option<Vec<u8>>,
     pub head: Option<Vec<u8>>,
     pub segments: Vec<u64>,
+    pub pieces: Vec<Piece>,
     pub leftovers: Vec<String>,
     pub unlisted: Vec<String>,
 }
@@ -38,6 +42,7 @@ impl Survey {
             checkpoint,
             head,
             segments: Vec::new(),
+            pieces: Vec::new(),
             leftovers: Vec::new(),
             unlisted: Vec::new(),
         };
@@ -45,6 +50,7 @@ impl Survey {
             match item {
                 Item::File(name) => match frame::parse_segment_name(&name) {
                     Some(first) => survey.segments.push(first),
+                    None if let Some(piece) = Piece::parse(&name) => survey.pieces.push(piece),
                     None if store::is_listed(&name) => {}
                     None if store::is_leftover(&name) => survey.leftovers.push(name),
                     None => survey.unlisted.push(name),
@@ -59,7 +65,15 @@ impl Survey {
 
     /// Whether there is nothing of a ledger here.
     pub fn is_empty(&self) -> bool {
-        self.checkpoint.is_none() && self.head.is_none() && self.segments.is_empty()
+        self.checkpoint.is_none()
+            && self.head.is_none()
+            && self.segments.is_empty()
+            && self.pieces.is_empty()
+    }
+
+    /// Whether there are tiles.
+    pub fn standing(&self) -> Standing {
+        Standing::of(&self.pieces, &self.leftovers)
     }
 
     pub fn unlisted_damage(&self) -> impl Iterator<Item = Damage> {
@@ -127,6 +141,13 @@ impl Statements {
         let head = self.head.as_ref().map(|head| head.size);
         let checkpoint = self.checkpoint.as_ref().map(|checkpoint| checkpoint.size);
         head.into_iter().chain(checkpoint).collect()
+    }
+
+    /// The comparison of tiles and bundles that belongs to a walk over this ledger.
+    pub fn tile_check(&self, survey: &Survey) -> TileCheck {
+        let start = Place { segment: survey.segments.first().copied().unwrap_or(0), offset: 0 };
+        let head = self.head.as_ref().map_or(0, |head| head.size);
+        TileCheck::new(survey.pieces.clone(), survey.standing(), self.sizes(), head, start)
     }
 
     /// Compares both with a journal that was walked to its end.

@@ -489,6 +489,14 @@ codes! {
         "a body is encrypted",
         "The body is encrypted for recipients, and no identity that was given opens it. The leaf proves that it was logged; nothing in it was verified.",
         "Give the identity with --identity to have it judged.";
+    LedgerTile = "CS-LEDGER-029", Error, Tampered,
+        "a tile or entry bundle does not agree with the journal",
+        "Tiles and bundles are made from the journal; this one holds other hashes or leaves, and whoever proves from it fails.",
+        "Run `countersign ledger repair`: when the journal and its signed root hold, it makes the file anew and records that.";
+    LedgerTileMissing = "CS-LEDGER-030", Error, Malformed,
+        "a tile or entry bundle is missing",
+        "The head or checkpoint covers entries whose tile or bundle is not there, so proofs for them cannot be made from the files.",
+        "Run `countersign ledger repair`: it makes the file anew from the journal and records that.";
 
     // ---- proofs of a log as files --------------------------------------------------------
     LogProof = "CS-LOG-001", Error, Malformed,

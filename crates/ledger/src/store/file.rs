@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Item, Room, Source, Store};
+use crate::tiles::is_directory;
 
 /// A ledger's directory.
 #[derive(Debug)]
@@ -58,7 +59,12 @@ impl FileStore {
         for (_, dir) in self.held.iter().flatten() {
             give(dir, group, 0o750)?;
         }
-        for item in self.list()? {
+        let (mut items, mut directories) = (Vec::new(), Vec::new());
+        self.list_into("", &mut items, &mut directories)?;
+        for name in directories {
+            give(&File::open(self.path(&name))?, group, 0o750)?;
+        }
+        for item in items {
             // Links and the like are not ours; the start says so.
             if let Item::File(name) = item {
                 give(&open_regular(&self.path(&name), true)?, group, 0o640)?;
@@ -102,7 +108,14 @@ impl FileStore {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    fn list_into(&self, part: &str, items: &mut Vec<Item>) -> io::Result<()> {
+    /// Lists a directory and those known below it. Which these are, goes to `directories`.
+    fn list_into(
+        &self,
+        part: &str,
+        items: &mut Vec<Item>,
+        directories: &mut Vec<String>,
+    ) -> io::Result<()> {
+        let mut below = Vec::new();
         for entry in fs::read_dir(self.dir.join(part))? {
             let entry = entry?;
             let file_name = entry.file_name();
@@ -120,29 +133,55 @@ impl FileStore {
             };
             if kind.is_file() {
                 items.push(Item::File(name));
-            } else if !(part.is_empty() && kind.is_dir() && DIRECTORIES.contains(&name.as_str())) {
+            } else if kind.is_dir() && (DIRECTORIES.contains(&&*name) || is_directory(&name)) {
+                below.push(name);
+            } else {
                 items.push(Item::Other(name));
             }
         }
+        // The journal last: what other files say was in it before.
+        below.sort_unstable_by_key(|name| name == JOURNAL);
+        for name in below {
+            match self.list_into(&name, items, directories) {
+                // An empty directory of partial tiles may go meanwhile; a link or a file in its
+                // place is seen by the next look.
+                Err(error) if gone(&error) => {}
+                done => done?,
+            }
+            directories.push(name);
+        }
         Ok(())
+    }
+
+    /// Makes the directories on the way to a tile or bundle, readable by whom the others are.
+    fn make_way(&self, name: &str) -> io::Result<()> {
+        let Some((part, _)) = name.rsplit_once('/') else { return Ok(()) };
+        let dir = self.path(part);
+        if !is_directory(part) || fs::symlink_metadata(&dir).is_ok_and(|found| found.is_dir()) {
+            return Ok(());
+        }
+        self.make_way(part)?;
+        make_dir(&dir)?;
+        match self.readers {
+            Some(group) => give(&File::open(&dir)?, group, 0o750),
+            None => Ok(()),
+        }
     }
 }
 
-/// The directories below a ledger's directory.
-const DIRECTORIES: [&str; 2] = ["journal", "public"];
+/// Whether a directory that was just there is no longer one.
+fn gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The directories that every ledger has from its start.
+const DIRECTORIES: [&str; 2] = [JOURNAL, "public"];
+const JOURNAL: &str = "journal";
 
 impl Source for FileStore {
     fn list(&self) -> io::Result<Vec<Item>> {
         let mut items = Vec::new();
-        self.list_into("", &mut items)?;
-        for part in DIRECTORIES {
-            match self.list_into(part, &mut items) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                // A link or file in place of the directory was listed above as something else.
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
-                done => done?,
-            }
-        }
+        self.list_into("", &mut items, &mut Vec::new())?;
         Ok(items)
     }
 
@@ -181,6 +220,7 @@ fn fill(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
 impl Store for FileStore {
     fn create(&self, name: &str) -> io::Result<()> {
         self.writable()?;
+        self.make_way(name)?;
         // `create_new` is O_EXCL: it never follows a link.
         let file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path(name))?;
@@ -225,7 +265,12 @@ impl Store for FileStore {
     fn remove(&self, name: &str) -> io::Result<()> {
         self.writable()?;
         self.forget(name);
-        fs::remove_file(self.path(name))
+        fs::remove_file(self.path(name))?;
+        // The last partial tile takes its directory along; one that is not empty stays.
+        if let Some((part, _)) = name.rsplit_once(".p/") {
+            let _ = fs::remove_dir(self.path(&format!("{part}.p")));
+        }
+        Ok(())
     }
 
     fn sync_dir(&self, name: &str) -> io::Result<()> {
@@ -233,7 +278,14 @@ impl Store for FileStore {
         let part = name.rsplit_once('/').map_or("", |(part, _)| part);
         let mut held = self.held.iter().flatten();
         let Some((_, dir)) = held.find(|(name, _)| *name == part) else {
-            return Err(io::ErrorKind::NotFound.into());
+            // One of the many for tiles and bundles; the way to it is durable since it was made.
+            return match File::open(self.dir.join(part)) {
+                // It went with its last file.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && part.ends_with(".p") => {
+                    self.sync_dir(part)
+                }
+                opened => opened?.sync_all(),
+            };
         };
         dir.sync_all()?;
         same(dir, &self.dir.join(part))

@@ -170,7 +170,8 @@ fn a_rewritten_entry_with_right_checksums_is_found_by_the_roots() {
     let store = Arc::new(MemoryStore::of(changed));
     let (summary, _) = read_all(store.clone());
     let files: Vec<&str> = summary.damage.iter().map(|damage| damage.file.as_str()).collect();
-    assert_eq!(files, ["head", "public/checkpoint"]);
+    let tiles = ["entries/000.p/1", "public/tile/0/000.p/1"];
+    assert_eq!(files, ["head", "public/checkpoint", tiles[0], tiles[1]]);
     assert!(open(store).is_err());
     // Forging the head as well leaves the checkpoint.
     let mut changed = forged;
