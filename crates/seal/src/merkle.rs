@@ -55,6 +55,17 @@ impl Frontier {
         self.size
     }
 
+    /// The roots of the perfect subtrees, largest first, one per set bit of the size: with the size
+    /// all there is to know.
+    pub fn peaks(&self) -> &[Digest] {
+        &self.peaks
+    }
+
+    /// The edge that has these peaks; `None` when their number does not fit the size.
+    pub fn from_peaks(size: u64, peaks: Vec<Digest>) -> Option<Frontier> {
+        (peaks.len() == size.count_ones() as usize).then_some(Frontier { peaks, size })
+    }
+
     /// Root over all leaves added so far.
     pub fn root(&self) -> Digest {
         let mut peaks = self.peaks.iter().rev();

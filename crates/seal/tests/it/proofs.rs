@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use countersign_seal as seal;
 use seal::Digest;
 use seal::merkle::{
-    consistency_proof, inclusion_proof, leaf_hash, node_hash, root_of, verify_consistency,
-    verify_inclusion,
+    Frontier, consistency_proof, inclusion_proof, leaf_hash, node_hash, root_of,
+    verify_consistency, verify_inclusion,
 };
 use seal::tile::{self, Tile, TileSource};
 
@@ -40,10 +40,26 @@ impl TileSource for Tiles {
     }
 }
 
+/// The sizes in shares of like work, one for each thread.
+fn in_shares(work: impl Fn(usize) + Sync) {
+    const SHARES: usize = 4;
+    std::thread::scope(|scope| {
+        for share in 0..SHARES {
+            let work = &work;
+            scope.spawn(move || (share..=MOST).step_by(SHARES).for_each(work));
+        }
+    });
+}
+
 #[test]
 fn tiles_give_the_roots_and_proofs_that_leaves_give() {
     let all = leaves(MOST);
+    let mut frontier = Frontier::new();
     for size in 0..=MOST {
+        assert_eq!(frontier.root(), root_of(&all[..size]));
+        frontier.push(all[size.min(MOST - 1)]);
+    }
+    in_shares(|size| {
         let tree = &all[..size];
         let (tiles, n) = (Tiles::of(tree), size as u64);
         assert_eq!(tile::root(&tiles, n), Ok(root_of(tree)));
@@ -57,7 +73,101 @@ fn tiles_give_the_roots_and_proofs_that_leaves_give() {
         }
         assert!(tile::inclusion(&tiles, n, n).is_err());
         assert!(tile::consistency(&tiles, n + 1, n).is_err());
+    });
+}
+
+/// Every proof that differs from this one in one way: a bit of an element, an element more, less or
+/// in another's place.
+fn bent(proof: &[Digest]) -> Vec<Vec<Digest>> {
+    let mut all = Vec::new();
+    let mut add = |bend: &dyn Fn(&mut Vec<Digest>)| {
+        let mut other = proof.to_vec();
+        bend(&mut other);
+        if other != proof {
+            all.push(other);
+        }
+    };
+    for at in 0..proof.len() {
+        add(&|p| p[at] = flipped(&p[at], at * 37));
+        add(&|p| p.insert(at, p[at]));
+        add(&|p| p.swap(at, (at + 1) % proof.len()));
     }
+    for at in 0..proof.len() {
+        let without = |p: &mut Vec<Digest>| {
+            p.remove(at);
+        };
+        add(&without);
+    }
+    add(&|p| p.push(leaf_hash(b"more")));
+    add(&|p| p.insert(0, leaf_hash(b"more")));
+    all
+}
+
+fn flipped(digest: &Digest, bit: usize) -> Digest {
+    let mut bytes = *digest.as_bytes();
+    bytes[bit / 8 % 32] ^= 1 << (bit % 8);
+    Digest::from_bytes(bytes)
+}
+
+/// The root after each number of leaves. A size is always signed together with its root, so a proof
+/// for another size is one against another root.
+fn roots(leaves: &[Digest]) -> Vec<Digest> {
+    (0..=leaves.len()).map(|size| root_of(&leaves[..size])).collect()
+}
+
+#[test]
+fn every_inclusion_proof_holds_and_none_that_is_bent() {
+    let all = leaves(MOST + 1);
+    let roots = roots(&all);
+    in_shares(|size| {
+        let (tiles, n) = (Tiles::of(&all[..size]), size as u64);
+        for (index, leaf) in all.iter().enumerate().take(size) {
+            let (i, root) = (index as u64, &roots[size]);
+            let proof = tile::inclusion(&tiles, i, n).unwrap();
+            assert!(verify_inclusion(i, n, leaf, &proof, root), "{i} {n}");
+            for other in bent(&proof) {
+                assert!(!verify_inclusion(i, n, leaf, &other, root), "{i} {n} {other:?}");
+            }
+            assert!(!verify_inclusion(i, n, &flipped(leaf, index), &proof, root), "{i} {n}");
+            assert!(!verify_inclusion(i, n, leaf, &proof, &flipped(root, index)), "{i} {n}");
+            for other in [i + 1, i.wrapping_sub(1), n, u64::MAX] {
+                assert!(!verify_inclusion(other, n, leaf, &proof, root), "{other} {n}");
+            }
+            for other in [size + 1, size - 1] {
+                let (m, root) = (other as u64, &roots[other]);
+                assert!(!verify_inclusion(i, m, leaf, &proof, root), "{i} {m}");
+            }
+        }
+    });
+}
+
+#[test]
+fn every_consistency_proof_holds_and_none_that_is_bent() {
+    let all = leaves(MOST + 1);
+    let roots = roots(&all);
+    in_shares(|size| {
+        let (tiles, n) = (Tiles::of(&all[..size]), size as u64);
+        for old in 0..=size {
+            let (o, before, root) = (old as u64, &roots[old], &roots[size]);
+            let proof = tile::consistency(&tiles, o, n).unwrap();
+            assert!(verify_consistency(o, n, &proof, before, root), "{o} {n}");
+            for other in bent(&proof) {
+                assert!(!verify_consistency(o, n, &other, before, root), "{o} {n} {other:?}");
+            }
+            assert!(!verify_consistency(o, n, &proof, &flipped(before, old), root), "{o} {n}");
+            // Every log extends the empty one, which therefore says nothing about it.
+            if old == 0 {
+                continue;
+            }
+            assert!(!verify_consistency(o, n, &proof, before, &flipped(root, old)), "{o} {n}");
+            for (a, b) in [(old + 1, size), (old - 1, size), (old, size + 1), (old, size - 1)] {
+                let holds = verify_consistency(a as u64, b as u64, &proof, &roots[a], &roots[b]);
+                // Without hashes there is nothing to bend: equal sizes, or nothing to extend.
+                let empty = proof.is_empty() && (a == b || a == 0);
+                assert_eq!(holds, empty, "{o} {n} as {a} {b}");
+            }
+        }
+    });
 }
 
 #[test]
