@@ -4,3 +4,5 @@
 //! every step a deadline.
 
 pub mod http;
+pub mod tsa;
+pub mod witness;

@@ -4,3 +4,5 @@
 extern crate countersign_reach as reach;
 
 mod http;
+mod tsa;
+mod witness;
