@@ -119,6 +119,7 @@ pub struct Verifier {
     statements: Vec<Statement>,
     refused_statements: Vec<Finding>,
     hmac_keys: Vec<(String, Zeroizing<Vec<u8>>)>,
+    ledger: Option<PathBuf>,
     expect_head: Option<Digest>,
     expect_entry: Option<String>,
     expect_count: Option<u64>,
@@ -175,6 +176,13 @@ impl Verifier {
     /// A key for the HMACs of audit lines, under the id they name it by.
     pub fn hmac_key(mut self, id: &str, secret: Zeroizing<Vec<u8>>) -> Self {
         self.hmac_keys.push((id.to_owned(), secret));
+        self
+    }
+
+    /// The ledger (or a directory that holds one) that a single receipt or decision receipt lies in:
+    /// it is judged with the keys as they were there.
+    pub fn ledger(mut self, dir: Option<&Path>) -> Self {
+        self.ledger = dir.map(|dir| find_ledger(dir).unwrap_or_else(|| dir.to_path_buf()));
         self
     }
 
@@ -378,7 +386,10 @@ impl Verifier {
     }
 
     fn token(&self, place: &str, token: &str, report: &mut Report) {
-        let hash = single::verify(place, token, self, report);
+        let hash = match &self.ledger {
+            None => single::verify(place, token, self, report),
+            Some(dir) => keychange::verify_logged(dir, place, token, self, report),
+        };
         self.expected(hash.iter().len() as u64, |head| hash == Some(*head), report);
     }
 

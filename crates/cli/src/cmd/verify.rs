@@ -16,6 +16,7 @@ use crate::output::{self, Format};
   countersign verify .countersign/ledger
   countersign verify chain.jsonl --trust mailer-trust.yaml
   countersign verify receipt.jws --require signed --format json
+  countersign verify decision.jws --ledger .countersign/ledger
 
 PATH is a ledger (or a directory that holds one), a receipt chain or an audit log (JSON Lines), a
 file with one receipt, a file with one decision receipt, or `-` for such a token on standard input.
@@ -23,6 +24,10 @@ Nothing is written. Every finding has a code: `countersign code <CODE>` explains
 pub struct Args {
     /// What to judge
     path: PathBuf,
+    /// For a single receipt or decision receipt: the ledger it lies in, to judge its key by where
+    /// it lies (keys that were replaced or revoked)
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
     #[command(flatten)]
     how: How,
 }
@@ -111,11 +116,18 @@ impl How {
 }
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
-    judge(&args.path, args.how, dir)
+    judge_in(&args.path, args.how, dir, args.ledger.as_deref())
 }
 
 /// Judges a path (or standard input) and prints the report.
 pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
+    judge_in(path, how, dir, None)
+}
+
+fn judge_in(path: &Path, how: How, dir: &Path, ledger: Option<&Path>) -> Outcome {
+    if let Some(ledger) = ledger {
+        super::must_exist(ledger)?;
+    }
     let stdin = path == Path::new("-");
     if !stdin {
         super::must_exist(path)?;
@@ -126,6 +138,7 @@ pub fn judge(path: &Path, how: How, dir: &Path) -> Outcome {
         None => (None, None),
     };
     let mut verifier = Verifier::new()
+        .ledger(ledger)
         .expect_head(expect_head)
         .expect_entry(expect_entry)
         .expect_count(how.expect_count);

@@ -16,13 +16,15 @@ use ledger::Kind;
 use ledger::read::{Item, Reader};
 use record::entry::Keyring;
 use record::keychange::{self, History, Known, NewKey, Statement};
-use record::report::{Code, Finding, Report};
+use record::report::{Assurance, Code, Finding, Report};
 use record::trust::Purpose;
+use seal::Digest;
 use seal::json::{self, Limits};
 use seal::time::UnixMillis;
 
-use super::Verifier;
+use super::anchored::Anchors;
 use super::entry::{Raw, place};
+use super::{Verifier, VerifyError, find_ledger, single};
 use crate::trustfile::TrustFile;
 
 /// A size of the log that is known to have been reached before a moment: the checkpoint of that
@@ -64,6 +66,10 @@ impl Keys {
     /// Takes in a statement, before anything that lies behind it is judged.
     pub(crate) fn meet(&self, raw: &Raw) {
         if !matches!(raw.kind, Kind::Rotation | Kind::Revocation) {
+            return;
+        }
+        if raw.absent.is_some() {
+            // Said where the entry is judged; there is nothing to take in.
             return;
         }
         let found = match std::str::from_utf8(&raw.body) {
@@ -203,6 +209,125 @@ impl Keys {
             }
         }
         Ok(())
+    }
+}
+
+/// What a look through a ledger for its keys told.
+pub(crate) struct Look {
+    pub keys: Keys,
+    /// How far back the log is attested by others.
+    pub proven: Vec<Proven>,
+    /// Where the entry lies that was looked for.
+    pub entry: Option<(u64, Kind)>,
+    /// How many entries its checkpoint covers.
+    pub covered: u64,
+}
+
+/// Looks through the ledger in `dir` for statements about keys, and for the entry with this id.
+/// `None` when there is no ledger; `report` is told why.
+pub(crate) fn look(
+    dir: &Path,
+    verifier: &Verifier,
+    id: Option<&str>,
+    report: &mut Report,
+) -> io::Result<Option<Look>> {
+    let Some(reader) = super::ledger::open(dir, verifier, report)? else {
+        return Ok(None);
+    };
+    for damage in reader.damage() {
+        report.push(super::ledger::finding(damage));
+    }
+    let origin = reader.head().map(|head| head.origin.clone());
+    let keys = Keys::new(verifier, origin.as_deref(), dir);
+    let mut anchors = Anchors::new(verifier, &reader, report);
+    let mut found = None;
+    let mut entries = reader.entries();
+    while let Some(item) = entries.next()? {
+        match item {
+            Item::Entry(entry) => {
+                anchors.see(&entry);
+                let leaf = entry.leaf;
+                if id.is_some_and(|id| leaf.id == id) && found.is_none() {
+                    found = Some((entry.index, leaf.kind));
+                }
+                if matches!(leaf.kind, Kind::Rotation | Kind::Revocation) {
+                    let raw = Raw::from(&entry);
+                    keys.meet(&raw);
+                    let at = place(raw.index, raw.kind);
+                    report.push_all(&at, keys.verdict(raw.index));
+                }
+            }
+            Item::Damage(damage) => report.push(super::ledger::finding(&damage)),
+        }
+    }
+    let attested = anchors.finish(&reader, report)?;
+    let covered = entries.finish().checkpointed;
+    Ok(Some(Look { keys, proven: attested.proven().collect(), entry: found, covered }))
+}
+
+/// Judges a token with the keys as they were where the ledger in `dir` has it.
+pub(super) fn verify_logged(
+    dir: &Path,
+    place: &str,
+    token: &str,
+    verifier: &Verifier,
+    report: &mut Report,
+) -> Option<Digest> {
+    let id = Digest::of(token.as_bytes()).to_string();
+    let look = match look(dir, verifier, Some(&id), report) {
+        Ok(look) => look,
+        Err(error) => {
+            let detail = format!("{}: {error}", dir.display());
+            report.push(Finding::new(Code::EvidenceNotFound, place, detail));
+            None
+        }
+    };
+    let Some(look) = look else {
+        return single::verify(place, token, verifier, report);
+    };
+    let Some((index, kind)) = look.entry else {
+        let detail = format!("{} does not have it", dir.display());
+        report.push(Finding::new(Code::EvidenceNotFound, place, detail));
+        return single::verify(place, token, verifier, report);
+    };
+    let history = look.keys.history();
+    let then = verifier.clone().trust(history.trust().clone());
+    let hash = single::verify(place, token, &then, report);
+    report.note(match index < look.covered {
+        true => format!(
+            "logged as entry {index} ({kind}), under a checkpoint of {} entries",
+            look.covered
+        ),
+        false => {
+            format!("logged as entry {index} ({kind}), beyond the checkpoint: consistent only")
+        }
+    });
+    let (Some(purpose), Some(key)) = (signed_for(kind), key_of(token)) else {
+        return hash;
+    };
+    if let Some(known) = history.known(purpose, &key) {
+        report.note(format!("signed by {purpose} key {key} ({}), {}", known.name, known.story()));
+        report.keys.push(known.to_json());
+        let proven = known.compromised_at.map_or(0, |at| proven_before(&look.proven, at));
+        let exposed = known.exposed(index, proven).then(|| exposed(known));
+        let found: Vec<Finding> =
+            history.misplaced(purpose, &key, index).into_iter().chain(exposed).collect();
+        if !found.is_empty() {
+            report.push_all(place, found);
+            report.assure(Assurance::Consistent);
+        }
+    }
+    hash
+}
+
+impl Verifier {
+    /// What the ledger in `dir` says about keys; `None` when there is none. Statements that do not
+    /// count are findings of [`Verifier::verify`].
+    pub fn key_history(&self, dir: &Path) -> Result<Option<History>, VerifyError> {
+        let dir = find_ledger(dir).unwrap_or_else(|| dir.to_path_buf());
+        let look = look(&dir, self, None, &mut Report::default());
+        let look = look.map_err(|error| VerifyError::of(&dir, error))?;
+        Ok(look.map(|look| look.keys.history().clone()))
     }
 }
 
