@@ -6,6 +6,7 @@ use std::fmt;
 use seal::digest::Digest;
 use seal::escape::terminal;
 use seal::json::Value;
+use seal::time::UnixMillis;
 
 pub use crate::codes::{Code, ExitClass, Severity};
 
@@ -121,6 +122,23 @@ impl fmt::Display for Assurance {
     }
 }
 
+/// How far back a timestamp over a checkpoint reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnchorReach {
+    /// The entries `0..size` were there.
+    pub size: u64,
+    /// Before this: the time stated and how far it may be off.
+    pub before: UnixMillis,
+    /// The authority's name in the trust file.
+    pub authority: String,
+}
+
+impl fmt::Display for AnchorReach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entries 0..{} at {} by {}", self.size, self.before, self.authority)
+    }
+}
+
 /// What a verification found.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -134,6 +152,8 @@ pub struct Report {
     pub assurance: Assurance,
     /// All of it stands under timestamps of trusted authorities.
     pub anchored: bool,
+    /// The timestamp over a checkpoint of the log that reaches furthest.
+    pub anchored_to: Option<AnchorReach>,
     /// Named counts, in the order they are shown.
     pub counts: Vec<(String, u64)>,
     /// Sentences for the reader.
@@ -243,6 +263,16 @@ impl Report {
             ("result", self.exit_class().as_str().into()),
             ("assurance", self.assurance.as_str().into()),
             ("anchored", self.anchored.into()),
+            (
+                "anchored_to",
+                self.anchored_to.as_ref().map_or(Value::Null, |reach| {
+                    Value::object([
+                        ("size", reach.size.into()),
+                        ("before", reach.before.to_string().into()),
+                        ("authority", reach.authority.as_str().into()),
+                    ])
+                }),
+            ),
             ("findings", Value::array(self.findings.iter().map(Finding::to_json))),
             ("not_listed", Value::Object(dropped)),
             ("counts", Value::Object(counts)),
@@ -273,6 +303,9 @@ impl Report {
         line("result", if self.ok() { "ok" } else { self.exit_class().as_str() });
         let anchored = if self.anchored { ", anchored" } else { "" };
         line("assurance", &format!("{}{anchored}", self.assurance));
+        if let Some(reach) = &self.anchored_to {
+            line("anchored", &reach.to_string());
+        }
         match (&self.trust_file, &self.trust_digest) {
             (Some(file), Some(digest)) => line("trust", &format!("{file} ({digest})")),
             (Some(file), None) => line("trust", file),

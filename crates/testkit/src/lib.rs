@@ -8,6 +8,7 @@ pub mod recorded;
 pub mod rng;
 pub mod stubborn_store;
 pub mod tsa;
+pub mod tsa_server;
 pub mod upstream;
 
 use std::sync::Arc;

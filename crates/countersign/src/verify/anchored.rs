@@ -201,10 +201,8 @@ impl Anchors {
         }
         found.into_iter().for_each(|finding| report.push(finding));
         if self.unjudged > 0 {
-            let detail = format!(
-                "{} anchors of the log; no key of purpose tsa is trusted",
-                self.unjudged
-            );
+            let detail =
+                format!("{} anchors of the log; no key of purpose tsa is trusted", self.unjudged);
             report.push(Finding::new(Code::AnchorUnjudged, "", detail));
         }
         if self.key.is_none() {
