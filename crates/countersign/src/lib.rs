@@ -25,6 +25,7 @@
 //! ```
 
 pub mod anchor;
+pub mod export;
 pub mod files;
 mod git;
 pub mod identity;

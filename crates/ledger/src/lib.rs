@@ -10,6 +10,7 @@ mod body;
 pub mod clock;
 mod damage;
 mod entry;
+pub mod follow;
 mod frame;
 mod head;
 mod journal;

@@ -21,9 +21,11 @@ use crate::store::Source;
 use crate::tilecheck::TileCheck;
 use crate::window::Window;
 
+mod pause;
 mod state;
 
 use state::write_start;
+pub(crate) use pause::Pause;
 pub(crate) use state::{End, Fault, Good};
 
 /// A walk over all segments.

@@ -3,12 +3,14 @@
 // The house calls the crate `ledger`; Cargo knows it by its package name here.
 extern crate countersign_ledger as ledger;
 
+mod archive;
 mod concurrent;
 mod crash;
 mod every_fault;
 mod faults;
 mod files;
 mod flips;
+mod follow;
 mod format;
 mod fuzz;
 mod killed;
@@ -18,6 +20,7 @@ mod prune;
 mod reader;
 mod recovery;
 mod repair;
+mod retention_faults;
 mod socket;
 mod suite;
 mod support;
