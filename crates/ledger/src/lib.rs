@@ -6,6 +6,7 @@
 //! nothing it reads; [`read::Reader`] lets anybody else look.
 
 mod append;
+pub mod archive;
 mod body;
 pub mod clock;
 mod damage;
@@ -32,6 +33,7 @@ mod segment;
 mod setaside;
 pub mod socket;
 pub mod store;
+mod stored;
 mod survey;
 mod tail;
 mod tilecheck;
@@ -51,6 +53,7 @@ pub use ledger::{Done, Ledger};
 pub use log::{Log, LogState};
 pub use open::OpenError;
 pub use options::Options;
-pub use publish::CheckpointError;
+pub use publish::{CheckpointError, Signed};
 pub use read::Reader;
 pub use store::Store;
+pub use stored::StoredTiles;

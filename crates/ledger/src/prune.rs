@@ -244,22 +244,26 @@ fn rewritten(store: &dyn Store, planned: &PlannedSegment) -> Result<Vec<u8>, Pru
     Ok(fresh)
 }
 
-pub(crate) fn whole(source: &dyn Source, name: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn whole(source: &(impl Source + ?Sized), name: &str) -> io::Result<Vec<u8>> {
     let length = usize::try_from(source.len(name)?).unwrap_or(usize::MAX);
     source.read(name, length)
 }
 
 /// A segment that is written no more, wholly under the checkpoint.
 #[derive(Debug, Clone, Copy)]
-struct Extent {
-    first: u64,
-    end: u64,
+pub(crate) struct Extent {
+    pub first: u64,
+    pub end: u64,
     /// Nothing in it is younger, Unix milliseconds.
-    until: u64,
+    pub until: u64,
 }
 
 /// The closed segments: those that others follow, under the checkpoint.
-fn closed(source: &dyn Source, segments: &[u64], checkpointed: u64) -> io::Result<Vec<Extent>> {
+pub(crate) fn closed(
+    source: &(impl Source + ?Sized),
+    segments: &[u64],
+    checkpointed: u64,
+) -> io::Result<Vec<Extent>> {
     let mut closed = Vec::new();
     for pair in segments.windows(2) {
         let &[first, end] = pair else { continue };
@@ -275,7 +279,7 @@ fn closed(source: &dyn Source, segments: &[u64], checkpointed: u64) -> io::Resul
 }
 
 /// When the first entry of a segment was logged.
-pub(crate) fn first_time(source: &dyn Source, name: &str) -> io::Result<Option<u64>> {
+fn first_time(source: &(impl Source + ?Sized), name: &str) -> io::Result<Option<u64>> {
     let mut bytes = vec![0; SEGMENT_HEADER + HEADER + crate::leaf::MAX_LEAF];
     let count = source.read_at(name, 0, &mut bytes)?;
     bytes.truncate(count);

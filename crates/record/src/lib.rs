@@ -19,6 +19,7 @@ pub mod keychange;
 pub mod keyring;
 pub mod receipt;
 pub mod report;
+pub mod retention;
 pub mod taint;
 pub mod trust;
 pub mod verify;

@@ -15,7 +15,7 @@ use testkit::rng::Rng;
 
 use crate::support::{Acked, SEGMENT, append, check, entries, kinds, open, options, vkey};
 
-const EVERY: [Fault; 9] = [
+pub const EVERY: [Fault; 9] = [
     Fault::Error(ErrorKind::Other),
     Fault::Error(ErrorKind::Interrupted),
     Fault::Error(ErrorKind::StorageFull),
