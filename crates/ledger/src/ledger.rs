@@ -11,20 +11,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use seal::cosign::Cosignature;
 use seal::digest::Digest;
-use seal::note::VerifierKey;
+use seal::note::{Checkpoint, VerifierKey};
+use seal::tile::{self, TileError};
 
 use crate::append::{AppendError, Failure};
 use crate::body::Body;
 use crate::entry::{Entry, Prepared};
-use crate::journal::{CommitError, Journal};
+use crate::journal::{CommitError, Journal, State};
 use crate::leaf::Leaf;
 use crate::lock::Lock;
 use crate::log::LogState;
 use crate::open::{self, OpenError};
 use crate::options::Options;
-use crate::publish::{CheckpointError, PublishError, Publisher};
+use crate::publish::{CheckpointError, PublishError, Publisher, Signed};
 use crate::store::{Room, Store};
+use crate::stored::StoredTiles;
 
 /// An open ledger: the one place where evidence becomes durable.
 ///
@@ -192,6 +195,32 @@ impl Ledger {
     /// Records and signs the current size and root. Appends go on meanwhile.
     pub fn checkpoint(&self) -> Result<(), CheckpointError> {
         self.core.checkpoint()
+    }
+
+    /// The first half of [`Ledger::checkpoint`]: everything durable has its tiles and is recorded in
+    /// the head, and the log's word for it is returned but not published. Whoever asks witnesses
+    /// does so now, and then calls [`Ledger::publish_cosigned`], with or without cosignatures; a
+    /// crash before that is made good by the next start.
+    pub fn sign_checkpoint(&self) -> Result<Signed, CheckpointError> {
+        self.core.publishing(|publisher, state| publisher.record(state))
+    }
+
+    /// Publishes a checkpoint of [`Ledger::sign_checkpoint`] with cosignature lines, which the caller
+    /// verified, behind the log's own; those that are published already stay. `false` when a larger
+    /// one was recorded meanwhile: nothing was done, and that one is for its own caller. Also after
+    /// [`Ledger::close`], while this is alive.
+    pub fn publish_cosigned(
+        &self,
+        checkpoint: &Checkpoint,
+        cosignatures: &[Cosignature],
+    ) -> Result<bool, CheckpointError> {
+        self.core.publishing(|publisher, _| publisher.publish_cosigned(checkpoint, cosignatures))
+    }
+
+    /// The proof that a tree of `new` entries extends the one of its first `old`, from the tiles;
+    /// `new` is the size of a checkpoint of ours. Reads a few files.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Digest>, TileError<io::Error>> {
+        tile::consistency(&StoredTiles(&*self.core.store), old, new)
     }
 
     /// Waits for what was handed in, takes nothing more, and publishes a last checkpoint.
@@ -432,13 +461,21 @@ impl Core {
     }
 
     fn checkpoint(&self) -> Result<(), CheckpointError> {
+        self.publishing(|publisher, state| publisher.publish(state))
+    }
+
+    /// One publisher at a time, and none behind a failure.
+    fn publishing<T>(
+        &self,
+        act: impl FnOnce(&mut Publisher, State) -> Result<T, PublishError>,
+    ) -> Result<T, CheckpointError> {
         let mut publisher = lock(&self.publisher);
         let state = lock(&self.journal).state();
         if let Some(failure) = &lock(&self.queue).stopped {
             return Err(CheckpointError::Stopped(failure.clone()));
         }
-        match publisher.publish(state) {
-            Ok(()) => Ok(()),
+        match act(&mut publisher, state) {
+            Ok(done) => Ok(done),
             Err(PublishError::Unwritten(error)) => Err(CheckpointError::Unwritten(Arc::new(error))),
             Err(PublishError::Broken(failure)) => Err(CheckpointError::Stopped(self.stop(failure))),
         }

@@ -3,12 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
+use seal::cosign::Cosignature;
 use seal::digest::Digest;
 use seal::note::{self, Checkpoint, NoteSigner};
 use seal::signer::Signer;
 
 use crate::append::Failure;
-use crate::head::{Head, MAX_HEAD};
+use crate::head::{Head, MAX_CHECKPOINT, MAX_HEAD};
 use crate::journal::State;
 use crate::materialise::{TileError, Tiles};
 use crate::store::{CHECKPOINT, HEAD, Store};
@@ -38,6 +39,15 @@ pub enum CheckpointError {
     Stopped(Arc<Failure>),
 }
 
+/// What a log says about itself, and its word for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// Size and root, recorded in the head.
+    pub checkpoint: Checkpoint,
+    /// The same as a signed note, with the log's line alone.
+    pub note: String,
+}
+
 pub(crate) enum PublishError {
     Unwritten(io::Error),
     Broken(Failure),
@@ -59,30 +69,77 @@ impl Publisher {
     /// compared with what we believe it to be. A crash in between leaves a head ahead of the
     /// checkpoint: the next start signs that same head, never another one of its size.
     pub fn publish(&mut self, state: State) -> Result<(), PublishError> {
-        let (size, root) = (state.size, state.root);
-        self.tiles.advance(&*self.store, state)?;
-        if self.head.as_ref().is_none_or(|(_, head)| head.size < size) {
-            self.advance(size, root)?;
-        }
+        self.record(state)?;
         self.sign()?;
         self.tiles.tidy(&*self.store);
         Ok(())
     }
 
+    /// The first half of [`Publisher::publish`]: tiles and head, and what is signed of them but not
+    /// published yet. Between the halves witnesses may be asked.
+    pub fn record(&mut self, state: State) -> Result<Signed, PublishError> {
+        let (size, root) = (state.size, state.root);
+        self.tiles.advance(&*self.store, state)?;
+        if self.head.as_ref().is_none_or(|(_, head)| head.size < size) {
+            self.advance(size, root)?;
+        }
+        self.statement()
+    }
+
     /// Signs the head, unless its checkpoint is there.
     pub fn sign(&mut self) -> Result<(), PublishError> {
-        let Some((_, head)) = &self.head else { return Ok(()) };
-        if self.published {
+        if self.published || self.head.is_none() {
             return Ok(());
         }
-        let checkpoint =
-            Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root };
-        let Some(signer) = NoteSigner::new(&self.origin, &*self.signer) else {
+        let signed = self.statement()?;
+        self.write(&signed.note)
+    }
+
+    /// Publishes the checkpoint of the head with these cosignatures and those it has already;
+    /// `false` when the head is another one by now, and nothing was done.
+    pub fn publish_cosigned(
+        &mut self,
+        checkpoint: &Checkpoint,
+        cosignatures: &[Cosignature],
+    ) -> Result<bool, PublishError> {
+        let mut signed = self.statement()?;
+        if signed.checkpoint != *checkpoint {
+            return Ok(false);
+        }
+        let is_new = |line: &str| {
+            Cosignature::parse(line).is_ok_and(|old| {
+                !cosignatures.iter().any(|new| (&new.name, new.id) == (&old.name, old.id))
+            })
+        };
+        let there = self.store.read(CHECKPOINT, MAX_CHECKPOINT).unwrap_or_default();
+        let there = String::from_utf8(there).unwrap_or_default();
+        // Lines over another text are not worth keeping.
+        let kept = there.strip_prefix(&signed.note).unwrap_or_default();
+        let kept: String =
+            kept.lines().filter(|line| is_new(line)).map(|line| format!("{line}\n")).collect();
+        signed.note.push_str(&kept);
+        signed.note.extend(cosignatures.iter().map(Cosignature::to_string));
+        self.write(&signed.note)?;
+        self.tiles.tidy(&*self.store);
+        Ok(true)
+    }
+
+    /// What the log says about its head.
+    fn statement(&self) -> Result<Signed, PublishError> {
+        let (Some((_, head)), Some(signer)) =
+            (&self.head, NoteSigner::new(&self.origin, &*self.signer))
+        else {
             // Checked when the ledger was opened; without a name there is nothing to sign as.
             return Err(PublishError::Unwritten(io::ErrorKind::InvalidInput.into()));
         };
-        let signed = note::sign(&checkpoint.text(), &[signer]);
-        let written = self.store.replace(CHECKPOINT, signed.as_bytes());
+        let checkpoint =
+            Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root };
+        let note = note::sign(&checkpoint.text(), &[signer]);
+        Ok(Signed { checkpoint, note })
+    }
+
+    fn write(&mut self, note: &str) -> Result<(), PublishError> {
+        let written = self.store.replace(CHECKPOINT, note.as_bytes());
         written.map_err(PublishError::Unwritten)?;
         self.published = true;
         Ok(())

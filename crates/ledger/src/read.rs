@@ -16,6 +16,7 @@ use crate::damage::Damage;
 use crate::head::Head;
 use crate::store::Source;
 use crate::store::file::FileStore;
+use crate::stored::StoredTiles;
 use crate::survey::{Statements, Survey};
 use crate::walk::{Fault, Found, Walk};
 
@@ -60,6 +61,15 @@ pub struct TornTail {
     pub offset: u64,
     /// The first index that is not whole.
     pub index: u64,
+}
+
+/// How far a check came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries and faults read.
+    pub read: u64,
+    /// Entries there are at least: what head and checkpoint say.
+    pub of: u64,
 }
 
 /// What reading to the end told.
@@ -124,6 +134,11 @@ impl Reader {
         self.survey.checkpoint.as_deref()
     }
 
+    /// The hash tiles, for proofs.
+    pub fn tiles(&self) -> StoredTiles<'_> {
+        StoredTiles(&*self.source)
+    }
+
     /// Files that do not belong into a ledger. Each is also damage.
     pub fn unlisted(&self) -> &[String] {
         &self.survey.unlisted
@@ -171,8 +186,22 @@ impl Reader {
 
     /// Reads everything and tells the result, without looking at the entries.
     pub fn check(&self) -> Result<Summary, ReadError> {
+        self.check_with(&mut |_| {})
+    }
+
+    /// The same, saying every few thousand entries how far it came: journal, head, tiles, bundles
+    /// and checkpoint against each other, the signature where keys were given to `open`.
+    pub fn check_with(&self, progress: &mut dyn FnMut(Progress)) -> Result<Summary, ReadError> {
+        const STRIDE: u64 = 8192;
+        let of = self.statements.sizes().into_iter().max().unwrap_or(0);
         let mut entries = self.entries();
-        while entries.next()?.is_some() {}
+        let mut read = 0u64;
+        while entries.next()?.is_some() {
+            read += 1;
+            if read.is_multiple_of(STRIDE) {
+                progress(Progress { read, of: of.max(read) });
+            }
+        }
         Ok(entries.finish())
     }
 }

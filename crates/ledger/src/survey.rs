@@ -2,6 +2,7 @@
 
 use std::io;
 
+use seal::cosign::Cosignature;
 use seal::note::{self, Checkpoint, VerifierKey};
 
 use crate::damage::{Cause, Damage};
@@ -167,8 +168,9 @@ impl Statements {
     }
 }
 
-/// Reads a checkpoint. With keys it must carry exactly one signature, by one of them, and be in the
-/// one form the log writes.
+/// Reads a checkpoint. Its first line is the log's, what follows are cosignatures of witnesses,
+/// whoever they are: who counts among them is a verifier's to say, by its policy. With keys the
+/// log's line must be by one of them; it must be in the one form the log writes.
 pub(crate) fn read_checkpoint(
     bytes: &[u8],
     keys: Option<&[VerifierKey]>,
@@ -177,13 +179,17 @@ pub(crate) fn read_checkpoint(
     let split = text.rfind("\n\n").ok_or(Cause::Form)?;
     let (body, signatures) = (&text[..=split], &text[split + 2..]);
     let checkpoint = Checkpoint::parse(body).map_err(|_| Cause::Form)?;
-    // Until there are witnesses, a second line is a line nobody asked for. The log's key is named
-    // for the log, which tells a changed name even without the key.
-    let signer = signatures.strip_prefix("\u{2014} ").and_then(|line| line.split_once(' '));
-    if !signatures.ends_with('\n')
-        || signatures.matches('\n').count() != 1
-        || signer.is_none_or(|(name, _)| name != checkpoint.origin)
-    {
+    // The log's key is named for the log, which tells a changed name even without the key.
+    let mut lines = signatures.strip_suffix('\n').ok_or(Cause::Signature)?.split('\n');
+    let first = lines.next().and_then(|line| line.strip_prefix("\u{2014} "));
+    let signer = first.and_then(|line| line.split_once(' '));
+    let witnessed = |line: &str| {
+        Cosignature::parse(line).is_ok_and(|made| {
+            // One spelling, and not in the log's own name.
+            made.to_string().strip_suffix('\n') == Some(line) && made.name != checkpoint.origin
+        })
+    };
+    if signer.is_none_or(|(name, _)| name != checkpoint.origin) || !lines.all(witnessed) {
         return Err(Cause::Signature);
     }
     if let Some(keys) = keys {

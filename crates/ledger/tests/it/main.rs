@@ -5,6 +5,7 @@ extern crate countersign_ledger as ledger;
 
 mod archive;
 mod concurrent;
+mod cosigned;
 mod crash;
 mod every_fault;
 mod faults;
