@@ -12,6 +12,7 @@ pub(crate) mod ledger;
 pub(crate) mod pruned;
 mod single;
 pub(crate) mod tally;
+mod witnessed;
 
 use std::fmt;
 use std::fs::File;
@@ -290,11 +291,10 @@ impl Verifier {
                 Level::Consistent => report.require(Assurance::Consistent),
                 Level::Signed => report.require(Assurance::Signed),
                 Level::Witnessed => {
-                    let detail = format!(
-                        "{level} is required; this version checks no witnesses, {} is reached",
-                        report.assurance
-                    );
-                    report.push(Finding::new(Code::TrustLevel, "", detail));
+                    if report.ok() {
+                        report.require(Assurance::Signed);
+                    }
+                    witnessed::require(report, report.kind == ledger::KIND);
                 }
             }
         }

@@ -501,7 +501,7 @@ codes! {
     // ---- proofs of a log as files --------------------------------------------------------
     LogProof = "CS-LOG-001", Error, Malformed,
         "not a proof file",
-        "The file is not a .tlog-proof or a consistency proof of spec/log-proofs.md, or the checkpoint in it is none.",
+        "The file is not a .tlog-proof or a consistency proof of spec/log-proofs.md, or the checkpoint or leaf with it is none.",
         "Get the proof again from where it was made; `countersign log prove` writes one.";
     LogCheckpoint = "CS-LOG-002", Error, Untrusted,
         "the checkpoint is not signed by a log of the policy",
@@ -512,9 +512,9 @@ codes! {
         "The entry is not in the log at this index, or the newer checkpoint does not extend the older one. Two checkpoints of one log that are not consistent prove that it showed different histories.",
         "Keep all the files. If entry, index and checkpoint are the ones you were given, the log or whoever gave you the proof has to explain it.";
     LogBody = "CS-LOG-004", Error, Tampered,
-        "the body is not the one that was logged",
-        "Digest or length of the body differ from what the leaf in the log states, or the leaf is none of a ledger.",
-        "Get body and leaf again from the ledger; `countersign ledger show --id` prints a body as it was logged.";
+        "this is not what was logged",
+        "The body has another digest or length, or the entry another id, than the leaf in the log states.",
+        "Get body and proof again from the ledger; `countersign ledger show --id` prints a body as it was logged.";
 
     // ---- audit lines ---------------------------------------------------------------------
     AuditMalformed = "CS-AUDIT-001", Error, Malformed,
@@ -623,6 +623,16 @@ codes! {
         "anchored checkpoint is not of this history",
         "The log signed this size and root once and an authority stamped it, but the entries here have another root at that size, or were fewer when the anchor was written. So the log was changed or forked after the timestamp.",
         "Treat the log as tampered with. The anchor tells since when: compare with a copy from before.";
+
+    // ---- witnesses -----------------------------------------------------------------------
+    WitnessSignature = "CS-WITNESS-001", Error, Untrusted,
+        "a witness's cosignature does not verify",
+        "A line under the checkpoint is in the name and key id of a witness of the policy, and that witness did not sign this checkpoint.",
+        "Get a checkpoint whose cosignatures verify, and find out who changed this one.";
+    WitnessUnknown = "CS-WITNESS-002", Error, Malformed,
+        "a line under the checkpoint is of nobody that was named",
+        "Under a log's checkpoint stand its own signature and those of the witnesses of its policy in the trust file. Anything else proves nothing and has no business there.",
+        "Name the witness in the policy of the log (quorum, in the trust file), or get a checkpoint without the line.";
 
     // ---- decision receipts ---------------------------------------------------------------
     DecisionMalformed = "CS-DECISION-001", Error, Malformed,

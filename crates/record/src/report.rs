@@ -139,6 +139,36 @@ impl fmt::Display for AnchorReach {
     }
 }
 
+/// How far witnesses reach who cosigned a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessReach {
+    /// The entries `0..size` were there.
+    pub size: u64,
+    /// Who saw them, by their names in the policy, and when, as each of them says.
+    pub witnesses: Vec<(String, UnixMillis)>,
+}
+
+impl WitnessReach {
+    fn to_json(&self) -> Value {
+        let witnesses = self.witnesses.iter().map(|(name, time)| {
+            Value::object([("name", Value::from(name.as_str())), ("time", time.to_string().into())])
+        });
+        Value::object([("size", self.size.into()), ("witnesses", Value::array(witnesses))])
+    }
+}
+
+impl fmt::Display for WitnessReach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entries 0..{}", self.size)?;
+        let mut before = " by";
+        for (name, time) in &self.witnesses {
+            write!(f, "{before} {name} at {time}")?;
+            before = ",";
+        }
+        Ok(())
+    }
+}
+
 /// What a verification found.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -154,6 +184,10 @@ pub struct Report {
     pub anchored: bool,
     /// The timestamp over a checkpoint of the log that reaches furthest.
     pub anchored_to: Option<AnchorReach>,
+    /// A quorum of witnesses saw all of it.
+    pub witnessed: bool,
+    /// The quorum that cosigned the checkpoint.
+    pub witnessed_to: Option<WitnessReach>,
     /// Named counts, in the order they are shown.
     pub counts: Vec<(String, u64)>,
     /// Sentences for the reader.
@@ -273,6 +307,8 @@ impl Report {
                     ])
                 }),
             ),
+            ("witnessed", self.witnessed.into()),
+            ("witnessed_to", self.witnessed_to.as_ref().map_or(Value::Null, WitnessReach::to_json)),
             ("findings", Value::array(self.findings.iter().map(Finding::to_json))),
             ("not_listed", Value::Object(dropped)),
             ("counts", Value::Object(counts)),
@@ -302,9 +338,13 @@ impl Report {
         }
         line("result", if self.ok() { "ok" } else { self.exit_class().as_str() });
         let anchored = if self.anchored { ", anchored" } else { "" };
-        line("assurance", &format!("{}{anchored}", self.assurance));
+        let witnessed = if self.witnessed { ", witnessed" } else { "" };
+        line("assurance", &format!("{}{anchored}{witnessed}", self.assurance));
         if let Some(reach) = &self.anchored_to {
             line("anchored", &reach.to_string());
+        }
+        if let Some(reach) = &self.witnessed_to {
+            line("witnessed", &reach.to_string());
         }
         match (&self.trust_file, &self.trust_digest) {
             (Some(file), Some(digest)) => line("trust", &format!("{file} ({digest})")),

@@ -6,7 +6,6 @@ use ledger::prune::Account;
 use ledger::read::{Item, ReadError, Reader, Summary};
 use ledger::{Cause, Damage, LeafError};
 use record::report::{Assurance, Code, ExitClass, Finding, Report, Severity};
-use record::trust::Quorum;
 use seal::note::VerifierKey;
 
 use super::anchored::Anchors;
@@ -14,7 +13,7 @@ use super::entry::{Judges, Raw, judge};
 use super::keychange::{Keys, Proven};
 use super::pruned;
 use super::tally::Tally;
-use super::{Verifier, VerifyError};
+use super::{Verifier, VerifyError, witnessed};
 use crate::parallel::{self, Weight};
 
 /// What reports call it.
@@ -125,6 +124,7 @@ pub(super) fn verify(
     let signed = verifier.is_log_trusted(&reader) && totals.unsigned == 0;
     report.assure(assurance(report, signed));
     attested.report(report);
+    witnessed::conclude(report);
     Ok(())
 }
 
@@ -173,11 +173,8 @@ pub(crate) fn open(
     let trust = verifier.believed();
     match trust.log(&checkpoint.origin) {
         Some(key) => {
-            // Less than the quorum that was asked for must never pass as the log's word.
-            let known = trust.logs().iter().find(|log| log.vkey.name == checkpoint.origin);
-            if let Some(Quorum::Policy(policy)) = known.map(|log| &log.quorum) {
-                let detail = format!("{policy}: this version checks no witnesses");
-                report.push(Finding::new(Code::TrustQuorum, CHECKPOINT, detail));
+            if let Some(log) = trust.logs().iter().find(|log| log.vkey == *key) {
+                witnessed::judge(trust, log, &reader, report);
             }
             look(Some(std::slice::from_ref(key)))
         }
