@@ -5,13 +5,16 @@ mod audit;
 mod code;
 mod completions;
 mod config;
+mod export;
 mod gateway;
 mod hmac;
+mod identity;
 mod keys;
 mod ledger;
 mod log;
 mod receipt;
 mod scan;
+mod seat;
 mod trace;
 mod trust;
 mod up;
@@ -69,7 +72,9 @@ enum Command {
     Log(log::Args),
     /// Show and verify the audit entries of a ledger
     Audit(audit::Args),
-    /// Show the keys of this directory
+    /// Export receipts, decisions and audit entries, also as events for a SIEM
+    Export(Box<export::Args>),
+    /// Show, make, replace and revoke keys
     Keys(keys::Args),
     /// Check, explain and compare configuration files
     Config(config::Args),
@@ -95,6 +100,7 @@ impl Cli {
             Command::Ledger(args) => ledger::run(args, dir),
             Command::Log(args) => log::run(args, dir),
             Command::Audit(args) => audit::run(args, dir),
+            Command::Export(args) => export::run(*args, dir),
             Command::Keys(args) => keys::run(args, dir),
             Command::Config(args) => config::run(args, dir),
             Command::Code(args) => code::run(args),

@@ -31,6 +31,7 @@ mod git;
 pub mod identity;
 pub mod logger;
 mod parallel;
+pub mod prune;
 pub mod scanner;
 pub mod trace;
 pub mod trustfile;

@@ -9,7 +9,9 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crypt::Identities;
 use record::decision;
 use record::entry::ReadEntry;
 use record::receipt::{Operation, Receipt};
@@ -19,7 +21,7 @@ use seal::Digest;
 use seal::json::Value;
 
 use crate::trustfile::TrustFile;
-use crate::verify::Verifier;
+use crate::verify::{Level, Verifier, anchored};
 
 /// Shortest beginning of a hash that may stand for it.
 pub const SHORTEST_PREFIX: usize = 12;
@@ -252,9 +254,21 @@ impl Tracer {
         self
     }
 
+    /// Asks for a level; without any, what is not signed is a finding all the same.
+    pub fn require(mut self, level: Level) -> Self {
+        self.verifier = self.verifier.require(level);
+        self
+    }
+
     /// Sentences that the report shall carry.
     pub fn remarks(mut self, remarks: impl IntoIterator<Item = String>) -> Self {
         self.verifier = self.verifier.remarks(remarks);
+        self
+    }
+
+    /// Opens the encrypted bodies of a ledger.
+    pub fn identities(mut self, identities: Option<Arc<Identities>>) -> Self {
+        self.verifier = self.verifier.identities(identities);
         self
     }
 
@@ -305,6 +319,7 @@ impl Tracer {
                 .map(|checkpoint| (checkpoint.origin.clone(), checkpoint.size)),
             report,
         };
+        let last = pieces.last;
         trace.fill(&walk, &survey, pieces, &requests);
         if let Target::Decision { hash, .. } = &target
             && !survey.decisions.contains(hash)
@@ -326,6 +341,7 @@ impl Tracer {
             trace.find(Code::EvidenceNotFound, &what, "");
         }
         trace.conclude(&self.verifier);
+        anchored::conclude_trace(&self.verifier, &survey.attested, last, &mut trace.report);
         Ok(trace)
     }
 }

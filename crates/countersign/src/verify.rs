@@ -11,15 +11,20 @@ pub(crate) mod keychange;
 pub(crate) mod ledger;
 pub(crate) mod pruned;
 mod single;
+mod structure;
 pub(crate) mod tally;
 mod witnessed;
+
+pub use structure::structure;
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use crypt::Identities;
 use record::capability::{self, Statement};
 use record::entry::Keyring;
 use record::report::{Assurance, Code, Finding, Report};
@@ -124,6 +129,7 @@ pub struct Verifier {
     expect_head: Option<Digest>,
     expect_entry: Option<String>,
     expect_count: Option<u64>,
+    identities: Option<Arc<Identities>>,
 }
 
 impl Verifier {
@@ -204,6 +210,12 @@ impl Verifier {
     /// How many receipts a chain, or entries an audit log, must hold.
     pub fn expect_count(mut self, count: Option<u64>) -> Self {
         self.expect_count = count;
+        self
+    }
+
+    /// Opens the encrypted bodies of a ledger.
+    pub fn identities(mut self, identities: Option<Arc<Identities>>) -> Self {
+        self.identities = identities;
         self
     }
 

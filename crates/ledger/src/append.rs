@@ -44,6 +44,9 @@ pub enum AppendError {
         /// Kind of the entry.
         kind: Kind,
     },
+    /// The body could not be encrypted for the ledger's recipients, so it was not written.
+    #[error(transparent)]
+    Encryption(Arc<crypt::SealError>),
     /// More is waiting than may wait.
     #[error(
         "{waiting} bytes wait to be written, the limit is {limit}: the disk does not keep up, try later"

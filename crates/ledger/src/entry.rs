@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crypt::Recipients;
 use seal::digest::Digest;
 
 use crate::append::AppendError;
+use crate::frame::MAX_ENCRYPTED;
 use crate::kind::Kind;
 use crate::leaf::{MAX_ID, check_name};
 
@@ -26,6 +28,8 @@ pub struct Prepared {
     pub(crate) digest: Digest,
     /// Who handed it in, where that is not the ledger's own writer.
     pub(crate) writer: Option<Arc<str>>,
+    /// The body encrypted, where the ledger has recipients.
+    pub(crate) encrypted: Option<Vec<u8>>,
 }
 
 impl Prepared {
@@ -56,7 +60,7 @@ impl Prepared {
         if nul || std::str::from_utf8(body).is_err() {
             return Err(AppendError::NotText { kind });
         }
-        Ok(Prepared { entry, digest, writer: None })
+        Ok(Prepared { entry, digest, writer: None, encrypted: None })
     }
 
     /// The same entry, handed in by somebody whose name the sequencer vouches for.
@@ -64,9 +68,29 @@ impl Prepared {
         Prepared { writer: Some(writer.clone()), ..self }
     }
 
+    /// The same entry, its body encrypted for the recipients, unless its kind is always plain. A
+    /// body that cannot be encrypted is not written at all.
+    pub(crate) fn encrypted_for(self, recipients: &Recipients) -> Result<Prepared, AppendError> {
+        if self.entry.kind.is_permanent() {
+            return Ok(self);
+        }
+        let kind = self.entry.kind;
+        let sealed = recipients.seal(&self.entry.body);
+        let encrypted = sealed.map_err(|error| AppendError::Encryption(Arc::new(error)))?;
+        if encrypted.len() > MAX_ENCRYPTED {
+            return Err(AppendError::TooLong { kind, len: encrypted.len(), limit: MAX_ENCRYPTED });
+        }
+        Ok(Prepared { encrypted: Some(encrypted), ..self })
+    }
+
     /// An entry that only the ledger itself writes. `digest` is that of its body.
     pub(crate) fn reserved(entry: Entry, digest: Digest) -> Prepared {
-        Prepared { entry, digest, writer: None }
+        Prepared { entry, digest, writer: None, encrypted: None }
+    }
+
+    /// Bytes that will lie behind the leaf.
+    pub(crate) fn stored_len(&self) -> usize {
+        self.encrypted.as_ref().map_or(self.entry.body.len(), Vec::len)
     }
 
     /// The entry.

@@ -12,16 +12,16 @@ use seal::merkle::{Frontier, leaf_hash};
 use crate::append::Failure;
 use crate::clock::Clock;
 use crate::entry::Prepared;
-use crate::frame;
+use crate::frame::{self, Form};
 use crate::leaf::{Fields, MAX_INT};
 use crate::leaves::{Pending, Place};
 use crate::options::Options;
-use crate::store::{Store, is_full, made_nothing};
+use crate::store::joints::{BlobError, Blobs};
 use crate::walk::{End, Good, Walk};
 
 /// The writing end of the journal. Whoever holds it is the only writer.
 pub(crate) struct Journal {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Blobs>,
     pub clock: Arc<dyn Clock>,
     pub writer: String,
     /// First index of the segment being written, if there is one.
@@ -29,6 +29,10 @@ pub(crate) struct Journal {
     /// Its length; 0 means that its header is still to be written.
     pub length: u64,
     pub segment_bytes: u64,
+    /// A segment whose first entry is older, in milliseconds, is full too.
+    pub segment_age: Option<u64>,
+    /// When the first entry of the segment was logged, once somebody asked.
+    pub since: Option<u64>,
     /// The next index and batch, and the last time stamp.
     pub index: u64,
     pub batch: u64,
@@ -67,12 +71,12 @@ pub(crate) enum CommitError {
 
 impl Journal {
     /// The writing end behind a journal that was read to its end, or to a torn batch.
-    pub fn continuing(store: Arc<dyn Store>, options: &Options, walk: &Walk<'_>) -> Journal {
+    pub fn continuing(store: Arc<dyn Blobs>, options: &Options, walk: &Walk<'_>) -> Journal {
         Journal::behind(store, options, walk.end(), walk.good())
     }
 
     /// The writing end at a place.
-    pub fn behind(store: Arc<dyn Store>, options: &Options, end: &End, good: Good) -> Journal {
+    pub fn behind(store: Arc<dyn Blobs>, options: &Options, end: &End, good: Good) -> Journal {
         Journal {
             store,
             clock: options.clock.clone(),
@@ -80,6 +84,8 @@ impl Journal {
             segment: end.segment,
             length: end.length,
             segment_bytes: options.segment_bytes.max(1),
+            segment_age: options.segment_age.map(|age| age.as_millis() as u64),
+            since: None,
             index: good.index,
             batch: end.batch,
             ts: good.ts,
@@ -115,11 +121,8 @@ impl Journal {
         let (first, segment) =
             (self.index, frame::segment_name(self.segment.unwrap_or(self.index)));
         let sequences = self.encode(entries).map_err(CommitError::Broken)?;
-        if let Err(error) = self.store.append(&segment, self.length, &self.buffer) {
-            return Err(self.back_out(&segment, error));
-        }
-        let synced = self.store.sync(&segment);
-        synced.map_err(|error| CommitError::Broken(Failure::store("sync", &segment, error)))?;
+        let written = self.store.append(&segment, self.length, &self.buffer);
+        written.map_err(|error| refused(&segment, error))?;
         // Durable: from here on it counts.
         let count = self.hashes.len() as u64;
         for (hash, leaf) in self.hashes.drain(..).zip(self.leaves.drain(..)) {
@@ -141,23 +144,32 @@ impl Journal {
     /// Makes the next segment when there is none or the last is full. Its name is durable before
     /// anything is written into it: synced content of a file without a name is lost content.
     fn enter_segment(&mut self) -> Result<(), CommitError> {
-        if self.segment.is_some() && self.length < self.segment_bytes {
+        if self.segment.is_some() && self.length < self.segment_bytes && !self.is_aged() {
             return Ok(());
         }
         let name = frame::segment_name(self.index);
-        match self.store.create(&name) {
-            Err(error) if is_full(&error) => return Err(CommitError::Full(error)),
-            Err(error) if made_nothing(&error) => return Err(CommitError::Unwritten(error)),
-            Err(error) => {
-                return Err(CommitError::Broken(Failure::store("creation", &name, error)));
-            }
-            Ok(()) => {}
+        self.store.create(&name).map_err(|error| refused(&name, error))?;
+        if let Some(full) = self.segment.replace(self.index) {
+            // A seat belt, not evidence: where it does not hold, nothing is worse than before.
+            let _ = self.store.freeze(&frame::segment_name(full));
         }
-        let synced = self.store.sync_dir(&name);
-        synced.map_err(|error| CommitError::Broken(Failure::store("sync", &name, error)))?;
-        self.segment = Some(self.index);
         self.length = 0;
+        self.since = None;
         Ok(())
+    }
+
+    /// Whether the segment is to be closed for its age. One without entries has none.
+    fn is_aged(&mut self) -> bool {
+        let (Some(age), Some(segment)) = (self.segment_age, self.segment) else { return false };
+        if self.length == 0 {
+            return false;
+        }
+        if self.since.is_none() {
+            // What cannot be read now is asked for again with the next append.
+            let name = frame::segment_name(segment);
+            self.since = crate::prune::first_time(&*self.store, &name).ok().flatten();
+        }
+        self.since.is_some_and(|since| self.clock.now().0.saturating_sub(since) >= age)
     }
 
     /// The writer's next sequence number.
@@ -183,7 +195,7 @@ impl Journal {
         let start = self.buffer.len();
         // One look at the clock per batch. It may jump back; `ts` may not.
         self.ts = self.clock.now().0.min(MAX_INT).max(self.ts);
-        for Prepared { entry, digest, writer } in entries {
+        for Prepared { entry, digest, writer, encrypted } in entries {
             let count = self.hashes.len() as u64;
             let writer = writer.as_deref().unwrap_or(&self.writer);
             if sequences.get(at).is_none_or(|(known, _)| known != writer) {
@@ -205,9 +217,13 @@ impl Journal {
                 writer,
             };
             let index = self.index + count;
-            let leaf =
-                frame::write_entry(&mut self.buffer, self.batch, index, &fields, &entry.body)
-                    .map_err(Failure::Leaf)?;
+            let (form, stored) = match encrypted {
+                Some(encrypted) => (Form::Encrypted, encrypted),
+                None => (Form::Plain, &entry.body),
+            };
+            let (out, batch) = (&mut self.buffer, self.batch);
+            let leaf = frame::write_entry_as(out, batch, index, &fields, form, stored)
+                .map_err(Failure::Leaf)?;
             self.hashes.push(leaf_hash(&self.buffer[leaf.clone()]));
             self.leaves.push(leaf);
             *seq += 1;
@@ -217,18 +233,14 @@ impl Journal {
         frame::write_trailer(&mut self.buffer, self.batch, self.index, count, check);
         Ok(sequences)
     }
+}
 
-    /// After a failed write: when the disk is full, the part that was written is cut off again and
-    /// the ledger goes on. The cut is synced before anything else is written there, so that a crash
-    /// can never mix two attempts.
-    fn back_out(&mut self, segment: &str, error: io::Error) -> CommitError {
-        if !is_full(&error) {
-            return CommitError::Broken(Failure::store("write", segment, error));
-        }
-        let cut = self.store.truncate(segment, self.length).and_then(|()| self.store.sync(segment));
-        match cut {
-            Ok(()) => CommitError::Full(error),
-            Err(error) => CommitError::Broken(Failure::store("cut", segment, error)),
+fn refused(name: &str, error: BlobError) -> CommitError {
+    match error {
+        BlobError::Full(error) => CommitError::Full(error),
+        BlobError::Unwritten(error) => CommitError::Unwritten(error),
+        BlobError::Broken { step, source } => {
+            CommitError::Broken(Failure::store(step, name, source))
         }
     }
 }

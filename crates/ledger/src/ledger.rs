@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use seal::cosign::Cosignature;
+use crypt::Recipients;
 use seal::digest::Digest;
 use seal::note::{Checkpoint, VerifierKey};
 use seal::tile::{self, TileError};
@@ -26,7 +27,8 @@ use crate::log::LogState;
 use crate::open::{self, OpenError};
 use crate::options::Options;
 use crate::publish::{CheckpointError, PublishError, Publisher, Signed};
-use crate::store::{Room, Store};
+use crate::store::Room;
+use crate::store::joints::{Blobs, Joints};
 use crate::stored::StoredTiles;
 
 /// An open ledger: the one place where evidence becomes durable.
@@ -47,16 +49,20 @@ impl Ledger {
     ///
     /// `visit` sees every entry in order, a repair entry written by this very start included. When
     /// an error is returned, what was visited must be forgotten.
+    ///
+    /// `store` is a [`crate::Store`], which makes both joints, or a pair of [`Joints`].
     pub fn open(
-        store: Arc<dyn Store>,
+        store: impl Into<Joints>,
         options: Options,
         visit: &mut dyn FnMut(u64, &Leaf, Body<'_>),
     ) -> Result<Ledger, OpenError> {
         let Options { batch_bytes, queue_bytes, .. } = options;
-        let (opened, lock) = open::open(store, options, visit)?;
+        let recipients = options.recipients.clone();
+        let (opened, lock) = open::open(store.into(), options, visit)?;
         let core = Core {
             store: opened.journal.store.clone(),
             immediate: opened.journal.store.is_immediate(),
+            recipients,
             batch_bytes,
             queue_bytes,
             size: AtomicU64::new(opened.journal.index),
@@ -74,12 +80,12 @@ impl Ledger {
     /// Appends entries, contiguous and in this order, and returns their indices once they are
     /// durable. Blocks for one sync, or two when another batch is being written.
     pub fn append(&self, entries: Vec<Entry>) -> Result<Range<u64>, AppendError> {
-        self.append_call(Call::prepare(entries)?)
+        self.append_call(Call::prepare(entries, self.core.recipients.as_deref())?)
     }
 
     /// As [`Ledger::append`], for entries that are prepared already.
     pub fn append_prepared(&self, entries: Vec<Prepared>) -> Result<Range<u64>, AppendError> {
-        self.append_call(Call::of(entries))
+        self.append_call(Call::of(entries, self.core.recipients.as_deref())?)
     }
 
     fn append_call(&self, call: Call) -> Result<Range<u64>, AppendError> {
@@ -117,7 +123,7 @@ impl Ledger {
     /// Never waits for a disk: a store that syncs at no cost commits here and now, any other through
     /// one thread that starts with the first call. `done` runs on either thread and must not block.
     pub fn submit(&self, entries: Vec<Entry>, done: Done) {
-        let call = match Call::prepare(entries) {
+        let call = match Call::prepare(entries, self.core.recipients.as_deref()) {
             Ok(call) if call.entries.is_empty() => return done(Ok(self.size()..self.size())),
             Ok(call) => call,
             Err(error) => return done(Err(error)),
@@ -279,8 +285,10 @@ impl Drop for Ledger {
 }
 
 struct Core {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Blobs>,
     immediate: bool,
+    /// Encrypts bodies, in the thread of whoever hands them in.
+    recipients: Option<Arc<Recipients>>,
     batch_bytes: usize,
     queue_bytes: usize,
     size: AtomicU64,
@@ -321,18 +329,28 @@ enum Reply {
 }
 
 impl Call {
-    fn prepare(entries: Vec<Entry>) -> Result<Call, AppendError> {
+    fn prepare(
+        entries: Vec<Entry>,
+        recipients: Option<&Recipients>,
+    ) -> Result<Call, AppendError> {
         let entries = entries
             .into_iter()
             .map(Prepared::of)
             .collect::<Result<Vec<Prepared>, AppendError>>()?;
-        Ok(Call::of(entries))
+        Call::of(entries, recipients)
     }
 
-    fn of(entries: Vec<Prepared>) -> Call {
+    fn of(entries: Vec<Prepared>, recipients: Option<&Recipients>) -> Result<Call, AppendError> {
+        let entries = match recipients {
+            Some(recipients) => entries
+                .into_iter()
+                .map(|prepared| prepared.encrypted_for(recipients))
+                .collect::<Result<_, _>>()?,
+            None => entries,
+        };
         // A frame's overhead and leaf, roughly; bodies dominate.
-        let bytes = entries.iter().map(|prepared| prepared.entry.body.len() + 512).sum();
-        Call { entries, bytes }
+        let bytes = entries.iter().map(|prepared| prepared.stored_len() + 512).sum();
+        Ok(Call { entries, bytes })
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a ledger is opened with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crypt::Identities;
+use crypt::{Identities, Recipients};
 use seal::signer::Signer;
 
 use crate::clock::Clock;
@@ -20,6 +21,10 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// A segment that has reached this length is followed by a new one.
     pub segment_bytes: u64,
+    /// A segment whose first entry is older than this is followed by a new one at the next append.
+    pub segment_age: Option<Duration>,
+    /// Bodies are written encrypted for these.
+    pub recipients: Option<Arc<Recipients>>,
     /// One batch takes waiting calls up to this many bytes (and always at least one call).
     pub batch_bytes: usize,
     /// More waiting bytes than this are refused.
@@ -44,6 +49,8 @@ impl Options {
             writer: writer.into(),
             clock,
             segment_bytes: 64 * MIB as u64,
+            segment_age: None,
+            recipients: None,
             batch_bytes: 8 * MIB,
             queue_bytes: 64 * MIB,
             identities: None,

@@ -26,7 +26,8 @@ use crate::leaf::Leaf;
 use crate::open::{self, OpenError, Opened};
 use crate::options::Options;
 use crate::segment::{Choice, Gone, Segment};
-use crate::store::{Source, Store};
+use crate::store::Source;
+use crate::store::joints::Joints;
 use crate::survey::{Statements, Survey};
 use crate::walk::{Found, Walk};
 
@@ -165,12 +166,14 @@ pub fn explain(
 /// A crash at any point leaves a whole ledger: before the entry nothing happened; behind it each
 /// segment is the old one or the new one, and the next prune does the rest.
 pub fn perform(
-    store: Arc<dyn Store>,
+    store: impl Into<Joints>,
     options: Options,
     policy: &Policy,
     plan: &Plan,
 ) -> Result<Vec<u64>, PruneError> {
-    let (mut opened, _lock) = open::open(store.clone(), options, &mut |_, _, _| {})?;
+    let joints = store.into();
+    let store = joints.blobs.clone();
+    let (mut opened, _lock) = open::open(joints, options, &mut |_, _, _| {})?;
     let survey = Survey::read(&*store)?;
     let closed = closed(&*store, &survey.segments, opened.journal.index)?;
     let mut records = Vec::new();
@@ -190,7 +193,7 @@ pub fn perform(
         for planned in part {
             let name = frame::segment_name(planned.first);
             let fresh = rewritten(&*store, planned)?;
-            store.replace(&name, &fresh)?;
+            store.replace(&name, &fresh).map_err(io::Error::from)?;
             store.freeze(&name)?;
         }
     }
@@ -225,7 +228,7 @@ fn announce(
 
 /// A segment as it is to be. Only what the plan names goes, and only if the result is what the entry
 /// says it will be.
-fn rewritten(store: &dyn Store, planned: &PlannedSegment) -> Result<Vec<u8>, PruneError> {
+fn rewritten(store: &dyn Source, planned: &PlannedSegment) -> Result<Vec<u8>, PruneError> {
     let name = frame::segment_name(planned.first);
     let bytes = whole(store, &name)?;
     let segment = Segment::read(&name, &bytes).map_err(PruneError::Damaged)?;
@@ -279,7 +282,7 @@ pub(crate) fn closed(
 }
 
 /// When the first entry of a segment was logged.
-fn first_time(source: &(impl Source + ?Sized), name: &str) -> io::Result<Option<u64>> {
+pub(crate) fn first_time(source: &(impl Source + ?Sized), name: &str) -> io::Result<Option<u64>> {
     let mut bytes = vec![0; SEGMENT_HEADER + HEADER + crate::leaf::MAX_LEAF];
     let count = source.read_at(name, 0, &mut bytes)?;
     bytes.truncate(count);

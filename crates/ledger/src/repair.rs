@@ -20,7 +20,8 @@ use crate::kind::Kind;
 use crate::open::{self, OpenError};
 use crate::options::Options;
 use crate::setaside::{self, Cut};
-use crate::store::{CHECKPOINT, HEAD, Source, Store};
+use crate::store::joints::{Blobs, Joints, SwapError};
+use crate::store::{CHECKPOINT, HEAD, Source};
 use crate::survey::{Statements, Survey};
 use crate::tail::{self, Judgement};
 use crate::walk::{Fault, Found, Walk};
@@ -107,13 +108,15 @@ pub fn explain(source: &dyn Source, key: &VerifierKey) -> io::Result<RepairPlan>
 /// Does what a plan says, provided the ledger is still in the state the plan was made from. Returns
 /// the index of the repair entry.
 pub fn perform(
-    store: Arc<dyn Store>,
+    store: impl Into<Joints>,
     options: Options,
     plan: &RepairPlan,
 ) -> Result<u64, RepairError> {
     let vkey = NoteSigner::new(&options.origin, &*options.signer).map(|s| s.vkey().clone());
     let Some(vkey) = vkey else { return Err(OpenError::Origin(options.origin).into()) };
-    let survey = Survey::read(&*store)?;
+    let joints = store.into();
+    let store = joints.blobs.clone();
+    let survey = Survey::of(&joints)?;
     let Diagnosis { plan: now, good, fault, statements } = Diagnosis::of(&*store, &survey, &vkey)?;
     if now != *plan {
         return Err(RepairError::Changed);
@@ -128,7 +131,7 @@ pub fn perform(
             cut.later = survey.segments.iter().copied().filter(|&s| s > cut.segment).collect();
             let (index, _, _) = setaside::perform(&mut journal, &cut)?;
             drop(journal);
-            open::open(store, options, &mut |_, _, _| {})?;
+            open::open(joints, options, &mut |_, _, _| {})?;
             return Ok(index);
         }
         Action::RebuildHead => {
@@ -137,7 +140,13 @@ pub fn perform(
                 Head { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root };
             let bytes = head.to_bytes().ok_or(RepairError::Changed)?;
             let old = keep(&*store, HEAD, survey.head.as_deref())?;
-            store.replace(HEAD, &bytes)?;
+            match joints.head.swap(survey.head.as_deref(), &bytes) {
+                Ok(()) => {}
+                Err(SwapError::Moved) => return Err(RepairError::Changed),
+                Err(SwapError::Unwritten(error) | SwapError::Broken(error)) => {
+                    return Err(error.into());
+                }
+            }
             (HEAD, old)
         }
         Action::SignAgain => {
@@ -145,14 +154,15 @@ pub fn perform(
                 return Err(RepairError::Changed);
             };
             let old = keep(&*store, CHECKPOINT, survey.checkpoint.as_deref())?;
-            open::sign_again(&store, &options, bytes, head)?;
+            open::sign_again(&joints, &options, bytes, head)?;
             (CHECKPOINT, old)
         }
     };
     let cause = now.damage.first().map(|damage| damage.cause.to_string()).unwrap_or_default();
     let entry = record(file, old, &cause)?;
-    let (mut opened, _lock) = open::open(store, options, &mut |_, _, _| {})?;
-    let entry = Prepared { digest: Digest::of(&entry.body), entry, writer: None };
+    let (mut opened, _lock) = open::open(joints, options, &mut |_, _, _| {})?;
+    let digest = Digest::of(&entry.body);
+    let entry = Prepared::reserved(entry, digest);
     let index = match opened.journal.commit(std::iter::once(&entry)) {
         Ok(index) => index,
         Err(CommitError::Full(error) | CommitError::Unwritten(error)) => return Err(error.into()),
@@ -176,7 +186,7 @@ struct GoodEnd {
 }
 
 impl GoodEnd {
-    fn journal(self, store: Arc<dyn Store>, options: &Options) -> Journal {
+    fn journal(self, store: Arc<dyn Blobs>, options: &Options) -> Journal {
         Journal::behind(store, options, &self.end, self.good)
     }
 }
@@ -271,7 +281,7 @@ fn statement_action(statements: &Statements, walk: &Walk<'_>, origin: &str) -> A
 }
 
 /// Keeps a statement that is about to be replaced. Returns its length and digest.
-fn keep(store: &dyn Store, file: &str, bytes: Option<&[u8]>) -> io::Result<Option<(u64, Digest)>> {
+fn keep(store: &dyn Blobs, file: &str, bytes: Option<&[u8]>) -> io::Result<Option<(u64, Digest)>> {
     let Some(bytes) = bytes else { return Ok(None) };
     let digest = Digest::of(bytes);
     let short = digest.hex().chars().take(16).collect::<String>();

@@ -42,6 +42,8 @@ enum Command {
         /// Print the bodies filed under this id
         #[arg(long)]
         id: Option<String>,
+        #[command(flatten)]
+        identity: super::identity::Identity,
         /// How to print
         #[arg(long, default_value = "table")]
         format: Format,
@@ -60,9 +62,10 @@ enum Command {
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
-        Command::Show { ledger, last, id, format } => {
+        Command::Show { ledger, last, id, identity, format } => {
             let path = ledger.unwrap_or_else(|| super::ledger_of(dir));
-            show(&path, last, id.as_deref(), format)
+            let reader = super::identity::look(&path, &identity)?;
+            show(&path, &reader, last, id.as_deref(), format)
         }
         Command::Repair { yes } => repair(dir, yes),
     }
@@ -80,8 +83,13 @@ pub fn open(path: &Path) -> Result<Reader, Failure> {
     })
 }
 
-fn show(path: &Path, last: Option<usize>, id: Option<&str>, format: Format) -> Outcome {
-    let reader = open(path)?;
+fn show(
+    path: &Path,
+    reader: &Reader,
+    last: Option<usize>,
+    id: Option<&str>,
+    format: Format,
+) -> Outcome {
     let read = |error| Failure::io(path, &error);
     let mut entries = reader.entries();
     let mut rows = std::collections::VecDeque::new();
@@ -242,7 +250,7 @@ fn repair(dir: &Path, yes: bool) -> Outcome {
 }
 
 /// The lock of a ledger; `run/` may have been deleted while nothing ran.
-fn lock(home: &Path, ledger: &Path) -> Result<Lock, Failure> {
+pub fn lock(home: &Path, ledger: &Path) -> Result<Lock, Failure> {
     let run = home.join("run");
     match DirBuilder::new().mode(0o700).create(&run) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
@@ -261,4 +269,4 @@ fn lock(home: &Path, ledger: &Path) -> Result<Lock, Failure> {
 }
 
 /// A directory that a group may look into.
-const GROUP_READS: u32 = 0o050;
+pub const GROUP_READS: u32 = 0o050;

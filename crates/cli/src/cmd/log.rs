@@ -1,8 +1,18 @@
 //! `countersign log`: the log of a ledger, one file for each subcommand.
 
-mod face;
+mod anchor;
 mod append;
+mod archive;
+mod check;
+mod checkpoint;
+mod face;
+mod files;
+mod prune;
+mod prove;
+mod restore;
+mod retention;
 mod show;
+mod verify;
 mod witness;
 
 use std::path::Path;
@@ -55,6 +65,6 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Restore(args) => restore::run(args, dir),
         Command::Show(args) => show::run(args, dir),
         Command::Verify(args) => verify::run(args),
-        Command::Witness(args) => witness::run(args),
+        Command::Witness(args) => witness::run(args, dir),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use countersign::Tracer;
+use countersign::{Level, Tracer};
 use countersign::trace::TraceError;
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -30,6 +30,11 @@ pub struct Args {
     /// The trust file; default: as for `verify`
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    #[command(flatten)]
+    identity: super::identity::Identity,
+    /// The level to insist on: consistent, signed, anchored
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    require: Vec<Level>,
     /// Answer in sentences
     #[arg(long)]
     explain: bool,
@@ -56,7 +61,9 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let tracer =
         if args.chain.is_some() { Tracer::over_chain(&place) } else { Tracer::over_ledger(&place) }
             .trust_file(file)
-            .remarks(passed_over);
+            .remarks(passed_over)
+            .identities(args.identity.read()?);
+    let tracer = args.require.iter().fold(tracer, |tracer, level| tracer.require(*level));
     let trace = tracer.trace(&args.what).map_err(failure)?;
     match (args.format, args.explain) {
         (As::Json, _) => output::json(&trace.to_json())?,

@@ -54,6 +54,8 @@ pub struct How {
     /// an entry
     #[arg(long, value_name = "HASH")]
     expect_head: Option<Head>,
+    #[command(flatten)]
+    pub(super) identity: super::identity::Identity,
     /// How many receipts the chain or ledger, or entries the audit log, must hold
     #[arg(long, value_name = "N")]
     pub(super) expect_count: Option<u64>,
@@ -139,6 +141,7 @@ fn judge_in(path: &Path, how: How, dir: &Path, ledger: Option<&Path>) -> Outcome
     };
     let mut verifier = Verifier::new()
         .ledger(ledger)
+        .identities(how.identity.read()?)
         .expect_head(expect_head)
         .expect_entry(expect_entry)
         .expect_count(how.expect_count);

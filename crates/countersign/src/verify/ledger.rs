@@ -111,8 +111,7 @@ pub(super) fn verify(
                 .note(format!("the {number} entries of kind {kind} were not judged: only logged"));
         }
     }
-    let attested =
-        anchors.finish(&reader, report).map_err(|error| VerifyError::of(dir, error))?;
+    let attested = anchors.finish(&reader, report).map_err(|error| VerifyError::of(dir, error))?;
     proven.extend(attested.proven());
     keys.conclude(&reader, &proven, &ring, report).map_err(|error| VerifyError::of(dir, error))?;
     if summary.size == 0 {
@@ -154,7 +153,7 @@ pub(crate) fn open(
     report: &mut Report,
 ) -> std::io::Result<Option<Reader>> {
     let look = |keys: Option<&[VerifierKey]>| match Reader::open_dir(dir, keys) {
-        Ok(reader) => Ok(Some(reader)),
+        Ok(reader) => Ok(Some(reader.opening(verifier.identities.clone()))),
         Err(ReadError::NoLedger) => Ok(None),
         Err(ReadError::Io(error)) => Err(error),
         Err(error) => Err(std::io::Error::other(error)),
@@ -200,7 +199,7 @@ impl Verifier {
 }
 
 /// What lies beyond the checkpoint or behind the last whole batch.
-fn tail(summary: &Summary, report: &mut Report) {
+pub(super) fn tail(summary: &Summary, report: &mut Report) {
     if let Some(torn) = &summary.torn {
         let place = format!("{} at byte {}", torn.file, torn.offset);
         let detail = format!("entry {} is not whole", torn.index);

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use ledger::Kind;
 use ledger::prune::{Account, Accounts};
 use ledger::read::Body;
-use ledger::Kind;
 use record::report::{Code, Finding, Report};
 use seal::Digest;
 use seal::time::UnixMillis;
@@ -56,7 +56,6 @@ impl Content {
 #[derive(Default)]
 pub(crate) struct Gone {
     encrypted: BTreeMap<Kind, u64>,
-    first_encrypted: Option<u64>,
     /// When the last decision receipt without a body was logged.
     decided: Option<u64>,
     /// Audit lines that follow ones that are not here: how many, the first, and their writers.
@@ -133,7 +132,8 @@ pub(super) fn report(account: Account, gone: &Gone, report: &mut Report) {
     if all > 0 {
         let by: Vec<String> =
             records.iter().map(|record| format!("entry {}", record.index)).collect();
-        let detail = format!("{all} bodies pruned ({}), recorded by {}", counts(&pruned), list(&by));
+        let detail =
+            format!("{all} bodies pruned ({}), recorded by {}", counts(&pruned), list(&by));
         report.push(Finding::new(Code::LedgerPruned, "", detail.as_str()));
         report.note(format!(
             "{detail}: they are logged, their leaves are in the tree, and what they said was not judged"

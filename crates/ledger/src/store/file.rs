@@ -67,7 +67,10 @@ impl FileStore {
         for item in items {
             // Links and the like are not ours; the start says so.
             if let Item::File(name) = item {
-                give(&open_regular(&self.path(&name), true)?, group, 0o640)?;
+                let file = open_regular(&self.path(&name), false)?;
+                // A full segment is written no more, whoever may read it.
+                let frozen = file.metadata()?.mode() & 0o200 == 0;
+                give(&file, group, if frozen { 0o440 } else { 0o640 })?;
             }
         }
         self.readers = Some(group);
@@ -99,7 +102,17 @@ impl FileStore {
         if let Some(file) = open.get(name) {
             return Ok(file.clone());
         }
-        let file = Arc::new(open_regular(&self.path(name), true)?);
+        let path = self.path(name);
+        let file = match open_regular(&path, true) {
+            // The last segment of a copy without its successor was full once: it goes on.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let mode = if self.readers.is_some() { 0o640 } else { 0o600 };
+                open_regular(&path, false)?.set_permissions(fs::Permissions::from_mode(mode))?;
+                open_regular(&path, true)?
+            }
+            opened => opened?,
+        };
+        let file = Arc::new(file);
         keep(&mut open, name, file.clone());
         Ok(file)
     }
@@ -253,6 +266,12 @@ impl Store for FileStore {
 
     fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
         self.writer(name)?.set_len(length)
+    }
+
+    fn freeze(&self, name: &str) -> io::Result<()> {
+        self.writable()?;
+        let mode = if self.readers.is_some() { 0o440 } else { 0o400 };
+        open_regular(&self.path(name), false)?.set_permissions(fs::Permissions::from_mode(mode))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

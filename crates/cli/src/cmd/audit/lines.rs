@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use ledger::{Body, Kind};
 use ledger::read::Item;
+use ledger::{Body, Kind};
 use record::entry::{self, LINE_LIMIT, ReadEntry};
 
 use crate::exit::{Exit, Failure};
@@ -48,20 +48,25 @@ pub fn each_raw(
     }
 }
 
+/// What is done with a line; `None` stands for one whose body is not here.
+type EachLine<'f> = &'f mut dyn FnMut(Option<&[u8]>) -> Result<(), Failure>;
+
 /// Hands the audit lines of a ledger to `f`, without newline.
-fn each_of_ledger(
-    path: &Path,
-    f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+fn each_of_ledger(path: &Path, f: EachLine<'_>) -> Result<(), Failure> {
+    let (mut absent, mut said) = (0u64, String::new());
     let reader = crate::cmd::ledger::open(path)?;
     let mut entries = reader.entries();
     while let Some(item) = entries.next().map_err(|error| Failure::io(path, &error))? {
         match item {
             Item::Entry(entry) if entry.leaf.kind == Kind::Audit => match entry.body {
-                Body::Present(line) => f(line)?,
+                Body::Present(line) => f(Some(line))?,
                 Body::Pruned | Body::Encrypted(_) => {
-                    let absent = entry.body.absence().unwrap_or_default();
-                    output::complain(&format!("{absent}, logged at index {}", entry.index));
+                    if absent == 0 {
+                        let why = entry.body.absence().unwrap_or_default();
+                        said = format!("{why}, logged at index {}", entry.index);
+                    }
+                    absent += 1;
+                    f(None)?;
                 }
             },
             Item::Entry(_) => {}
@@ -70,11 +75,19 @@ fn each_of_ledger(
             }
         }
     }
+    if absent > 0 {
+        output::complain(&format!("{absent} audit lines are not here, the first: {said}"));
+    }
     Ok(())
 }
 
 /// Hands every line of a log or ledger to `f`, without what frames it.
 pub fn each(path: &Path, f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+    each_or_gap(path, &mut |line| line.map_or(Ok(()), &mut *f))
+}
+
+/// The same, with `None` for each line that was logged and is not here.
+fn each_or_gap(path: &Path, f: EachLine<'_>) -> Result<(), Failure> {
     if path.is_dir() || !path.exists() && path != Path::new("-") {
         return each_of_ledger(path, f);
     }
@@ -86,7 +99,7 @@ pub fn each(path: &Path, f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>) -> Res
         let bom: &[u8] = if std::mem::take(&mut first) { b"\xef\xbb\xbf" } else { b"" };
         match raw.strip_prefix(bom).unwrap_or(raw).trim_ascii() {
             [] => Ok(()),
-            line => f(line),
+            line => f(Some(line)),
         }
     })
 }
@@ -96,12 +109,26 @@ type EachEntry<'f> = &'f mut dyn FnMut(&ReadEntry, &[u8]) -> Result<(), Failure>
 
 /// Hands every entry that can be read to `f`, with its line; returns how many lines could not.
 pub fn each_entry(path: &Path, f: EachEntry<'_>) -> Result<u64, Failure> {
-    let mut unreadable = 0;
-    each(path, &mut |line| match entry::read_line(line) {
-        Ok(read) => f(&read, line),
-        Err(_) => {
-            unreadable += 1;
-            Ok(())
+    each_entry_after(path, &mut |read, line, _| f(read, line))
+}
+
+/// What is done with an entry, its line, and whether lines before it are not here.
+type EachEntryAfter<'f> = &'f mut dyn FnMut(&ReadEntry, &[u8], bool) -> Result<(), Failure>;
+
+/// The same, and `f` is told where lines were skipped because their bodies are not here.
+pub fn each_entry_after(path: &Path, f: EachEntryAfter<'_>) -> Result<u64, Failure> {
+    let (mut unreadable, mut gap) = (0, false);
+    each_or_gap(path, &mut |line| {
+        let Some(line) = line else {
+            gap = true;
+            return Ok(());
+        };
+        match entry::read_line(line) {
+            Ok(read) => f(&read, line, std::mem::take(&mut gap)),
+            Err(_) => {
+                unreadable += 1;
+                Ok(())
+            }
         }
     })?;
     Ok(unreadable)
