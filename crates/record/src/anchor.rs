@@ -87,6 +87,11 @@ impl Anchor {
         write_receipt(&value).unwrap_or_default()
     }
 
+    /// The size that a note states, if it has the form that an anchor asks for.
+    pub fn size_of(note: &str) -> Option<u64> {
+        checkpoint_of(note).map(|checkpoint| checkpoint.size)
+    }
+
     /// The note, every signature line included.
     pub fn note(&self) -> &str {
         &self.note

@@ -22,6 +22,7 @@ use super::tree::Tree;
 use super::{ByHash, Request, Target};
 use crate::parallel::{self, Weight};
 use crate::verify::Verifier;
+use crate::verify::anchored::{Anchors, Attested};
 use crate::verify::chain::lines;
 use crate::verify::entry::{self, Content, Judges, Raw};
 use crate::verify::keychange::{self, Keys, Proven};
@@ -48,6 +49,8 @@ pub(super) struct Survey {
     pub log_trusted: bool,
     /// The keys of the log over its time.
     pub keys: Option<Keys>,
+    /// Which entries stood under a stamped checkpoint.
+    pub attested: Attested,
     /// How far back the log is attested by others.
     pub proven: Vec<Proven>,
 }
@@ -73,6 +76,8 @@ pub(super) struct Pieces {
     pub requests: std::collections::HashMap<String, Request>,
     /// Number of rules, where the body is readable.
     pub rulesets: ByHash<Option<usize>>,
+    /// The last entry of the ledger that was taken out and is no ruleset.
+    pub last: Option<u64>,
 }
 
 /// A receipt of the walk, judged by itself.
@@ -106,6 +111,7 @@ pub(super) fn survey_ledger(
     survey.log_trusted = verifier.is_log_trusted(&reader);
     let origin = reader.head().map(|head| head.origin.clone());
     let keys = Keys::new(verifier, origin.as_deref(), dir);
+    let mut anchors = Anchors::new(verifier, &reader, report);
     let mut entries = reader.entries();
     let mut leaves = 0u64;
     parallel::ordered(
@@ -124,6 +130,7 @@ pub(super) fn survey_ledger(
                 if let Item::Entry(entry) = item {
                     let raw = Raw::from(&entry);
                     keys.meet(&raw);
+                    anchors.see(&entry);
                     sink((seal::merkle::leaf_hash(entry.leaf_bytes), raw));
                 }
             }
@@ -132,6 +139,8 @@ pub(super) fn survey_ledger(
     )?;
     survey.keys = Some(keys);
     let summary = entries.finish();
+    survey.attested = anchors.finish_aside(&reader, report)?;
+    survey.proven.extend(survey.attested.proven());
     for damage in &summary.damage {
         report.push(journal::finding(damage));
     }
@@ -432,6 +441,7 @@ impl Pieces {
             }
             Taken::Judged(judged) => *judged,
         };
+        self.last = self.last.max(Some(judged.index));
         match judged.content {
             Content::Receipt(signed) => {
                 let id = &signed.receipt.key_id;

@@ -84,10 +84,8 @@ impl Trace {
             receipt.parents.iter().filter(|parent| !survey.nodes.contains_key(parent)).collect();
         let said: Vec<String> =
             away.iter().filter_map(|parent| survey.absence(&parent.to_string())).collect();
-        let missing: Vec<&&Digest> = away
-            .iter()
-            .filter(|parent| survey.absence(&parent.to_string()).is_none())
-            .collect();
+        let missing: Vec<&&Digest> =
+            away.iter().filter(|parent| survey.absence(&parent.to_string()).is_none()).collect();
         for parent in &missing {
             self.find(Code::ChainParent, &place, &format!("parent {parent}"));
         }
@@ -234,7 +232,11 @@ impl Trace {
             return (Check::new(false, "not under the checkpoint's root"), Some(inclusion));
         }
         let check = if survey.log_trusted {
-            Check::new(true, format!("entry {index} of {}", checkpoint.size))
+            let since = survey.attested.over(index);
+            let since =
+                since.map(|reach| format!(", anchored {} by {}", reach.before, reach.authority));
+            let said = format!("entry {index} of {}{}", checkpoint.size, since.unwrap_or_default());
+            Check::new(true, said)
         } else {
             Check::new(
                 None,

@@ -12,16 +12,16 @@ use std::io;
 use ledger::Kind;
 use ledger::read::{Body, EntryRef, Reader};
 use record::anchor::Anchor;
-use record::report::{AnchorReach, Assurance, Code, Finding, Report};
+use record::report::{AnchorReach, Assurance, Code, ExitClass, Finding, Report};
 use seal::Digest;
 use seal::merkle::{Frontier, leaf_hash};
 use seal::note::{self, VerifierKey};
 use seal::time::UnixMillis;
 use stamp::{Asked, Authority, Hash, Stamp};
 
-use super::Verifier;
 use super::entry::place;
 use super::keychange::Proven;
+use super::{Level, Verifier, witnessed};
 use crate::anchor::code;
 
 /// How far clocks may be off, microseconds.
@@ -212,6 +212,16 @@ impl Anchors {
         Ok(attested)
     }
 
+    /// As [`Anchors::finish`], for who looks at a few entries: of all anchors only those are told
+    /// that show the log to be another one than it was.
+    pub(crate) fn finish_aside(self, reader: &Reader, report: &mut Report) -> io::Result<Attested> {
+        let mut all = Report::default();
+        let attested = self.finish(reader, &mut all)?;
+        let grave = |finding: &Finding| finding.code.exit() == ExitClass::Tampered;
+        all.findings.into_iter().filter(grave).for_each(|finding| report.push(finding));
+        Ok(attested)
+    }
+
     /// Roots that were out of reach when their anchors were met.
     fn look_again(&mut self, reader: &Reader) -> io::Result<()> {
         let far = || self.met.iter().filter(|met| met.borne.is_none()).map(|met| met.size);
@@ -272,6 +282,38 @@ pub(crate) fn lacking(report: &Report, subject: &str) -> String {
     format!(
         "anchored is required, and {subject} under a timestamp that holds ({reach}); `countersign log anchor` stamps the newest checkpoint"
     )
+}
+
+/// What anchors make of a trace whose last entry is `last`, and whether that is what is required.
+pub(crate) fn conclude_trace(
+    verifier: &Verifier,
+    attested: &Attested,
+    last: Option<u64>,
+    report: &mut Report,
+) {
+    if let Some(reach) = last.and_then(|last| attested.over(last)) {
+        report.anchored = report.ok() && report.assurance == Assurance::Signed;
+        report.anchored_to = Some(reach.clone());
+    }
+    witnessed::conclude_trace(last, report);
+    for level in &verifier.require {
+        match level {
+            Level::Consistent => {}
+            _ if !report.ok() => {}
+            Level::Signed => report.require(Assurance::Signed),
+            Level::Anchored => {
+                report.require(Assurance::Signed);
+                if report.ok() && !report.anchored {
+                    let detail = lacking(report, "not all of this stands");
+                    report.push(Finding::new(Code::TrustLevel, "", detail));
+                }
+            }
+            Level::Witnessed => {
+                report.require(Assurance::Signed);
+                witnessed::require(report, true);
+            }
+        }
+    }
 }
 
 /// Roots of the last sizes.

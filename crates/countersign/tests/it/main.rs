@@ -1,5 +1,6 @@
 //! The embedding API as a program uses it.
 
+mod anchors;
 mod audit;
 mod entries;
 mod example;
