@@ -106,10 +106,7 @@ pub struct AgentIdentityBuilder {
 impl AgentIdentity {
     /// A new key for `agent_id` (`agent:` and a name).
     pub fn generate(agent_id: &str) -> Result<AgentIdentityBuilder, IdentityError> {
-        let mut seed = seal::Zeroizing::new([0u8; 32]);
-        getrandom::fill(&mut *seed)
-            .map_err(|error| IdentityError::Randomness(error.to_string()))?;
-        AgentIdentity::with_key(agent_id, SecretKey::from_seed(*seed))
+        AgentIdentity::with_key(agent_id, new_secret_key()?)
     }
 
     /// An identity over a key that exists.
@@ -303,6 +300,16 @@ impl AgentIdentityBuilder {
         let statement = capability::issue(terms, issuer)?;
         Ok(AgentIdentity { key: self.key, statement: Arc::new(statement) })
     }
+}
+
+/// A new key of the system's randomness.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn new_secret_key() -> Result<SecretKey, IdentityError> {
+    let mut seed = seal::Zeroizing::new([0u8; 32]);
+    getrandom::fill(&mut *seed).map_err(|error| IdentityError::Randomness(error.to_string()))?;
+    Ok(SecretKey::from_seed(*seed))
 }
 
 /// The private key in a PEM file.

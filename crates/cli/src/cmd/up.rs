@@ -158,7 +158,7 @@ pub async fn stop() {
     drop(interrupt.await);
 }
 
-fn state_failure(error: &StateError) -> Failure {
+pub fn state_failure(error: &StateError) -> Failure {
     let exit = match error {
         StateError::Locked(LockError::Held { .. }) => Exit::Unavailable,
         StateError::Locked(LockError::Io { .. }) => Exit::CannotCreate,
@@ -171,6 +171,8 @@ fn state_failure(error: &StateError) -> Failure {
         StateError::File(_) | StateError::Store { .. } => Exit::CannotCreate,
         _ => Exit::Internal,
     };
+        | StateError::Revoked { .. }
+        | StateError::Replaced { .. }
     Failure::new(exit, error.to_string())
 }
 
@@ -189,6 +191,7 @@ fn serve_failure(error: &ServeError, dir: &Path) -> Failure {
         _ => Exit::Internal,
     };
     let mut message = error.to_string();
+        ServeError::Start(StartError::Key(_)) => Exit::Config,
     if let ServeError::Start(StartError::Open(OpenError::Io(cause))) = error {
         let ledger = dir.join(".countersign").join("ledger");
         let remedy = match cause.kind() {

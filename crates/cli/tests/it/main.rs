@@ -6,6 +6,7 @@ mod configuration;
 mod faults;
 mod flip;
 mod interop;
+mod keys;
 mod kill;
 mod links;
 mod machine;
