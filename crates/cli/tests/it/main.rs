@@ -16,3 +16,4 @@ mod readme;
 mod running;
 mod sdk;
 mod trail;
+mod witness;

@@ -8,7 +8,7 @@ use crate::exit::{Exit, Failure};
 
 /// Where to listen, and as whom.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Face {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8445")]
     listen: SocketAddr,
@@ -20,7 +20,7 @@ pub struct Args {
     connections: usize,
 }
 
-impl Args {
+impl Face {
     /// As the listener wants it.
     pub fn door(&self) -> Door {
         Door { listen: self.listen, hosts: self.host.clone(), connections: self.connections }

@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     logs: Option<PathBuf>,
     #[command(flatten)]
-    face: face::Args,
+    face: face::Face,
 }
 
 pub fn run(args: Args) -> Outcome {
