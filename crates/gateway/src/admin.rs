@@ -52,7 +52,7 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
         },
         Page::Metrics => {
             let text = app.metrics().render(&Now {
-                ledger_entries: recorder.ledger().size(),
+                ledger_entries: recorder.size(),
                 room: recorder.room(),
                 reserved_tokens: app.counters.outstanding(),
                 ready: recorder.ready(),

@@ -97,6 +97,31 @@ pub struct LedgerConfig {
     pub group: Option<String>,
     /// What that group may.
     pub mode: SharedMode,
+    /// What a further gateway on the same directory does.
+    pub second: Second,
+    /// The name under which a further gateway writes.
+    pub writer: String,
+}
+
+/// What a gateway does whose directory another process owns (docs/operating/many-processes.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Second {
+    /// It does not start.
+    #[default]
+    Refuse,
+    /// It writes through the socket of that process.
+    Join,
+}
+
+impl Second {
+    /// As the file has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Second::Refuse => "refuse",
+            Second::Join => "join",
+        }
+    }
 }
 
 /// The mode of evidence files that have a group of readers.
@@ -275,7 +300,13 @@ impl LedgerConfig {
 
 impl Default for LedgerConfig {
     fn default() -> Self {
-        Self { headroom_bytes: 64 << 20, group: None, mode: SharedMode::default() }
+        Self {
+            headroom_bytes: 64 << 20,
+            group: None,
+            mode: SharedMode::default(),
+            second: Second::default(),
+            writer: "gateway-2".to_owned(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 mod ancestry;
 mod decide;
 mod flood;
+mod joined;
 mod judge;
 mod names;
 mod receipts;
@@ -29,7 +30,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ledger::lock::Lock;
-use ledger::{Kind, Ledger};
+use ledger::socket::{Server, Serving, serve};
+use ledger::{Kind, Ledger, Log};
 use record::agent::AgentId;
 use record::entry::{AuditChain, AuditDecision, AuditEntry, Owner};
 use record::receipt::Emitter;
@@ -41,11 +43,13 @@ use seal::signer::Signer;
 
 use decide::{Close, Decided, decision_entry};
 use flood::Flood;
+use joined::{Joined, RereadError};
 use replay::{Orphan, Replay};
 use request::member;
 use room::Headroom;
 use write::{Batch, Writer, lock};
 
+use crate::config::Storing;
 use crate::lineage::Lineage;
 use crate::state::{InForce, State, StateError, Statements, WRITER};
 
@@ -83,6 +87,8 @@ pub struct Setup {
     pub refusals_per_minute: u32,
     /// Room on the disk that new requests leave to those under way, in bytes.
     pub headroom_bytes: u64,
+    /// How the ledger stores.
+    pub storing: Storing,
 }
 
 /// Why the recorder cannot start.
@@ -114,6 +120,12 @@ pub enum StartError {
     /// The system gave no randomness.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
+    /// The ledger of another process cannot be joined.
+    #[error("the ledger of the process that writes it cannot be joined: {0}")]
+    Join(String),
+    /// Other processes cannot be served.
+    #[error("the socket for other processes cannot be made: {0}")]
+    Socket(std::io::Error),
     /// The writing thread could not be started.
     #[error("the thread that writes evidence cannot be started: {0}")]
     Thread(std::io::Error),
@@ -143,6 +155,16 @@ pub enum RecordError {
     NotAdmitted,
 }
 
+impl From<RereadError> for StartError {
+    fn from(error: RereadError) -> StartError {
+        match error {
+            RereadError::Damaged(damage) => StartError::Open(ledger::OpenError::Damaged(damage)),
+            RereadError::Chain(index) => StartError::Chain { index },
+            error => StartError::Join(error.to_string()),
+        }
+    }
+}
+
 /// Writes all evidence of the gateway. Cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
@@ -167,6 +189,10 @@ struct Core {
     behind: AtomicBool,
     seed: MacKey,
     ids: AtomicU64,
+    /// Where this process is the sequencer.
+    ledger: Option<Arc<Ledger>>,
+    /// Lets other processes append; goes before the ledger is closed.
+    server: Mutex<Option<Server>>,
     _lock: Option<Arc<Lock>>,
 }
 
@@ -180,14 +206,32 @@ impl Recorder {
     }
 
     fn start_seeded(state: &State, setup: Setup, seed: [u8; 32]) -> Result<Recorder, StartError> {
-        let mut replay = Replay::new(Lineage::new(REMEMBERED));
-        let options =
-            ledger::Options::new(state.origin(), state.log_signer(), WRITER, state.clock());
+        let writer_id = state.writer();
+        let mut replay = Replay::new(Lineage::new(REMEMBERED), writer_id);
+        let options = ledger::Options {
+            segment_bytes: setup.storing.segment_bytes,
+            segment_age: setup.storing.segment_age,
+            recipients: setup.storing.recipients,
+            identities: setup.storing.identities.clone(),
+            ..ledger::Options::new(state.origin(), state.log_signer(), WRITER, state.clock())
+        };
         let mut statements = Statements::default();
-        let ledger = Ledger::open(state.store(), options, &mut |index, leaf, body| {
-            statements.visit(index, leaf, body);
-            replay.visit(index, leaf, body);
-        })?;
+        let (mut ledger, mut joined) = (None, None);
+        if let Some(client) = state.client() {
+            let mut way =
+                Joined::new(client.clone(), state.ledger_dir(), writer_id, client.vkey())
+                    .opening(setup.storing.identities);
+            replay = way.first(replay, &mut |index, leaf, body| {
+                statements.visit(index, leaf, body);
+            })?;
+            joined = Some(Arc::new(way));
+        } else {
+            let opened = Ledger::open(state.store(), options, &mut |index, leaf, body| {
+                statements.visit(index, leaf, body);
+                replay.visit(index, leaf, body);
+            })?;
+            ledger = Some(Arc::new(opened));
+        }
         let keys = InForce::of(state, &statements.history(state))?;
         if let Some(index) = replay.encrypted {
             return Err(StartError::Encrypted { index });
@@ -199,11 +243,17 @@ impl Recorder {
         let lines = AuditChain::new(
             keys.hmac.0,
             Zeroizing::new(keys.hmac.1.to_vec()),
-            WRITER.to_owned(),
+            writer_id.to_owned(),
             replay.last_hmac,
         );
+        let log: Arc<dyn Log> = match (&ledger, &joined) {
+            (Some(ledger), _) => ledger.clone(),
+            (None, Some(joined)) => joined.client.clone(),
+            (None, None) => return Err(StartError::Record(RecordError::Unavailable)),
+        };
         let writer = Writer::new(
-            Arc::new(ledger),
+            log,
+            joined,
             state.store().is_immediate(),
             lines,
             replay.lineage,
@@ -232,6 +282,8 @@ impl Recorder {
                 behind: AtomicBool::new(false),
                 seed: MacKey::new(&seed),
                 ids: AtomicU64::new(0),
+                ledger,
+                server: Mutex::new(None),
                 _lock: state.lock(),
             }),
         };
@@ -240,6 +292,11 @@ impl Recorder {
         batch.bodies.push((Kind::Ruleset, ruleset, setup.ruleset));
         recorder.core.writer.write(batch, nothing()).wait()?;
         recorder.core.interrupted(&orphans)?;
+        // Not before our own first entries: whoever comes then finds the ruleset there.
+        if let (Some(ledger), Some(run)) = (&recorder.core.ledger, state.serves()) {
+            let server = serve(ledger.clone(), &run, Serving::default());
+            *lock(&recorder.core.server) = Some(server.map_err(StartError::Socket)?);
+        }
         Ok(recorder)
     }
 
@@ -251,7 +308,14 @@ impl Recorder {
 
     /// Writes aggregated refusals that are due. Call it every few seconds. Never blocks.
     pub fn tick(&self) {
-        self.core.writer.headroom().look(self.ledger());
+        self.core.writer.headroom().look(self.core.writer.log());
+        // After a change of sequencers.
+        if let Some(joined) = self.core.writer.joined().filter(|joined| !joined.is_gone()) {
+            let orphans = joined.take_orphans();
+            if let Err(error) = self.core.close_orphans(&orphans, drop) {
+                tracing::error!(%error, "requests without an outcome could not be closed");
+            }
+        }
         for pending in self.core.aggregates(Some(self.core.now_ms())) {
             drop(pending);
         }
@@ -263,12 +327,18 @@ impl Recorder {
             pending.wait()?;
         }
         self.core.writer.close();
-        self.ledger().close().map_err(|error| RecordError::Append(error.to_string()))
+        drop(lock(&self.core.server).take());
+        self.core.writer.log().close().map_err(|error| RecordError::Append(error.to_string()))
     }
 
-    /// The ledger (metrics, checkpoints, readiness).
-    pub fn ledger(&self) -> &Arc<Ledger> {
-        self.core.writer.ledger()
+    /// The ledger, where this process is its sequencer: for checkpoints and all that follows them.
+    pub fn ledger(&self) -> Option<&Arc<Ledger>> {
+        self.core.ledger.as_ref()
+    }
+
+    /// Number of entries in the ledger, as far as this process knows.
+    pub fn size(&self) -> u64 {
+        self.core.writer.log().size()
     }
 
     /// Whether evidence can be written now; if not, answer 503.
@@ -281,7 +351,10 @@ impl Recorder {
         if !self.core.writer.healthy() {
             return Some(Shut::Evidence);
         }
-        self.core.writer.headroom().shut(self.ledger())
+        if self.core.writer.joined().is_some_and(Joined::is_gone) {
+            return Some(Shut::Sequencer);
+        }
+        self.core.writer.headroom().shut(self.core.writer.log())
     }
 
     /// Whether the last checkpoint was written: entries that nobody signs are half an evidence.
@@ -411,6 +484,16 @@ impl Core {
 
     /// Closes admissions that a crash left without an outcome.
     fn interrupted(&self, orphans: &[(String, Orphan)]) -> Result<(), RecordError> {
+        let mut pending = Vec::new();
+        self.close_orphans(orphans, |closing| pending.push(closing))?;
+        pending.into_iter().try_for_each(|closing| closing.wait().map(drop))
+    }
+
+    fn close_orphans(
+        &self,
+        orphans: &[(String, Orphan)],
+        mut each: impl FnMut(Pending),
+    ) -> Result<(), RecordError> {
         for some in orphans.chunks(ORPHANS) {
             let mut batch = Batch::default();
             for (request, orphan) in some {
@@ -418,7 +501,7 @@ impl Core {
                 batch.audits.push(audit);
                 batch.decisions.push(decision_entry(&jws)?);
             }
-            self.writer.write(batch, nothing()).wait()?;
+            each(self.writer.write(batch, nothing()));
         }
         Ok(())
     }

@@ -290,7 +290,8 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
         if !(ticked || again) {
             continue;
         }
-        let ledger = app.recorder.ledger().clone();
+        // Where another process writes the ledger, it also signs it.
+        let Some(ledger) = app.recorder.ledger().cloned() else { continue };
         let size = ledger.size();
         if signed == Some(size) && !again {
             continue;

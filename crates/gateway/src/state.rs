@@ -16,8 +16,10 @@ pub(crate) use inforce::{InForce, Statements};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use ledger::lock::Lock;
+use ledger::lock::{Lock, LockError};
+use ledger::socket::{Client, ConnectError};
 use ledger::store::Store;
 use ledger::store::file::FileStore;
 use ledger::store::memory::MemoryStore;
@@ -46,6 +48,9 @@ pub struct State {
     store: Arc<dyn Store>,
     clock: Arc<dyn ledger::Clock>,
     lock: Option<Arc<Lock>>,
+    /// The way to the process that writes the ledger, where it is another one, and the writer id
+    /// there.
+    joined: Option<(Arc<Client>, String)>,
 }
 
 /// Why the state directory cannot be used.
@@ -56,8 +61,16 @@ pub enum StateError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Another process owns the directory.
-    #[error("{0}; or choose another --dir")]
+    #[error("{0}; or set ledger.second to join, to write through it; or choose another --dir")]
     Locked(#[from] ledger::lock::LockError),
+    /// Another process owns the directory, and it cannot be joined.
+    #[error("the ledger is in use and cannot be joined as the writer {writer} (ledger.writer): {error}")]
+    NotJoined {
+        /// Under this writer id.
+        writer: String,
+        /// Why not.
+        error: ConnectError,
+    },
     /// A trust file exists, but keys that it should name are gone.
     #[error(
         "{trust} exists but {missing} is missing: restore it from a backup, or move the trust file, the keys and the ledger away to start anew"
@@ -164,14 +177,86 @@ impl State {
     /// Opens `dir` (the directory that holds `countersign.trust.yaml` and `.countersign`), making
     /// what is missing: directories, keys, trust file. Nothing that exists is changed.
     pub fn open_or_init(dir: &Path, init: Init) -> Result<State, StateError> {
+        let lock = Lock::take(State::prepare(dir)?.join("lock"))?;
+        State::locked(dir, init, lock)
+    }
+
+    /// The same; where another process owns the directory, its ledger is joined through its socket
+    /// as `writer`, with the keys that are there.
+    pub fn open_or_join(dir: &Path, init: Init, writer: &str) -> Result<State, StateError> {
+        let run = State::prepare(dir)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let over = Instant::now() >= until;
+            let locked = match Lock::take(run.join("lock")) {
+                Ok(lock) => return State::locked(dir, init, lock),
+                Err(error @ LockError::Held { .. }) if !init.memory => error,
+                Err(error) => return Err(error.into()),
+            };
+            match Client::connect(&run, writer) {
+                Ok(client) => return State::behind(dir, init, client, writer),
+                // It holds the lock already and is still opening the ledger, or is ending.
+                Err(ConnectError::Nobody(_)) if over => return Err(locked.into()),
+                Err(ConnectError::Nobody(_) | ConnectError::Unheard) if !over => {}
+                // The former connection of a gateway that was killed ends a moment later.
+                Err(ConnectError::Taken(_) | ConnectError::Crowded(_))
+                    if Instant::now() < until - PATIENCE + MOMENT => {}
+                Err(error) => {
+                    return Err(StateError::NotJoined { writer: writer.to_owned(), error });
+                }
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Makes the directories, and answers with that of lock and socket.
+    fn prepare(dir: &Path) -> Result<PathBuf, StateError> {
         let home = dir.join(HOME);
         files::directory(dir, files::Access::Any)?;
         files::directory(&home, files::Access::GroupMayRead)?;
         for name in ["keys", "run", "cache", "feeds"] {
             files::directory(&home.join(name), files::Access::OwnerOnly)?;
         }
-        let mut lock = Lock::take(home.join("run").join("lock"))?;
+        Ok(home.join("run"))
+    }
 
+    /// The state of a process that writes through another one's ledger. That one has made everything
+    /// there is before it answers.
+    fn behind(
+        dir: &Path,
+        init: Init,
+        client: Client,
+        writer: &str,
+    ) -> Result<State, StateError> {
+        let home = dir.join(HOME);
+        let trust_path = dir.join(TRUST);
+        let missing = |missing: &Path| StateError::KeyMissing {
+            trust: trust_path.clone(),
+            missing: missing.to_owned(),
+        };
+        let keys = Keys::open(&home.join("keys"), missing)?;
+        let origin = keys.origin();
+        let trust = trustfile::check(&trust_path, &keys, &origin)?;
+        if keys.vkey(&origin).as_ref() != Some(&ledger::Log::vkey(&client)) {
+            let text = "its log has another key than the one in keys/log.pem".to_owned();
+            let error = ConnectError::Refused(text);
+            return Err(StateError::NotJoined { writer: writer.to_owned(), error });
+        }
+        Ok(State {
+            dir: dir.to_owned(),
+            keys,
+            origin,
+            trust,
+            created: false,
+            store: Arc::new(FileStore::read_only(home.join("ledger"))),
+            clock: init.clock,
+            lock: None,
+            joined: Some((Arc::new(client), writer.to_owned())),
+        })
+    }
+
+    fn locked(dir: &Path, init: Init, mut lock: Lock) -> Result<State, StateError> {
+        let home = dir.join(HOME);
         let trust_path = dir.join(TRUST);
         let had_trust = files::exists(&trust_path)?;
         let (keys, made) = Keys::open_or_make(&home.join("keys"), |missing| match had_trust {
@@ -209,6 +294,7 @@ impl State {
             store,
             clock: init.clock,
             lock: Some(Arc::new(lock)),
+            joined: None,
         })
     }
 
@@ -216,6 +302,10 @@ impl State {
     /// come; without one, the owner alone. Keys are never shared.
     pub fn readable_by(mut self, group: Option<&str>) -> Result<State, StateError> {
         let number = group.map(group_number).transpose()?;
+        if self.joined.is_some() {
+            // Whoever writes the files shares them.
+            return Ok(self);
+        }
         let failed = |path: PathBuf| {
             let group = group.unwrap_or_default().to_owned();
             move |error| StateError::Share { path, group, error }
@@ -331,6 +421,7 @@ impl State {
             store,
             clock,
             lock: None,
+            joined: None,
         }
     }
 
@@ -343,6 +434,22 @@ impl State {
     /// Kept by whoever writes, so that the directory stays locked while a ledger is open.
     pub(crate) fn lock(&self) -> Option<Arc<Lock>> {
         self.lock.clone()
+    }
+
+    /// Who appends: the gateway that owns the directory, or a further one by its own name.
+    pub(crate) fn writer(&self) -> &str {
+        self.joined.as_ref().map_or(WRITER, |(_, writer)| writer)
+    }
+
+    /// The way to the ledger where another process writes it.
+    pub(crate) fn client(&self) -> Option<&Arc<Client>> {
+        self.joined.as_ref().map(|(client, _)| client)
+    }
+
+    /// Where other processes are to find the ledger that this one writes.
+    pub(crate) fn serves(&self) -> Option<PathBuf> {
+        let shared = self.lock.is_some() && !self.store.is_immediate();
+        shared.then(|| self.home().join("run"))
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
@@ -386,6 +493,10 @@ pub(crate) const WRITER: &str = "gateway";
 /// What the gateway signs receipts as.
 pub(crate) const AGENT: &str = "agent:gateway";
 
+/// So long may the process that owns a directory take until it answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+const MOMENT: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(50);
 const HOME: &str = ".countersign";
 const TRUST: &str = "countersign.trust.yaml";
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use gateway::config::UpstreamConfig;
+use gateway::config::{Second, UpstreamConfig};
 use gateway::recorder::StartError;
 use gateway::state::{Init, State, StateError};
 use gateway::{Config, ServeError};
@@ -121,9 +121,13 @@ pub fn start(config: Config, dir: &Path, memory: bool) -> Outcome {
     let asked = Asked::of(&config);
     // Before keys are made: a configuration that cannot work leaves nothing behind.
     config.open_upstream().map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let state = State::open_or_init(dir, Init { memory, clock: Arc::new(SystemClock) })
-        .and_then(|state| state.readable_by(config.ledger.readers()))
-        .map_err(|error| state_failure(&error))?;
+    let init = Init { memory, clock: Arc::new(SystemClock) };
+    let state = match config.ledger.second {
+        Second::Refuse => State::open_or_init(dir, init),
+        Second::Join => State::open_or_join(dir, init, &config.ledger.writer),
+    }
+    .and_then(|state| state.readable_by(config.ledger.readers()))
+    .map_err(|error| state_failure(&error))?;
     let banner = Banner::of(&state, asked, memory);
     gateway::serve(
         config,
@@ -160,19 +164,21 @@ pub async fn stop() {
 
 pub fn state_failure(error: &StateError) -> Failure {
     let exit = match error {
-        StateError::Locked(LockError::Held { .. }) => Exit::Unavailable,
+        StateError::Locked(LockError::Held { .. }) | StateError::NotJoined { .. } => {
+            Exit::Unavailable
+        }
         StateError::Locked(LockError::Io { .. }) => Exit::CannotCreate,
         StateError::NotTrusted { .. }
         | StateError::Trust { .. }
         | StateError::KeyMissing { .. }
+        | StateError::Revoked { .. }
+        | StateError::Replaced { .. }
         | StateError::NoGroup(_)
         | StateError::Share { .. }
         | StateError::Key { .. } => Exit::Config,
         StateError::File(_) | StateError::Store { .. } => Exit::CannotCreate,
         _ => Exit::Internal,
     };
-        | StateError::Revoked { .. }
-        | StateError::Replaced { .. }
     Failure::new(exit, error.to_string())
 }
 
@@ -185,13 +191,13 @@ fn serve_failure(error: &ServeError, dir: &Path) -> Failure {
         ServeError::Start(StartError::Chain { .. }) => {
             Exit::Evidence(record::report::ExitClass::Malformed)
         }
+        ServeError::Start(StartError::Key(_)) => Exit::Config,
         ServeError::Start(_) => Exit::Io,
         ServeError::Bind { .. } => Exit::Unavailable,
         ServeError::Close(_) => Exit::Io,
         _ => Exit::Internal,
     };
     let mut message = error.to_string();
-        ServeError::Start(StartError::Key(_)) => Exit::Config,
     if let ServeError::Start(StartError::Open(OpenError::Io(cause))) = error {
         let ledger = dir.join(".countersign").join("ledger");
         let remedy = match cause.kind() {

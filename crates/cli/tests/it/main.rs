@@ -1,5 +1,6 @@
 //! One integration binary for the built `countersign`: commands as data, and whole runs of the product.
 
+mod append;
 mod audit;
 mod commands;
 mod configuration;
@@ -7,6 +8,7 @@ mod faults;
 mod flip;
 mod interop;
 mod keys;
+mod join;
 mod kill;
 mod links;
 mod machine;

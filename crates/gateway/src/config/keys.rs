@@ -300,6 +300,16 @@ pub const KEYS: &[Key] = &[
         Kind::Choice(&["0600", "0640"]),
         "the mode of evidence files when there is a group; without one it is 0600",
     ),
+    key(
+        "ledger.second",
+        Kind::Choice(&["refuse", "join"]),
+        "what a further gateway on one directory does: not start, or write through the one that runs",
+    ),
+    key(
+        "ledger.writer",
+        Kind::Text,
+        "the name under which a further gateway writes; each needs its own",
+    ),
     key("limits", Kind::Section, "sizes and deadlines"),
     number("limits.body_bytes", 1, 8 << 20, "the largest request body"),
     number("limits.answer_bytes", 1, 256 << 20, "the largest unary answer of the upstream"),

@@ -11,10 +11,11 @@ use seal::digest::Digest;
 use seal::json::{self, Limits, Value, audit_members};
 
 use crate::lineage::{Key, Known, Lineage, Memory, RememberedCall};
-use crate::state::WRITER;
 
 /// Grows entry by entry.
 pub(super) struct Replay {
+    /// Whose audit lines are ours.
+    writer: String,
     pub last_hmac: Option<String>,
     pub bodies: HashSet<Digest>,
     pub lineage: Lineage,
@@ -51,8 +52,9 @@ pub(super) struct Said {
 }
 
 impl Replay {
-    pub fn new(lineage: Lineage) -> Replay {
+    pub fn new(lineage: Lineage, writer: &str) -> Replay {
         Replay {
+            writer: writer.to_owned(),
             last_hmac: None,
             bodies: HashSet::new(),
             lineage,
@@ -76,7 +78,7 @@ impl Replay {
             (Kind::Config | Kind::Ruleset | Kind::Facts, Body::Present(_) | Body::Encrypted(_)) => {
                 self.bodies.insert(leaf.body);
             }
-            (Kind::Audit, _) if leaf.writer != WRITER => {}
+            (Kind::Audit, _) if leaf.writer != self.writer => {}
             (Kind::Audit, Body::Present(line)) => self.audit(index, line),
             // The newest line and open admissions are never pruned. Should the last one be gone all
             // the same, nobody knows what the next has to be chained to.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ledger::Ledger;
+use ledger::Log;
 use ledger::store::Room;
 
 /// Watches the disk beneath a ledger.
@@ -36,6 +36,8 @@ pub(crate) enum Shut {
     Headroom,
     /// The last checkpoint could not be written.
     Unsigned,
+    /// The process that writes the ledger is gone.
+    Sequencer,
 }
 
 impl Shut {
@@ -45,6 +47,7 @@ impl Shut {
             Shut::Evidence => "evidence_unavailable",
             Shut::Headroom => "disk_headroom",
             Shut::Unsigned => "checkpoint_unwritten",
+            Shut::Sequencer => "sequencer_gone",
         }
     }
 }
@@ -64,7 +67,7 @@ impl Headroom {
     }
 
     /// An append of so many bytes went through.
-    pub fn wrote(&self, ledger: &Ledger, bytes: u64) {
+    pub fn wrote(&self, ledger: &dyn Log, bytes: u64) {
         let written = self.written.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if written > self.kept.load(Ordering::Relaxed) / 8 || self.is_due(WRITING) {
             self.look(ledger);
@@ -83,7 +86,7 @@ impl Headroom {
     }
 
     /// Why no new request comes in, as far as the disk knows.
-    pub fn shut(&self, ledger: &Ledger) -> Option<Shut> {
+    pub fn shut(&self, ledger: &dyn Log) -> Option<Shut> {
         if self.low.load(Ordering::Acquire) && self.is_due(REFUSING) {
             self.look(ledger);
         }
@@ -94,7 +97,7 @@ impl Headroom {
     }
 
     /// Looks at the disk. One that cannot be asked is not taken for full: the next append tells.
-    pub fn look(&self, ledger: &Ledger) {
+    pub fn look(&self, ledger: &dyn Log) {
         *self.at() = Some(Instant::now());
         self.written.store(0, Ordering::Relaxed);
         let room = ledger.room().ok().flatten();

@@ -15,12 +15,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 
-use ledger::{AppendError, Entry, Kind, Ledger, Prepared};
+use ledger::{AppendError, Entry, Kind, Log, Prepared};
 use record::entry::{AuditChain, AuditEntry};
 use seal::digest::Digest;
 use tokio::sync::oneshot;
 
 use super::RecordError;
+use super::joined::{BEAT, Joined};
 use super::room::Headroom;
 use crate::lineage::{Lineage, Memory};
 
@@ -33,7 +34,9 @@ pub(super) struct Writer {
 }
 
 struct Shared {
-    ledger: Arc<Ledger>,
+    log: Arc<dyn Log>,
+    /// Where another process writes the ledger.
+    joined: Option<Arc<Joined>>,
     chain: Mutex<Chain>,
     lineage: Mutex<Lineage>,
     queue: Mutex<Queue>,
@@ -122,9 +125,11 @@ impl Drop for Settling {
 }
 
 impl Writer {
-    /// Writes to `ledger`, going on with `lines`; `immediate` if its store syncs at no cost.
+    /// Writes to `log`, going on with `lines`; `immediate` if its store syncs at no cost.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
-        ledger: Arc<Ledger>,
+        log: Arc<dyn Log>,
+        joined: Option<Arc<Joined>>,
         immediate: bool,
         lines: AuditChain,
         lineage: Lineage,
@@ -132,9 +137,10 @@ impl Writer {
         bodies: HashSet<Digest>,
         headroom: Headroom,
     ) -> io::Result<Writer> {
-        headroom.look(&ledger);
+        headroom.look(&*log);
         let shared = Arc::new(Shared {
-            ledger,
+            log,
+            joined,
             chain: Mutex::new(Chain { lines, last_ns, bodies }),
             lineage: Mutex::new(lineage),
             queue: Mutex::default(),
@@ -152,8 +158,13 @@ impl Writer {
         Ok(Writer { shared, thread: Mutex::new(thread), immediate })
     }
 
-    pub fn ledger(&self) -> &Arc<Ledger> {
-        &self.shared.ledger
+    pub fn log(&self) -> &dyn Log {
+        &*self.shared.log
+    }
+
+    /// The way to the process that writes the ledger, where it is another one.
+    pub fn joined(&self) -> Option<&Joined> {
+        self.shared.joined.as_deref()
     }
 
     pub fn lineage(&self) -> MutexGuard<'_, Lineage> {
@@ -172,7 +183,9 @@ impl Writer {
 
     /// Whether the last append went through.
     pub fn taking(&self) -> bool {
-        self.healthy() && !self.shared.failing.load(Ordering::Acquire)
+        self.healthy()
+            && !self.shared.failing.load(Ordering::Acquire)
+            && !self.joined().is_some_and(Joined::is_gone)
     }
 
     /// The disk beneath.
@@ -234,12 +247,65 @@ impl Shared {
                 if queue.closed {
                     return;
                 }
-                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = match &self.joined {
+                    None => self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                    Some(joined) => {
+                        let waited = self.wake.wait_timeout(queue, BEAT);
+                        drop(waited.unwrap_or_else(PoisonError::into_inner));
+                        self.keep_joined(joined);
+                        lock(&self.queue)
+                    }
+                };
             }
-            let jobs = std::mem::take(&mut queue.jobs);
+            let mut jobs = std::mem::take(&mut queue.jobs);
             queue.bytes = 0;
             drop(queue);
-            self.append(jobs);
+            if let Some(joined) = &self.joined {
+                joined.beat();
+                // One message takes so much and no more; what one job has goes together.
+                while jobs.len() > 1 {
+                    let mut bytes = 0;
+                    let fit = jobs.iter().take_while(|job| {
+                        bytes += job.bytes + FRAME;
+                        bytes <= MESSAGE
+                    });
+                    let rest = jobs.split_off(fit.count().max(1));
+                    self.append(std::mem::replace(&mut jobs, rest));
+                    if jobs.is_empty() {
+                        break;
+                    }
+                }
+            }
+            if !jobs.is_empty() {
+                self.append(jobs);
+            }
+        }
+    }
+
+    /// Asks whether the sequencer is there; looks for another one when it is gone, and goes on
+    /// behind what the ledger has of ours.
+    fn keep_joined(&self, joined: &Joined) {
+        if self.stopped.load(Ordering::Acquire) {
+            return;
+        }
+        joined.beat();
+        if !joined.is_gone() {
+            return;
+        }
+        let mut chain = lock(&self.chain);
+        match joined.rejoin() {
+            Ok(None) => {}
+            Ok(Some(replay)) => {
+                chain.lines.rewind(replay.last_hmac.unwrap_or_default());
+                chain.last_ns = chain.last_ns.max(replay.last_ns);
+                chain.remember(replay.bodies.into_iter().collect());
+                self.failing.store(false, Ordering::Release);
+                self.headroom.look(&*self.log);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the ledger cannot be continued: this gateway refuses requests");
+                self.stopped.store(true, Ordering::Release);
+            }
         }
     }
 
@@ -247,6 +313,17 @@ impl Shared {
     /// leaves no trace in the chain; a failed append fails them all.
     fn append(&self, jobs: Vec<Job>) {
         let mut chain = lock(&self.chain);
+        let mut requests = Vec::new();
+        if let Some(joined) = &self.joined {
+            requests.extend(jobs.iter().flat_map(|job| job.batch.requests()));
+            if joined.is_gone() {
+                joined.doubt(requests);
+                for job in jobs {
+                    drop(job.reply.send(Err(RecordError::Unavailable)));
+                }
+                return;
+            }
+        }
         let head = chain.lines.head().to_owned();
         let mut entries = Vec::new();
         let mut stored = Vec::new();
@@ -263,10 +340,10 @@ impl Shared {
         }
         let bytes = entries.iter().map(|prepared: &Prepared| prepared.entry().body.len() + FRAME);
         let bytes: usize = bytes.sum();
-        match self.ledger.append_prepared(entries) {
+        match self.log.append_prepared(entries) {
             Ok(_) => {
                 self.failing.store(false, Ordering::Release);
-                self.headroom.wrote(&self.ledger, bytes as u64);
+                self.headroom.wrote(&*self.log, bytes as u64);
                 chain.remember(stored);
                 let mut lineage = lock(&self.lineage);
                 let mut answers = Vec::with_capacity(sealed.len());
@@ -284,12 +361,17 @@ impl Shared {
             Err(error) => {
                 chain.lines.rewind(head);
                 drop(chain);
-                let full = matches!(
+                let mut full = matches!(
                     error,
                     AppendError::Full(_) | AppendError::Unwritten(_) | AppendError::Busy { .. }
                 );
                 if matches!(error, AppendError::Full(_)) {
                     self.headroom.full();
+                }
+                if let Some(joined) = &self.joined {
+                    joined.doubt(requests);
+                    // What ends here goes on elsewhere.
+                    full = joined.failed(&error) || !matches!(error, AppendError::Closed);
                 }
                 self.stopped.fetch_or(!full, Ordering::AcqRel);
                 self.failing.store(true, Ordering::Release);
@@ -369,6 +451,12 @@ impl Batch {
     /// A batch that cites what another append wrote.
     pub fn after(fate: &Arc<Fate>) -> Batch {
         Batch { after: Some(fate.clone()), ..Batch::default() }
+    }
+
+    /// The requests that its audit lines speak of.
+    fn requests(&self) -> impl Iterator<Item = String> + '_ {
+        let audits = self.audits.iter();
+        audits.filter_map(|audit| audit.meta_text("_request").map(str::to_owned))
     }
 
     /// About as many bytes as will wait for the disk.
@@ -478,6 +566,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// So many bytes of jobs go in one message to another process's sequencer.
+const MESSAGE: usize = 8 << 20;
 /// As many stored bodies are remembered.
 const BODIES: usize = 16_384;
 /// More waiting bytes are refused: the request gets 503.

@@ -31,6 +31,19 @@ const SCRAPE: &str = "scrape.token";
 const SALT: &str = "salt.hex";
 
 impl Keys {
+    /// Reads the keys in `dir`, of which none may be missing.
+    pub fn open(
+        dir: &Path,
+        missing: impl Fn(&Path) -> StateError,
+    ) -> Result<Keys, StateError> {
+        for name in [ADMIN, SALT, SCRAPE].map(|name| dir.join(name)) {
+            if !files::exists(&name)? {
+                return Err(missing(&name));
+            }
+        }
+        Keys::open_or_make(dir, |path| Err(missing(path))).map(|(keys, _)| keys)
+    }
+
     /// Reads the keys in `dir`; those missing are made if `may_make` agrees. Says whether any was.
     pub fn open_or_make(
         dir: &Path,

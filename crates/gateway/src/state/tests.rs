@@ -162,21 +162,22 @@ fn evidence_survives_a_restart_in_a_directory() {
             agent: AGENT.parse().expect("an agent id"),
             refusals_per_minute: 10,
             headroom_bytes: 0,
+            storing: crate::config::Storing::default(),
         };
         Recorder::start(state, setup).expect("started")
     };
     let state = scratch.open().expect("made");
     let recorder = start(&state);
-    assert_eq!(recorder.ledger().size(), 2, "configuration and ruleset");
+    assert_eq!(recorder.size(), 2, "configuration and ruleset");
     // Dropped unfinished: the disconnect is written by the recorder's thread.
     drop(recorder.begin("peer", "GET", "/v1/models"));
     recorder.close().expect("closed");
-    assert_eq!(recorder.ledger().size(), 4);
+    assert_eq!(recorder.size(), 4);
     drop((recorder, state));
 
     let state = scratch.open().expect("opened");
     let again = start(&state);
-    assert_eq!(again.ledger().size(), 4, "nothing twice, nothing lost");
+    assert_eq!(again.size(), 4, "nothing twice, nothing lost");
     again.close().expect("closed");
     let vkey = state.keys.vkey(state.origin()).expect("a vkey");
     let reader = ledger::Reader::open_dir(&state.ledger_dir(), Some(&[vkey])).expect("readable");

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::RESERVED;
 use super::client::{Client, ConnectError};
 use super::serve::{Server, Serving, serve};
 use crate::append::AppendError;
@@ -76,6 +77,10 @@ impl<'a> Seat<'a> {
         patience: Duration,
         open: impl FnMut(Lock, &str) -> Result<Ledger, SeatError> + 'a,
     ) -> Result<Seat<'a>, SeatError> {
+        if RESERVED.contains(&writer) {
+            let text = format!("the writer id {writer} is reserved: choose another");
+            return Err(ConnectError::Refused(text).into());
+        }
         let mut seat = Seat {
             run: run.to_owned(),
             dir: dir.to_owned(),

@@ -24,9 +24,9 @@ Through the process that writes the ledger, such as `countersign up`, if one run
 is that process until it ends, also for others that come meanwhile. It prints a line for each entry
 once it is durable: index and id.
 
-Kinds: attestation (JSON or a compact JWS), feed (JSON), capability and receipt (compact JWS, read
-strictly). Audit lines, decision receipts and documents come from the gateway alone; rotations and
-revocations from `countersign keys`.")]
+Kinds: attestation (JSON or a compact JWS), feed (JSON), capability (a statement) and receipt (a
+compact JWS), read strictly. Audit lines, decision receipts and documents come from the gateway
+alone; rotations and revocations from `countersign keys`.")]
 pub struct Args {
     /// What it is: attestation, feed, capability or receipt
     #[arg(long, value_name = "KIND")]
@@ -49,6 +49,10 @@ pub struct Args {
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let kind = kind(&args.kind)?;
+    if args.writer == "gateway" {
+        let text = "the writer id gateway is the gateway's: choose another";
+        return Err(Failure::new(Exit::Usage, text));
+    }
     let from_stdin = args.file.as_os_str() == "-";
     let input: Box<dyn Read> = match from_stdin {
         true => Box::new(io::stdin().lock()),
@@ -146,7 +150,7 @@ fn entry(kind: Kind, id: Option<String>, mut body: Vec<u8>) -> Result<Prepared, 
         return Err(bad(format!("it has more than {} bytes", kind.max_body())));
     }
     // A file's last newline is no part of a token.
-    if matches!(kind, Kind::Capability | Kind::Receipt) {
+    if kind == Kind::Receipt {
         while body.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
             body.pop();
         }

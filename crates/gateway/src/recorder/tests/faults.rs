@@ -32,7 +32,7 @@ fn a_restart_continues_chain_and_lineage_and_closes_orphans() {
     assert!(found.outcomes().contains(&("pipeline.interrupted", "interrupted")));
 
     let third = bench_on(Arc::new(MemoryStore::of(survived.snapshot())), Profile::Full, 3);
-    let size = third.recorder.ledger().size();
+    let size = third.recorder.size();
     assert_eq!(size, found.kinds.len() as u64, "nothing is left to close");
 }
 

@@ -56,7 +56,7 @@ fn an_unreadable_line_stops_the_start_and_is_named() {
     let store = Arc::new(MemoryStore::new());
     let bench = bench_on(store.clone(), Profile::Full, 1);
     bench.turn("billing", FIRST, "", &[]);
-    let good = bench.recorder.ledger().size();
+    let good = bench.recorder.size();
     bench.recorder.close().expect("closed");
     // Longer than one piece of what is read at a time, and more than one of them.
     let clock = Arc::new(Ticking(AtomicU64::new(1_800_000_000_000)));
