@@ -13,6 +13,7 @@ mod kill;
 mod links;
 mod machine;
 mod panics;
+mod proofs;
 mod quiet;
 mod readme;
 mod running;

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use ledger::Leaf;
-use record::report::{Assurance, Code, Finding, Report};
+use record::report::{Assurance, Code, Finding, Report, WitnessReach};
 use seal::Digest;
 use seal::json::Value;
 use seal::merkle::leaf_hash;
 use seal::note::NoteError;
 use seal::policy::{Judged, Policy};
+use seal::time::UnixMillis;
 use seal::tlog_proof::{ConsistencyProof, TlogProof, stated};
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -137,7 +138,7 @@ fn inclusion(
         Some(_) => None,
         None => leaf(&entry, args, included, report)?,
     };
-    conclude(included, &[&judged], report);
+    conclude(included, &[&judged], policy, report);
     report.note(format!("the entry's index is {}", proof.index));
     Ok(Value::object([
         ("index", proof.index.into()),
@@ -218,7 +219,7 @@ fn consistency(
         };
         report.push(Finding::new(Code::LogTree, &place, detail));
     }
-    conclude(extends, &[&older, &newer], report);
+    conclude(extends, &[&older, &newer], policy, report);
     Ok(Value::object([
         ("old", told(&old_note, older.as_ref())),
         ("new", told(&proof.checkpoint, newer.as_ref())),
@@ -258,14 +259,28 @@ fn list(names: &[String]) -> String {
     if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
 }
 
-/// The level: signed where every checkpoint counts in full.
-fn conclude(holds: bool, judged: &[&Option<Judged>], report: &mut Report) {
-    let counts = judged.iter().all(|j| j.as_ref().is_some_and(|judged| judged.quorum_met));
+/// The level: signed where every checkpoint counts in full, and witnessed where the policy asks for
+/// witnesses.
+fn conclude(holds: bool, judged: &[&Option<Judged>], policy: &Policy, report: &mut Report) {
+    let counting = |judged: &&Judged| judged.quorum_met;
+    let known: Vec<&Judged> = judged.iter().filter_map(|judged| judged.as_ref()).collect();
+    let counts = known.len() == judged.len() && known.iter().all(counting);
     report.assure(match (holds && report.ok(), holds && !counts) {
         (true, _) => Assurance::Signed,
         (false, true) => Assurance::Consistent,
         (false, false) => Assurance::None,
     });
+    if let (Some(newest), true, Some(_)) = (known.last(), holds && report.ok(), policy.quorum()) {
+        report.witnessed = true;
+        report.witnessed_to = Some(WitnessReach {
+            size: newest.checkpoint.size,
+            witnesses: newest
+                .witnesses
+                .iter()
+                .map(|w| (w.name.to_string(), UnixMillis(w.time_seconds.saturating_mul(1000))))
+                .collect(),
+        });
+    }
 }
 
 /// A checkpoint as JSON: what it states, and who of the policy signed.
