@@ -9,6 +9,7 @@ mod evidence;
 mod gateway;
 mod journal;
 pub mod mutate;
+mod proofs;
 pub mod seeds;
 mod stamps;
 mod text;
@@ -23,17 +24,21 @@ pub const TARGETS: &[Target] = &[
     ("capability", evidence::capability),
     ("chain", evidence::chain),
     ("config", gateway::config),
+    ("cosign", proofs::cosign),
     ("decision", evidence::decision),
     ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),
     ("keyring", gateway::keyring),
     ("note", text::note),
+    ("policy", proofs::policy),
+    ("proof", proofs::proof),
     ("receipt", evidence::receipt),
     ("request", api::request),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),
+    ("tile", proofs::tile),
     ("time", text::time),
     ("tokens", text::tokens),
     ("trust", evidence::trust),

@@ -21,6 +21,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "capability" => strings(RECEIPTS, "statements", "statement"),
         "chain" => strings(RECEIPTS, "chains", "chain"),
         "config" => texts(CONFIGS).collect(),
+        "cosign" | "policy" | "proof" | "tile" => crate::proofs::seeds(target),
         "decision" => tokens(DECISIONS, "decisions"),
         "head" => texts(HEADS).collect(),
         "json" => {
