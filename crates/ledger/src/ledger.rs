@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use seal::cosign::Cosignature;
 use crypt::Recipients;
+use seal::cosign::Cosignature;
 use seal::digest::Digest;
 use seal::note::{Checkpoint, VerifierKey};
 use seal::tile::{self, TileError};
@@ -329,10 +329,7 @@ enum Reply {
 }
 
 impl Call {
-    fn prepare(
-        entries: Vec<Entry>,
-        recipients: Option<&Recipients>,
-    ) -> Result<Call, AppendError> {
+    fn prepare(entries: Vec<Entry>, recipients: Option<&Recipients>) -> Result<Call, AppendError> {
         let entries = entries
             .into_iter()
             .map(Prepared::of)

@@ -56,4 +56,5 @@ pub use options::Options;
 pub use publish::{CheckpointError, Signed};
 pub use read::Reader;
 pub use store::Store;
+pub use store::joints::{Blobs, HeadStore, Joints};
 pub use stored::StoredTiles;

@@ -7,7 +7,8 @@ use std::mem;
 use crate::append::Failure;
 use crate::journal::State;
 use crate::leaves::{Place, Unread, read_back};
-use crate::store::{LEFTOVER, Store};
+use crate::store::joints::Blobs;
+use crate::store::temporary;
 use crate::tiles::{Edge, FULL, Layer, Piece};
 
 /// The tiles of a store, as far as a publisher must know them: the right edge.
@@ -46,14 +47,14 @@ impl Tiles {
     ///
     /// Each file is written and synced under another name, so that a crash leaves whole files only.
     /// Then each directory is synced once.
-    pub fn advance(&mut self, store: &dyn Store, state: State) -> Result<(), TileError> {
+    pub fn advance(&mut self, store: &dyn Blobs, state: State) -> Result<(), TileError> {
         let State { size, root, pending, place } = state;
         if size <= self.edge.size() {
             return Ok(());
         }
         let from = self.edge.size();
         let mut edge = self.edge.clone();
-        let mut work = Work { store, directories: BTreeSet::new(), first: None };
+        let mut work = Work { store, first: None };
         if self.late {
             work.begin(size).map_err(TileError::Unwritten)?;
         }
@@ -81,7 +82,7 @@ impl Tiles {
 
     /// Removes partial pieces that a full one has replaced, now that nothing published implies
     /// them. What cannot be removed goes with the next start.
-    pub fn tidy(&mut self, store: &dyn Store) {
+    pub fn tidy(&mut self, store: &dyn Blobs) {
         let size = self.edge.size();
         let current = |piece: &Piece| piece.index == piece.layer.units(size) / u64::from(FULL);
         let (keep, gone) = mem::take(&mut self.partials).into_iter().partition(current);
@@ -94,11 +95,9 @@ impl Tiles {
 
 /// Files on their way into the store.
 struct Work<'a> {
-    store: &'a dyn Store,
-    /// A name in each directory that was touched.
-    directories: BTreeSet<String>,
+    store: &'a dyn Blobs,
     /// Where tiles are made for a ledger that has entries already: the very first, and its content.
-    /// Its temporary file says until the end that they are being made.
+    /// A temporary file of its name says until the end that they are being made.
     first: Option<(Piece, Vec<u8>)>,
 }
 
@@ -107,38 +106,34 @@ impl Work<'_> {
         // At most 256, so it fits.
         let width = size.min(u64::from(FULL)) as u16;
         let first = Piece { layer: Layer::Level(0), index: 0, width };
-        self.store.prepare(&first.name(), &[])?;
-        self.store.sync_dir(&first.name())?;
+        self.store.create(&mark(first))?;
         self.first = Some((first, Vec::new()));
         Ok(())
     }
 
     fn put(&mut self, piece: Piece, bytes: &[u8]) -> io::Result<()> {
-        if let Some((first, kept)) = &mut self.first
-            && *first == piece
-        {
-            kept.extend_from_slice(bytes);
-            return Ok(());
+        match &mut self.first {
+            Some((first, kept)) if *first == piece => kept.extend_from_slice(bytes),
+            _ => self.store.put(&piece.name(), bytes)?,
         }
-        let name = piece.name();
-        self.store.prepare(&name, bytes)?;
-        self.store.put(&name)?;
-        let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
-        // Any name in it will do.
-        self.directories.insert(format!("{directory}/"));
         Ok(())
     }
 
     fn finish(self) -> io::Result<()> {
-        for name in &self.directories {
-            self.store.sync_dir(name)?;
-        }
+        self.store.settle()?;
         let Some((first, bytes)) = self.first else { return Ok(()) };
-        let temporary = format!("{}{LEFTOVER}", first.name());
-        self.store.append(&temporary, 0, &bytes)?;
-        self.store.sync(&temporary)?;
-        self.store.exchange(&first.name())
+        self.store.replace(&first.name(), &bytes)?;
+        // It says nothing any more; if it stays, the next start removes it.
+        let _ = self.store.remove(&mark(first));
+        Ok(())
     }
+}
+
+/// The mark that a ledger's tiles are being made for the first time: a temporary file that looks
+/// as if it were to become the first tile, in another width, so that writing that one leaves it be.
+fn mark(first: Piece) -> String {
+    let width = if first.width == FULL { 1 } else { FULL };
+    temporary(&Piece { width, ..first }.name())
 }
 
 fn unread(error: Unread<io::Error>) -> TileError {

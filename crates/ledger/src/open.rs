@@ -17,7 +17,8 @@ use crate::materialise::Tiles;
 use crate::options::Options;
 use crate::publish::{PublishError, Publisher};
 use crate::setaside::{self, Cut};
-use crate::store::{HEAD, Store};
+use crate::store::HEAD;
+use crate::store::joints::{Blobs, Joints};
 use crate::survey::{Statements, Survey};
 use crate::tail::{self, Judgement};
 use crate::tilecheck::{Standing, TilesFound};
@@ -57,7 +58,7 @@ pub(crate) struct Opened {
 }
 
 pub(crate) fn open(
-    store: Arc<dyn Store>,
+    joints: Joints,
     options: Options,
     visit: &mut dyn FnMut(u64, &Leaf, Body<'_>),
 ) -> Result<(Opened, Option<Lock>), OpenError> {
@@ -69,7 +70,8 @@ pub(crate) fn open(
         return Err(OpenError::Origin(options.origin));
     };
 
-    let survey = Survey::read(&*store)?;
+    let store = joints.blobs.clone();
+    let survey = Survey::of(&joints)?;
     let mut found: Vec<Damage> = survey.unlisted_damage().collect();
     let statements = Statements::read(&survey, Some(std::slice::from_ref(&vkey)), &mut found);
     if let Some(head) = &statements.head
@@ -94,7 +96,7 @@ pub(crate) fn open(
         _ => Tiles::new(tiles.edge, tiles.place, &survey.pieces),
     };
     for name in &survey.leftovers {
-        store.remove(name)?;
+        store.remove(name).map_err(io::Error::from)?;
     }
     if let Some(cut) = cut {
         let (index, leaf, body) = setaside::perform(&mut journal, &cut)?;
@@ -105,14 +107,13 @@ pub(crate) fn open(
             rewrite(&*store, &name)?;
         } else {
             // The last start may have made the segment and stopped before its name was durable.
-            store.sync_dir(&name)?;
             // A journal that cannot be written is news for the start, not for the first request.
-            store.sync(&name)?;
+            store.confirm(&name).map_err(io::Error::from)?;
         }
     }
     if statements.head.is_some() {
         // The same holds for the head, and a checkpoint must never outlive its head.
-        store.sync_dir(HEAD)?;
+        joints.head.settle()?;
     }
     let publisher = Publisher {
         published: statements.checkpoint.as_ref().map(|cp| cp.size)
@@ -120,7 +121,7 @@ pub(crate) fn open(
             && statements.head.is_some(),
         tiles,
         head: survey.head.zip(statements.head),
-        store,
+        joints,
         signer: options.signer,
         origin: options.origin,
     };
@@ -130,13 +131,11 @@ pub(crate) fn open(
 }
 
 /// Removes tiles that a crash left half made, before the temporary file that says so.
-fn discard(store: &dyn Store, pieces: &[Piece]) -> io::Result<()> {
+fn discard(store: &dyn Blobs, pieces: &[Piece]) -> io::Result<()> {
     for piece in pieces {
-        let name = piece.name();
-        store.remove(&name)?;
-        store.sync_dir(&name)?;
+        store.remove(&piece.name())?;
     }
-    Ok(())
+    Ok(store.settle()?)
 }
 
 /// Writes a segment anew before anything is signed over it.
@@ -145,10 +144,10 @@ fn discard(store: &dyn Store, pieces: &[Piece]) -> io::Result<()> {
 /// killed before its sync, or the sync failed. In the second case a further sync would report
 /// success and do nothing, because the kernel counts those pages as clean. New pages are the only
 /// bytes whose sync can be believed.
-fn rewrite(store: &dyn Store, segment: &str) -> io::Result<()> {
+fn rewrite(store: &dyn Blobs, segment: &str) -> io::Result<()> {
     let length = usize::try_from(store.len(segment)?).unwrap_or(usize::MAX);
     let bytes = store.read(segment, length)?;
-    store.replace(segment, &bytes)
+    Ok(store.replace(segment, &bytes)?)
 }
 
 impl Opened {
@@ -160,13 +159,13 @@ impl Opened {
 
 /// Signs a head that lies in the store once more, where its checkpoint was lost.
 pub(crate) fn sign_again(
-    store: &Arc<dyn Store>,
+    joints: &Joints,
     options: &Options,
     bytes: Vec<u8>,
     head: Head,
 ) -> Result<(), OpenError> {
     let mut publisher = Publisher {
-        store: store.clone(),
+        joints: joints.clone(),
         signer: options.signer.clone(),
         origin: options.origin.clone(),
         // Of a head that was recorded the tiles are there.
@@ -187,7 +186,7 @@ fn refuse_publish(published: Result<(), PublishError>) -> Result<(), OpenError> 
 /// Walks the journal. Returns the writing end, the cut that a torn last batch asks for, and the
 /// right edge of the tiles.
 fn replay(
-    store: &Arc<dyn Store>,
+    store: &Arc<dyn Blobs>,
     options: &Options,
     survey: &Survey,
     statements: &Statements,

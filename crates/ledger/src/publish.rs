@@ -9,14 +9,15 @@ use seal::note::{self, Checkpoint, NoteSigner};
 use seal::signer::Signer;
 
 use crate::append::Failure;
-use crate::head::{Head, MAX_CHECKPOINT, MAX_HEAD};
+use crate::head::{Head, MAX_CHECKPOINT};
 use crate::journal::State;
 use crate::materialise::{TileError, Tiles};
-use crate::store::{CHECKPOINT, HEAD, Store};
+use crate::store::joints::{Joints, SwapError};
+use crate::store::{CHECKPOINT, HEAD};
 
 /// Writes tiles and heads and signs checkpoints; the only user of the log's key.
 pub(crate) struct Publisher {
-    pub store: Arc<dyn Store>,
+    pub joints: Joints,
     pub signer: Arc<dyn Signer>,
     pub origin: String,
     /// The tiles as they lie in the store.
@@ -71,7 +72,7 @@ impl Publisher {
     pub fn publish(&mut self, state: State) -> Result<(), PublishError> {
         self.record(state)?;
         self.sign()?;
-        self.tiles.tidy(&*self.store);
+        self.tiles.tidy(&*self.joints.blobs);
         Ok(())
     }
 
@@ -79,7 +80,7 @@ impl Publisher {
     /// published yet. Between the halves witnesses may be asked.
     pub fn record(&mut self, state: State) -> Result<Signed, PublishError> {
         let (size, root) = (state.size, state.root);
-        self.tiles.advance(&*self.store, state)?;
+        self.tiles.advance(&*self.joints.blobs, state)?;
         if self.head.as_ref().is_none_or(|(_, head)| head.size < size) {
             self.advance(size, root)?;
         }
@@ -111,7 +112,7 @@ impl Publisher {
                 !cosignatures.iter().any(|new| (&new.name, new.id) == (&old.name, old.id))
             })
         };
-        let there = self.store.read(CHECKPOINT, MAX_CHECKPOINT).unwrap_or_default();
+        let there = self.joints.blobs.read(CHECKPOINT, MAX_CHECKPOINT).unwrap_or_default();
         let there = String::from_utf8(there).unwrap_or_default();
         // Lines over another text are not worth keeping.
         let kept = there.strip_prefix(&signed.note).unwrap_or_default();
@@ -120,7 +121,7 @@ impl Publisher {
         signed.note.push_str(&kept);
         signed.note.extend(cosignatures.iter().map(Cosignature::to_string));
         self.write(&signed.note)?;
-        self.tiles.tidy(&*self.store);
+        self.tiles.tidy(&*self.joints.blobs);
         Ok(true)
     }
 
@@ -139,40 +140,28 @@ impl Publisher {
     }
 
     fn write(&mut self, note: &str) -> Result<(), PublishError> {
-        let written = self.store.replace(CHECKPOINT, note.as_bytes());
-        written.map_err(PublishError::Unwritten)?;
+        // Old or new, either is a checkpoint of ours at or below the head.
+        let written = self.joints.blobs.replace(CHECKPOINT, note.as_bytes());
+        written.map_err(|error| PublishError::Unwritten(error.into()))?;
         self.published = true;
         Ok(())
     }
 
     fn advance(&mut self, size: u64, root: Digest) -> Result<(), PublishError> {
         let believed = self.head.as_ref().map(|(bytes, _)| bytes.as_slice());
-        if self.stored().map_err(PublishError::Unwritten)?.as_deref() != believed {
-            return Err(PublishError::Broken(Failure::HeadMoved));
-        }
         let head = Head { origin: self.origin.clone(), size, root };
         let Some(bytes) = head.to_bytes() else {
             return Err(PublishError::Unwritten(io::ErrorKind::InvalidInput.into()));
         };
-        self.store.prepare(HEAD, &bytes).map_err(PublishError::Unwritten)?;
-        if let Err(error) = self.store.exchange(HEAD) {
-            // If the old head is still in place nothing happened. Otherwise nobody knows what a
-            // crash would leave, and a head nobody knows must not be built upon.
-            return match self.stored() {
-                Ok(stored) if stored.as_deref() == believed => Err(PublishError::Unwritten(error)),
-                _ => Err(PublishError::Broken(Failure::store("replacement", HEAD, error))),
-            };
-        }
+        self.joints.head.swap(believed, &bytes).map_err(|error| match error {
+            SwapError::Moved => PublishError::Broken(Failure::HeadMoved),
+            SwapError::Unwritten(error) => PublishError::Unwritten(error),
+            SwapError::Broken(error) => {
+                PublishError::Broken(Failure::store("replacement", HEAD, error))
+            }
+        })?;
         self.head = Some((bytes, head));
         self.published = false;
         Ok(())
-    }
-
-    fn stored(&self) -> io::Result<Option<Vec<u8>>> {
-        match self.store.read(HEAD, MAX_HEAD) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn perform(journal: &mut Journal, cut: &Cut) -> io::Result<(u64, Leaf
     let gone = [cut.segment].into_iter().chain(cut.later.iter().copied());
     for later in gone.filter(|&gone| gone != segment).rev() {
         journal.store.remove(&frame::segment_name(later))?;
-        journal.store.sync_dir(&name)?;
+        journal.store.settle()?;
     }
     journal.frontier.push(hash);
     journal.segment = Some(segment);

@@ -1,6 +1,11 @@
-//! The joint to the disk: what the ledger asks of whatever keeps its files.
+//! What keeps a ledger's files.
+//!
+//! [`Store`] is a disk: few primitive steps, each of which may fail or be lost in a crash. The
+//! ledger itself speaks to the two joints above it, [`joints::Blobs`] and [`joints::HeadStore`].
 
+mod disk;
 pub mod file;
+pub mod joints;
 pub mod memory;
 
 use std::io;
@@ -105,7 +110,7 @@ pub trait Store: Source {
     /// Writes and syncs `<name>.new`, what [`Store::exchange`] puts in place. The file itself is
     /// untouched, also after an error.
     fn prepare(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let fresh = format!("{name}{LEFTOVER}");
+        let fresh = temporary(name);
         match self.remove(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -120,12 +125,6 @@ pub trait Store: Source {
         written
     }
 
-    /// Puts what was prepared in place of a file, which [`Store::sync_dir`] makes durable. After an
-    /// error the old or the new is there.
-    fn put(&self, name: &str) -> io::Result<()> {
-        self.rename(&format!("{name}{LEFTOVER}"), name)
-    }
-
     /// Takes the right to write away from a file that is written no more, where the store knows such
     /// rights. A seat belt: nothing relies on it, and a later replacement is not hindered by it.
     fn freeze(&self, _name: &str) -> io::Result<()> {
@@ -135,7 +134,7 @@ pub trait Store: Source {
     /// Puts what was prepared in place of a file, durably. After an error the old or the new is
     /// there.
     fn exchange(&self, name: &str) -> io::Result<()> {
-        self.put(name)?;
+        self.rename(&temporary(name), name)?;
         self.sync_dir(name)
     }
 
@@ -175,17 +174,22 @@ pub(crate) fn made_nothing(error: &io::Error) -> bool {
 }
 
 /// What `replace` appends to a name while it works.
-pub(crate) const LEFTOVER: &str = ".new";
+const LEFTOVER: &str = ".new";
 
 /// Whether a name is the temporary file of an interrupted [`Store::replace`]: not evidence, not
 /// damage, removed by the next start.
 pub(crate) fn is_leftover(name: &str) -> bool {
-    temporary(name).is_some_and(is_listed)
+    becomes(name).is_some_and(is_listed)
 }
 
 /// What a temporary file is to become.
-pub(crate) fn temporary(name: &str) -> Option<&str> {
+pub(crate) fn becomes(name: &str) -> Option<&str> {
     name.strip_suffix(LEFTOVER)
+}
+
+/// The temporary file that becomes this one.
+pub(crate) fn temporary(name: &str) -> String {
+    format!("{name}{LEFTOVER}")
 }
 
 /// Whether a file of this name belongs into a ledger.

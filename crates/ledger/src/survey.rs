@@ -9,6 +9,7 @@ use crate::damage::{Cause, Damage};
 use crate::frame;
 use crate::head::{Head, MAX_CHECKPOINT, MAX_HEAD};
 use crate::leaves::Place;
+use crate::store::joints::Joints;
 use crate::store::{self, CHECKPOINT, HEAD, Item, Source};
 use crate::tilecheck::{Standing, TileCheck};
 use crate::tiles::Piece;
@@ -29,16 +30,36 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
+    /// What a reader sees: the head as it lies beside the rest.
     pub fn read(source: &dyn Source) -> io::Result<Survey> {
-        let survey = Survey::look(source)?;
-        // The very first start may have gone by between the first look and the last.
-        let incomplete = survey.checkpoint.is_none() || survey.head.is_none();
-        if incomplete && !survey.segments.is_empty() { Survey::look(source) } else { Ok(survey) }
+        Survey::with(source, &|| read_statement(source, HEAD, MAX_HEAD))
     }
 
-    fn look(source: &dyn Source) -> io::Result<Survey> {
+    /// What a start goes by.
+    pub fn of(joints: &Joints) -> io::Result<Survey> {
+        Survey::with(&*joints.blobs, &|| match joints.head.load(MAX_HEAD) {
+            Err(error) => unreadable(&*joints.blobs, HEAD, error),
+            head => head,
+        })
+    }
+
+    fn with(
+        source: &dyn Source,
+        head: &dyn Fn() -> io::Result<Option<Vec<u8>>>,
+    ) -> io::Result<Survey> {
+        let survey = Survey::look(source, head)?;
+        // The very first start may have gone by between the first look and the last.
+        let incomplete = survey.checkpoint.is_none() || survey.head.is_none();
+        let again = incomplete && !survey.segments.is_empty();
+        if again { Survey::look(source, head) } else { Ok(survey) }
+    }
+
+    fn look(
+        source: &dyn Source,
+        head: &dyn Fn() -> io::Result<Option<Vec<u8>>>,
+    ) -> io::Result<Survey> {
         let checkpoint = read_statement(source, CHECKPOINT, MAX_CHECKPOINT)?;
-        let head = read_statement(source, HEAD, MAX_HEAD)?;
+        let head = head()?;
         let mut survey = Survey {
             checkpoint,
             head,
@@ -86,11 +107,18 @@ impl Survey {
 fn read_statement(source: &dyn Source, name: &str, limit: usize) -> io::Result<Option<Vec<u8>>> {
     match source.read(name, limit) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(Some(Vec::new())),
+        Err(error) => unreadable(source, name, error),
+    }
+}
+
+/// What is to be said of a statement that could not be read.
+fn unreadable(source: &dyn Source, name: &str, error: io::Error) -> io::Result<Option<Vec<u8>>> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Ok(None),
+        io::ErrorKind::FileTooLarge => Ok(Some(Vec::new())),
         // Not a file: the listing says so as well, as something that does not belong here.
-        Err(_) if source.list()?.contains(&Item::Other(name.to_owned())) => Ok(None),
-        Err(error) => Err(error),
+        _ if source.list()?.contains(&Item::Other(name.to_owned())) => Ok(None),
+        _ => Err(error),
     }
 }
 

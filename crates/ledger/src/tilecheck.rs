@@ -10,7 +10,7 @@ use seal::digest::Digest;
 
 use crate::damage::{Cause, Damage};
 use crate::leaves::Place;
-use crate::store::{Source, temporary};
+use crate::store::{Source, becomes};
 use crate::tiles::{Edge, FULL, Layer, MAX_PIECE, Piece, prefix};
 
 /// The comparison, fed with every leaf in order.
@@ -125,11 +125,11 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
-    /// When tiles are made for a ledger that has entries but no tiles, the temporary file of the
-    /// very first tile comes before all others, and becomes that tile behind all others.
+    /// When tiles are made for a ledger that has entries but no tiles, a temporary file of the very
+    /// first tile comes before all others, and that tile behind all others.
     pub fn of(listed: &[Piece], leftovers: &[String]) -> Standing {
         let first = |piece: &Piece| piece.layer == Layer::Level(0) && piece.index == 0;
-        let named = |name: &String| temporary(name).and_then(Piece::parse);
+        let named = |name: &String| becomes(name).and_then(Piece::parse);
         if listed.is_empty() {
             Standing::None
         } else if listed.iter().any(first) {

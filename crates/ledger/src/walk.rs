@@ -24,8 +24,8 @@ use crate::window::Window;
 mod pause;
 mod state;
 
-use state::write_start;
 pub(crate) use pause::Pause;
+use state::write_start;
 pub(crate) use state::{End, Fault, Good};
 
 /// A walk over all segments.
