@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 use record::chainfile::Content;
 use record::dag::{ChainOptions, verify_chain};
 use record::entry::{Keyring, LogWalk, ReceiptHeader, Walk, glance, read_line, verify_lines};
+use record::keychange::{self, History};
 use record::{Report, Trust, capability, chainfile, decision, receipt};
 use seal::json::{Limits, parse, write_receipt};
+use seal::time::UnixMillis;
 use seal::{Digest, Zeroizing, base64};
 
 /// A token; or, for inputs of several lines, the token of the first as header and the rest as
@@ -54,6 +56,22 @@ pub fn decision(input: &[u8]) {
         }
         Err(findings) => assert!(!findings.is_empty()),
     }
+}
+
+/// As [`receipt`], of rotations and revocations; and whatever it is, no key changes by it without
+/// a root's signature.
+pub fn keychange(input: &[u8]) {
+    let Some(jws) = token(input) else { return };
+    match keychange::read_signed(&jws) {
+        Ok(signed) => {
+            check_payload(&jws, keychange::LIMIT);
+            assert_eq!(signed.hash, Digest::of(jws.as_bytes()));
+        }
+        Err(findings) => assert!(!findings.is_empty()),
+    }
+    static TRUST: LazyLock<Trust> = LazyLock::new(crate::seeds::trust);
+    let mut history = History::new(&TRUST, None);
+    assert!(!history.take(1, UnixMillis(u64::MAX), &jws).is_empty() && history.is_empty());
 }
 
 /// A statement that is read is what its own file says.

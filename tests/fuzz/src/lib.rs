@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),
+    ("keychange", evidence::keychange),
     ("keyring", gateway::keyring),
     ("note", text::note),
     ("policy", proofs::policy),

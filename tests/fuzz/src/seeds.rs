@@ -8,6 +8,7 @@ use seal::{Digest, PublicKey};
 
 const RECEIPTS: &str = include_str!("../../../vectors/receipts/v1.json");
 const DECISIONS: &str = include_str!("../../../vectors/decisions/v1.json");
+const KEYCHANGES: &str = include_str!("../../../vectors/keychange/v1.json");
 const AUDIT: &str = include_str!("../../../vectors/audit/v1.jsonl");
 
 /// The seeds of a target; at least one.
@@ -29,6 +30,11 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             payloads.chain(texts(JSON)).chain(texts(REQUESTS)).collect()
         }
         "journal" => journal(),
+        "keychange" => {
+            let mut seeds = tokens(KEYCHANGES, "valid");
+            seeds.extend(strings(KEYCHANGES, "refused", "jws").into_iter().step_by(4));
+            seeds
+        }
         "keyring" => texts(KEYRINGS).collect(),
         "note" => notes(),
         "receipt" => {

@@ -385,5 +385,5 @@ impl Desk {
     }
 }
 
-/// Who writes statements into the ledger.
-const WRITER: &str = "keys";
+/// Who writes statements into the ledger; no client of a sequencer may have this name.
+const WRITER: &str = "root";

@@ -109,7 +109,10 @@ fn the_vectors_hold() {
     let path = root().join("vectors/keychange/v1.json");
     let made = [rotation(1, 3), revocation(1, Some(T0 - 5)), secret("k1", "k2")];
     if std::env::var_os("COUNTERSIGN_BLESS").is_some() {
-        let valid = made.iter().map(|statement| Value::from(by_root(statement)));
+        let valid = made.iter().map(|statement| {
+            let (what, jws) = (statement.typ(), by_root(statement));
+            Value::object([("jws", Value::from(jws)), ("typ", Value::from(what))])
+        });
         let refused = refused().into_iter().map(|(why, jws)| {
             Value::object([("why", Value::from(why)), ("jws", Value::from(jws))])
         });
@@ -119,7 +122,7 @@ fn the_vectors_hold() {
             ("refused", Value::array(refused)),
         ]);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let text = seal::json::write_receipt(&file).unwrap().replace("\",\"", "\",\n\"");
+        let text = seal::json::write_receipt(&file).unwrap().replace("\"},{\"", "\"},\n{\"");
         std::fs::write(&path, text + "\n").unwrap();
     }
     let text = std::fs::read_to_string(&path).unwrap();
@@ -128,7 +131,7 @@ fn the_vectors_hold() {
     let valid = file.get("valid").unwrap().as_array().unwrap();
     assert_eq!(valid.len(), made.len());
     for (jws, statement) in valid.iter().zip(&made) {
-        let signed = read_signed(jws.as_str().unwrap()).unwrap();
+        let signed = read_signed(jws.get("jws").unwrap().as_str().unwrap()).unwrap();
         assert!(signed.verify(&root));
         assert_eq!(&signed.statement, statement);
         assert_eq!(by_root(statement), signed.jws);
