@@ -44,6 +44,10 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
         // Ready means: evidence can be written. The upstream is not asked, since
         // its outage must not take the gate out of service.
         Page::Ready => match recorder.shut() {
+            None if app.anchoring.is_overdue(app.now()) => {
+                let text = r#"{"status":"not_ready","reason":"anchor_overdue"}"#;
+                (not_ready(), json, text.to_owned())
+            }
             None => (ok(), json, r#"{"status":"ready"}"#.to_owned()),
             Some(shut) => {
                 let reason = shut.as_str();
@@ -56,6 +60,7 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
                 room: recorder.room(),
                 reserved_tokens: app.counters.outstanding(),
                 ready: recorder.ready(),
+                anchor_age_seconds: app.anchoring.age_seconds(app.now()),
             });
             (ok(), "text/plain; version=0.0.4", text)
         }

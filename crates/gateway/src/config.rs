@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod anchors;
 #[cfg(test)]
 mod hostile;
 pub mod keys;
@@ -13,6 +14,7 @@ mod read;
 mod schema;
 mod settings;
 
+pub use anchors::AnchorsConfig;
 pub use problems::Problem;
 pub use schema::schema;
 
@@ -101,6 +103,8 @@ pub struct LedgerConfig {
     pub second: Second,
     /// The name under which a further gateway writes.
     pub writer: String,
+    /// Who stamps checkpoints.
+    pub anchors: AnchorsConfig,
 }
 
 /// What a gateway does whose directory another process owns (docs/operating/many-processes.md).
@@ -225,6 +229,14 @@ pub enum ConfigError {
         /// The known key most like it.
         nearest: &'static str,
     },
+    /// A timestamp authority's address is none. Its place in the list, from 1.
+    #[error(
+        "ledger.anchors.tsa: address {0} must be http:// or https:// with a host, without user, query or fragment"
+    )]
+    Tsa(usize),
+    /// A timestamp authority could never be believed.
+    #[error("ledger.anchors: {0}")]
+    Anchors(String),
     /// A number is out of range.
     #[error("{key} must be between {least} and {most}")]
     Range {
@@ -306,6 +318,7 @@ impl Default for LedgerConfig {
             mode: SharedMode::default(),
             second: Second::default(),
             writer: "gateway-2".to_owned(),
+            anchors: AnchorsConfig::default(),
         }
     }
 }
@@ -396,10 +409,16 @@ impl Config {
                 return Err(ConfigError::Host(host.clone()));
             }
         }
+        self.ledger.anchors.urls()?;
         let limits = &self.limits;
         let numbers = [
             ("checkpoint_interval_seconds", self.checkpoint_interval_seconds),
             ("ledger.headroom_bytes", self.ledger.headroom_bytes),
+            ("ledger.anchors.interval_seconds", self.ledger.anchors.interval_seconds),
+            (
+                "ledger.anchors.overdue_seconds",
+                self.ledger.anchors.overdue_seconds.unwrap_or(1),
+            ),
             ("limits.body_bytes", limits.body_bytes),
             ("limits.answer_bytes", limits.answer_bytes),
             ("limits.connections", u64::from(limits.connections)),

@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod ahead;
+mod anchoring;
 mod aside;
 mod body;
 mod closing;

@@ -39,6 +39,8 @@ pub struct Metrics {
     upstream_seconds: Histogram,
     upstream_failures: IntCounterVec,
     evidence_failures: IntCounter,
+    anchors: IntCounterVec,
+    anchor_age: IntGauge,
     connections: IntGauge,
     ledger_entries: IntGauge,
     ledger_free: IntGauge,
@@ -75,6 +77,14 @@ impl Metrics {
                 "countersign_evidence_failures_total",
                 "Requests refused because evidence could not be written.",
             )?,
+            anchors: IntCounterVec::new(
+                Opts::new("countersign_anchors_total", "Timestamps asked for, by result."),
+                &["result"],
+            )?,
+            anchor_age: IntGauge::new(
+                "countersign_anchor_age_seconds",
+                "Since the last timestamp over a checkpoint; -1 before the first of this process.",
+            )?,
             connections: IntGauge::new(
                 "countersign_connections",
                 "Open connections of the data listener.",
@@ -99,12 +109,14 @@ impl Metrics {
             &["version", "ruleset", "config"],
         )?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), ruleset, config]).set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 12] = [
+        let all: [Box<dyn prometheus::core::Collector>; 14] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.decisions.clone()),
             Box::new(metrics.upstream_seconds.clone()),
             Box::new(metrics.upstream_failures.clone()),
             Box::new(metrics.evidence_failures.clone()),
+            Box::new(metrics.anchors.clone()),
+            Box::new(metrics.anchor_age.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.ledger_entries.clone()),
             Box::new(metrics.ledger_free.clone()),
@@ -150,6 +162,16 @@ impl Metrics {
         self.evidence_failures.inc();
     }
 
+    /// A checkpoint was timestamped.
+    pub fn anchored(&self) {
+        self.anchors.with_label_values(&["kept"]).inc();
+    }
+
+    /// An authority gave no timestamp that holds.
+    pub fn anchor_failed(&self) {
+        self.anchors.with_label_values(&["failed"]).inc();
+    }
+
     /// A connection was opened; closed when the guard is dropped.
     pub fn connected(&self) -> Connected {
         self.connections.inc();
@@ -165,6 +187,7 @@ impl Metrics {
         self.ledger_headroom.set(headroom);
         self.reserved_tokens.set(gauge(now.reserved_tokens));
         self.ready.set(i64::from(now.ready));
+        self.anchor_age.set(now.anchor_age_seconds.map_or(-1, gauge));
         let mut text = Vec::new();
         // Writing into memory cannot fail; a family that cannot be written is left out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
@@ -183,6 +206,8 @@ pub struct Now {
     pub reserved_tokens: u64,
     /// Whether requests are served.
     pub ready: bool,
+    /// Since the last timestamp over a checkpoint; `None` before the first.
+    pub anchor_age_seconds: Option<u64>,
 }
 
 /// An open connection.

@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::anchoring::{self, Anchoring};
 use crate::aside::Aside;
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
@@ -87,6 +88,7 @@ pub(crate) struct App {
     pub(crate) counters: Counters,
     pub(crate) metrics: Metrics,
     pub(crate) aside: Aside,
+    pub(crate) anchoring: Anchoring,
     /// True when the grace period of a stop is over: flows end where they are.
     cut: watch::Sender<bool>,
     state: State,
@@ -109,6 +111,11 @@ impl App {
         &self.metrics
     }
 
+    /// Where the ledger lies.
+    pub(crate) fn store(&self) -> Arc<dyn ledger::Store> {
+        self.state.store()
+    }
+
     /// The time of the ledger's clock.
     pub(crate) fn now(&self) -> UnixMillis {
         self.state.clock().now()
@@ -129,6 +136,8 @@ impl App {
             refusals_per_minute: config.limits.refusals_per_minute,
             headroom_bytes: config.ledger.headroom_bytes,
         };
+        let now = state.clock().now();
+        let anchoring = Anchoring::open(&config.ledger.anchors, state.trusted(), now)?;
         let recorder = Recorder::start(&state, setup)?;
         let metrics = Metrics::new(
             &recorder.ruleset_digest().to_string(),
@@ -141,6 +150,7 @@ impl App {
             counters: Counters::default(),
             metrics,
             aside: Aside::new().map_err(ServeError::Runtime)?,
+            anchoring,
             cut: watch::Sender::new(false),
             config,
             state,
@@ -197,6 +207,9 @@ pub async fn run(
         alive.clone(),
     ));
     tasks.spawn(keep(app.clone(), stopping.clone()));
+    for authority in 0..app.anchoring.count() {
+        tasks.spawn(anchoring::keep(app.clone(), authority, stopping.clone()));
+    }
     drop(stopping);
     // Asked before anyone is told of the start: what it waits for, such as a signal, is only heard
     // from its first poll on, and whoever was told may stop us at once.

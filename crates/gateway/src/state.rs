@@ -348,6 +348,11 @@ impl State {
         self.dir.join(TRUST)
     }
 
+    /// Whose keys count, by the trust file.
+    pub(crate) fn trusted(&self) -> &Trust {
+        &self.trust
+    }
+
     /// Digest of the trust file's bytes.
     pub fn trust_digest(&self) -> Digest {
         self.trust.digest().unwrap_or_else(|| Digest::of(b""))

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use crate::client::Client;
 
 /// When tests happen: no window of time ends within one.
-const NOON: u64 = 1_795_176_000_000;
+pub const NOON: u64 = 1_795_176_000_000;
 
 /// A gateway under test.
 pub struct Gateway {
@@ -47,7 +47,7 @@ pub struct Evidence {
     pub kinds: Vec<String>,
     pub bodies: Vec<String>,
     /// Kept until the test ends.
-    dir: TempDir,
+    pub dir: TempDir,
 }
 
 impl Gateway {

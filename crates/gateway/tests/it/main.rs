@@ -1,6 +1,7 @@
 //! The gateway as its callers and its auditors see it: real sockets before and
 //! behind it, and its ledger read afterwards.
 
+mod anchoring;
 mod any_chunking;
 mod client;
 mod disconnects;
