@@ -218,9 +218,8 @@ impl Recorder {
         let mut statements = Statements::default();
         let (mut ledger, mut joined) = (None, None);
         if let Some(client) = state.client() {
-            let mut way =
-                Joined::new(client.clone(), state.ledger_dir(), writer_id, client.vkey())
-                    .opening(setup.storing.identities);
+            let mut way = Joined::new(client.clone(), state.ledger_dir(), writer_id, client.vkey())
+                .opening(setup.storing.identities);
             replay = way.first(replay, &mut |index, leaf, body| {
                 statements.visit(index, leaf, body);
             })?;
@@ -275,7 +274,7 @@ impl Recorder {
                 emitter: Emitter::of(&*keys.receipts),
                 receipts: keys.receipts,
                 decisions: keys.decisions,
-                salt: state.salt().to_vec(),
+                salt: own_salt(state.salt(), writer_id),
                 flood: Mutex::new(Flood::new(setup.refusals_per_minute)),
                 clock: state.clock(),
                 last_ms: AtomicU64::new(replay.last_ms),
@@ -583,6 +582,15 @@ pub(crate) fn salted(
     let salt = seal::hex::encode(&salt[..16]);
     let body = format!("{{\"{kind}\":{content},\"salt\":\"{salt}\"}}");
     Ok((Digest::of(body.as_bytes()), body))
+}
+
+/// Documents are stored once each, and one gateway does not know at once what another stores: each
+/// further one salts its own.
+fn own_salt(secret: &[u8], writer: &str) -> Vec<u8> {
+    match writer {
+        WRITER => secret.to_vec(),
+        _ => hmac_sha256(secret, format!("writer\0{writer}").as_bytes()).to_vec(),
+    }
 }
 
 fn nothing() -> Committed {

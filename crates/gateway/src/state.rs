@@ -64,7 +64,9 @@ pub enum StateError {
     #[error("{0}; or set ledger.second to join, to write through it; or choose another --dir")]
     Locked(#[from] ledger::lock::LockError),
     /// Another process owns the directory, and it cannot be joined.
-    #[error("the ledger is in use and cannot be joined as the writer {writer} (ledger.writer): {error}")]
+    #[error(
+        "the ledger is in use and cannot be joined as the writer {writer} (ledger.writer): {error}"
+    )]
     NotJoined {
         /// Under this writer id.
         writer: String,
@@ -194,6 +196,12 @@ impl State {
                 Err(error) => return Err(error.into()),
             };
             match Client::connect(&run, writer) {
+                // Another tool is the sequencer for a moment: this gateway takes its place then.
+                Ok(client) if client.sequencer() != WRITER => {
+                    if over {
+                        return Err(locked.into());
+                    }
+                }
                 Ok(client) => return State::behind(dir, init, client, writer),
                 // It holds the lock already and is still opening the ledger, or is ending.
                 Err(ConnectError::Nobody(_)) if over => return Err(locked.into()),
@@ -222,12 +230,7 @@ impl State {
 
     /// The state of a process that writes through another one's ledger. That one has made everything
     /// there is before it answers.
-    fn behind(
-        dir: &Path,
-        init: Init,
-        client: Client,
-        writer: &str,
-    ) -> Result<State, StateError> {
+    fn behind(dir: &Path, init: Init, client: Client, writer: &str) -> Result<State, StateError> {
         let home = dir.join(HOME);
         let trust_path = dir.join(TRUST);
         let missing = |missing: &Path| StateError::KeyMissing {

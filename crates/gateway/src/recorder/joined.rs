@@ -140,7 +140,8 @@ impl Joined {
         replay: Replay,
         visit: &mut dyn FnMut(u64, &Leaf, ledger::Body<'_>),
     ) -> Result<Replay, RereadError> {
-        let Read { replay, statements } = read(&self.dir, &self.vkey, self.identities.clone(), replay, visit)?;
+        let Read { replay, statements } =
+            read(&self.dir, &self.vkey, self.identities.clone(), replay, visit)?;
         self.statements = statements;
         Ok(replay)
     }

@@ -32,10 +32,7 @@ const SALT: &str = "salt.hex";
 
 impl Keys {
     /// Reads the keys in `dir`, of which none may be missing.
-    pub fn open(
-        dir: &Path,
-        missing: impl Fn(&Path) -> StateError,
-    ) -> Result<Keys, StateError> {
+    pub fn open(dir: &Path, missing: impl Fn(&Path) -> StateError) -> Result<Keys, StateError> {
         for name in [ADMIN, SALT, SCRAPE].map(|name| dir.join(name)) {
             if !files::exists(&name)? {
                 return Err(missing(&name));

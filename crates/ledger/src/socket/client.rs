@@ -34,6 +34,7 @@ struct Connection {
     /// `None` once the sequencer is gone.
     line: Option<Line>,
     writer: String,
+    sequencer: String,
     /// The sequence number that the next entry gets, if nothing in doubt was written.
     next: u64,
 }
@@ -104,6 +105,7 @@ struct Welcome {
     next: u64,
     size: u64,
     vkey: String,
+    sequencer: String,
 }
 
 impl Client {
@@ -121,6 +123,7 @@ impl Client {
             connection: Mutex::new(Connection {
                 line: Some(welcome.line),
                 writer: welcome.writer,
+                sequencer: welcome.sequencer,
                 next: welcome.next,
             }),
         })
@@ -139,6 +142,7 @@ impl Client {
         let rejoined = Rejoined { before: connection.next, now: welcome.next, size: welcome.size };
         connection.line = Some(welcome.line);
         connection.next = welcome.next;
+        connection.sequencer = welcome.sequencer;
         self.size.fetch_max(welcome.size, Ordering::AcqRel);
         Ok(rejoined)
     }
@@ -198,6 +202,11 @@ impl Client {
     /// The writer id this process appends under.
     pub fn writer(&self) -> String {
         self.connection().writer.clone()
+    }
+
+    /// The writer id of the sequencer itself: what kind of process it is.
+    pub fn sequencer(&self) -> String {
+        self.connection().sequencer.clone()
     }
 
     /// The writer's next sequence number, if nothing in doubt was written.
@@ -272,8 +281,8 @@ fn greet(run: &Path, writer: &str, read: &Arc<AtomicU64>) -> Result<Welcome, Con
     // A sequencer with no place for us answers before it was asked.
     let _ = line.send(&wire::hello(writer));
     match hear(&mut line) {
-        Ok(Some(Answer::Welcome { writer, next, size, vkey })) => {
-            Ok(Welcome { line, writer, next, size, vkey })
+        Ok(Some(Answer::Welcome { writer, next, size, vkey, sequencer })) => {
+            Ok(Welcome { line, writer, next, size, vkey, sequencer })
         }
         Ok(Some(Answer::Refused(Refused { code: number, text, .. }))) => Err(match number {
             code::TAKEN => ConnectError::Taken(text),

@@ -315,6 +315,7 @@ impl Leaving {
             next: ledger.next_seq(&writer),
             size: ledger.size(),
             vkey: ledger.vkey().to_string(),
+            sequencer: ledger.writer().to_owned(),
             writer,
         };
         line.send(&wire::answer(&welcome)).map_err(|_| protocol("nobody listens"))

@@ -30,8 +30,19 @@ pub(super) enum Ask {
 /// What a sequencer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
-    Welcome { writer: String, next: u64, size: u64, vkey: String },
-    Appended { first: u64, end: u64 },
+    /// The writer id given, its next sequence number, the size and key of the log, and the writer
+    /// id of the sequencer itself.
+    Welcome {
+        writer: String,
+        next: u64,
+        size: u64,
+        vkey: String,
+        sequencer: String,
+    },
+    Appended {
+        first: u64,
+        end: u64,
+    },
     State(LogState),
     Refused(Refused),
 }
@@ -145,8 +156,8 @@ pub(super) fn append(entries: &[Prepared]) -> Option<Vec<u8>> {
 
 pub(super) fn answer(answer: &Answer) -> Vec<u8> {
     match answer {
-        Answer::Welcome { writer, next, size, vkey } => {
-            Message::new(b'w').text(writer).u64(*next).u64(*size).text(vkey)
+        Answer::Welcome { writer, next, size, vkey, sequencer } => {
+            Message::new(b'w').text(writer).u64(*next).u64(*size).text(vkey).text(sequencer)
         }
         Answer::Appended { first, end } => Message::new(b'i').u64(*first).u64(*end),
         Answer::State(state) => {
@@ -196,6 +207,7 @@ pub(super) fn read_answer(kind: u8, bytes: &[u8]) -> Result<Answer, NoMessage> {
             next: rest.u64()?,
             size: rest.u64()?,
             vkey: rest.text()?.to_owned(),
+            sequencer: rest.text()?.to_owned(),
         },
         b'i' => Answer::Appended { first: rest.u64()?, end: rest.u64()? },
         b's' => {
@@ -318,7 +330,13 @@ mod tests {
         let root = Digest::of(b"root");
         let room = Some(Room { free: 1, total: 2 });
         let answers = [
-            Answer::Welcome { writer: "w".into(), next: 7, size: 9, vkey: "v".into() },
+            Answer::Welcome {
+                writer: "w".into(),
+                next: 7,
+                size: 9,
+                vkey: "v".into(),
+                sequencer: "s".into(),
+            },
             Answer::Appended { first: 1, end: 3 },
             Answer::State(LogState { size: 3, root, checkpointed: 2, room }),
             Answer::State(LogState { size: 3, root, checkpointed: 2, room: None }),
@@ -331,6 +349,20 @@ mod tests {
             for cut in 0..bytes.len() {
                 let shorter = read_answer(kind, &bytes[..cut]);
                 assert!(shorter.is_err() || kind == b's' && cut == 48, "{kind} {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_message_or_none() {
+        let mut rng = testkit::rng::Rng::new(4);
+        for _ in 0..20_000 {
+            let length = rng.below(80) as usize;
+            // Small numbers, so that lengths often fit what is there.
+            let bytes: Vec<u8> = (0..length).map(|_| (rng.below(6) * rng.below(6)) as u8).collect();
+            let _ = (read_hello(&bytes), read_append(&bytes));
+            for kind in *b"wise?" {
+                let _ = read_answer(kind, &bytes);
             }
         }
     }

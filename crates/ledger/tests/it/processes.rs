@@ -134,7 +134,7 @@ fn judge(home: &Path, told: &BTreeMap<(String, u64), u64>) -> u64 {
 fn eight_processes_make_one_valid_log() {
     let home = home();
     let each: u64 =
-        env::var("COUNTERSIGN_APPENDS").ok().and_then(|n| n.parse().ok()).unwrap_or(250);
+        env::var("COUNTERSIGN_APPENDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
     let names: Vec<String> = (0..8).map(|n| format!("p{n}")).collect();
     let started: Vec<_> = names.iter().map(|name| start(home.path(), name, each)).collect();
     for mut process in started {
