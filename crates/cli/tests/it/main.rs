@@ -1,5 +1,6 @@
 //! One integration binary for the built `countersign`: commands as data, and whole runs of the product.
 
+mod anchor;
 mod append;
 mod audit;
 mod commands;

@@ -1,0 +1,171 @@
+//! `countersign log anchor`, and what `verify` and `trace` make of anchors: `openssl ts` stamps.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use ledger::read::Item;
+use ledger::{Kind, Reader};
+use record::anchor::Anchor;
+use seal::json::{Limits, Value, parse};
+use testkit::tsa::Issue;
+use testkit::tsa_server::{OpensslTsa, Says, TsaServer};
+
+use crate::running::{Running, ask, countersign, said};
+
+/// A directory whose ledger has a request in it, and a trust file with the root of `openssl ts`.
+fn made(tsa: &OpensslTsa) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let running = Running::up(dir.path(), &[], &[]);
+    assert_eq!(running.chat(&ask("hello", false)).expect("an answer").status, 200);
+    assert!(running.stop().success());
+    let trust = |name: &str| dir.path().join(name);
+    fs::copy(trust("countersign.trust.yaml"), trust("without.yaml")).expect("copied");
+    let root = tsa.root();
+    let add = ["trust", "add", "--name", "openssl", "--purpose", "tsa", "--key"];
+    let add = countersign(dir.path(), &[&add[..], &[root.to_str().expect("UTF-8")]].concat());
+    assert!(add.status.success(), "{}", said(&add));
+    dir
+}
+
+fn anchor(dir: &Path, server: &TsaServer) -> Output {
+    countersign(dir, &["log", "anchor", "--tsa", &server.url(), "--timeout", "5"])
+}
+
+fn verify(dir: &Path, more: &[&str]) -> (i32, Value) {
+    let args = ["verify", ".countersign/ledger", "--format", "json"];
+    let output = countersign(dir, &[&args[..], more].concat());
+    let report =
+        parse(&output.stdout, Limits::DOCUMENT).unwrap_or_else(|_| panic!("{}", said(&output)));
+    (output.status.code().expect("an exit"), report)
+}
+
+/// The anchors of a ledger and their indices.
+fn anchors(dir: &Path) -> Vec<(u64, Anchor)> {
+    let reader = Reader::open_dir(&dir.join(".countersign/ledger"), None).expect("a ledger");
+    let mut entries = reader.entries();
+    let mut found = Vec::new();
+    while let Some(item) = entries.next().expect("readable") {
+        let Item::Entry(entry) = item else { panic!("damage") };
+        if entry.leaf.kind == Kind::Anchor {
+            let body = entry.body.present().expect("a body");
+            found.push((entry.index, Anchor::read(body).expect("an anchor")));
+        }
+    }
+    found
+}
+
+#[test]
+fn openssl_stamps_the_checkpoint_and_everything_stands_under_it() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = std::sync::Arc::new(OpensslTsa::new(folder.path()));
+    let dir = made(&openssl);
+    let must = ["--require", "anchored"];
+    let (exit, report) = verify(dir.path(), &must);
+    assert_eq!((exit, report.get("anchored")), (11, Some(&Value::Bool(false))), "{report:?}");
+
+    let own = openssl.clone();
+    let server = TsaServer::start(move |query| own.answer(query));
+    let done = anchor(dir.path(), &server);
+    assert!(done.status.success(), "{}", said(&done));
+    let found = anchors(dir.path());
+    let [(index, stored)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(stored.checkpoint().size, *index);
+    // The other side's word: openssl itself takes what was stored as a stamp over the note.
+    assert!(openssl.accepts(stored.reply(), stored.note().as_bytes()));
+    assert!(!openssl.accepts(stored.reply(), stored.note().replace('8', "9").as_bytes()));
+
+    let (exit, report) = verify(dir.path(), &must);
+    assert_eq!((exit, report.get("anchored")), (0, Some(&Value::Bool(true))), "{report:?}");
+    let reach = report.get("anchored_to").expect("a reach");
+    assert_eq!(reach.get("size").and_then(Value::as_i64), i64::try_from(*index).ok());
+    assert_eq!(reach.get("authority").and_then(Value::as_str), Some("openssl"));
+    let table = countersign(dir.path(), &["verify", ".countersign/ledger"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.contains("assurance   signed, anchored\nanchored    entries 0.."), "{table}");
+    assert!(!table.contains("were not judged: only logged"), "{table}");
+
+    // One more request, and the log is only anchored so far.
+    let running = Running::up(dir.path(), &[], &[]);
+    assert_eq!(running.chat(&ask("again", false)).expect("an answer").status, 200);
+    // Beside a running gateway it goes through its socket.
+    let beside = anchor(dir.path(), &server);
+    assert!(beside.status.success(), "{}", said(&beside));
+    assert_eq!(running.chat(&ask("and again", false)).expect("an answer").status, 200);
+    assert!(running.stop().success());
+    let (exit, report) = verify(dir.path(), &[]);
+    assert_eq!((exit, report.get("anchored")), (0, Some(&Value::Bool(false))), "{report:?}");
+    let (exit, report) = verify(dir.path(), &must);
+    let told = format!("{:?}", report.get("findings"));
+    assert!(exit == 11 && told.contains("not every entry is under a timestamp"), "{told}");
+    assert_eq!(anchors(dir.path()).len(), 2);
+    // Without the root in the trust file anchors are not judged, and nothing is anchored.
+    let without = dir.path().join("without.yaml");
+    let without = ["--trust", without.to_str().expect("UTF-8")];
+    let (exit, report) = verify(dir.path(), &without);
+    let told = format!("{:?}", report.get("findings"));
+    assert!(exit == 0 && told.contains("CS-ANCHOR-013"), "{told}");
+    assert_eq!(verify(dir.path(), &[&without[..], &must].concat()).0, 11);
+}
+
+#[test]
+fn what_proves_nothing_is_told_and_not_stored() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = OpensslTsa::new(folder.path());
+    let dir = made(&openssl);
+    let size = || {
+        let reader = Reader::open_dir(&dir.path().join(".countersign/ledger"), None);
+        reader.expect("a ledger").checkpoint().expect("a checkpoint").size
+    };
+    let before = size();
+    let stranger = Issue::signer("tsa", 2, &Issue::root("root", 1));
+    let server = TsaServer::good(stranger);
+    let refuse = |server: &TsaServer, exit: i32, text: &str| {
+        let output = anchor(dir.path(), server);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+        assert!(said(&output).contains(text), "{}", said(&output));
+        assert_eq!(size(), before);
+    };
+    refuse(&server, 11, "no chain to a trusted authority");
+    server.change(|_| Says::Reply(b"<html>it works</html>".to_vec()));
+    refuse(&server, 11, "nothing was stored");
+    server.change(|_| Says::half(&[0; 100]));
+    refuse(&server, 69, "broke the protocol");
+    server.change(|_| Says::http(503, "text/plain", b"later"));
+    refuse(&server, 69, "status 503");
+    let bad = countersign(dir.path(), &["log", "anchor", "--tsa", "tsa.example"]);
+    assert_eq!(bad.status.code(), Some(64), "{}", said(&bad));
+    let bare = tempfile::tempdir().expect("a directory");
+    assert!(Running::up(bare.path(), &[], &[]).stop().success());
+    let rootless = anchor(bare.path(), &server);
+    assert_eq!(rootless.status.code(), Some(78), "{}", said(&rootless));
+}
+
+/// Killed while the authority thinks: nothing was written, and the next call does it.
+#[test]
+fn a_kill_while_the_authority_thinks_leaves_the_ledger_whole() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = std::sync::Arc::new(OpensslTsa::new(folder.path()));
+    let dir = made(&openssl);
+    let server = TsaServer::start(|_| Says::Nothing);
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .arg("--dir")
+        .arg(dir.path())
+        .args(["log", "anchor", "--timeout", "600", "--tsa", &server.url()])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    while server.asked() == 0 {
+        assert!(child.try_wait().expect("a child").is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert_eq!(verify(dir.path(), &[]).0, 0);
+    assert!(anchors(dir.path()).is_empty());
+    server.change(move |query| openssl.answer(query));
+    let done = anchor(dir.path(), &server);
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(verify(dir.path(), &["--require", "anchored"]).0, 0);
+}
