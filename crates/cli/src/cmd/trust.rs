@@ -32,6 +32,7 @@ enum Command {
     #[command(after_help = "Examples:
   countersign trust add --name mailer --purpose receipts --key mailer-public.pem --agent-id agent:mailer
   countersign trust add --log 'example.org/log+1a2b3c4d+AfQ...'
+  countersign trust add --log 'example.org/log+1a2b3c4d+AfQ...' --quorum file:witnesses.policy
   countersign trust add --name k1 --purpose hmac --reference file:hmac-k1.hex
   countersign trust add --name freetsa --purpose tsa --key freetsa-root.pem --until 2027-01-01T00:00:00Z")]
     Add(Box<Add>),
@@ -60,6 +61,10 @@ struct Add {
     /// A log's verifier key (vkey); its name is the log's origin
     #[arg(long, value_name = "VKEY", conflicts_with_all = ["name", "purpose", "key", "reference", "agent_id", "from", "until"])]
     log: Option<String>,
+    /// The witnesses whose cosignatures its checkpoints need: none, or file:PATH of a C2SP
+    /// tlog-policy beside the trust file
+    #[arg(long, value_name = "QUORUM", requires = "log")]
+    quorum: Option<String>,
     /// The key's name in reports
     #[arg(long, required_unless_present = "log")]
     name: Option<String>,
@@ -141,10 +146,13 @@ fn show(which: &Which, dir: &Path) -> Outcome {
             }
             for log in file.trust.logs() {
                 out.push_str(&format!(
-                    "{:<14}{}  {}\n",
+                    "{:<14}{}  {}{}\n",
                     "log",
                     log.vkey.key.key_id(),
-                    output::safe(&log.vkey.name)
+                    output::safe(&log.vkey.name),
+                    quorum(log)
+                        .map(|q| format!("  quorum {}", output::safe(q)))
+                        .unwrap_or_default()
                 ));
             }
             output::print(&out)?;
@@ -199,6 +207,7 @@ fn to_json(file: &TrustFile) -> Value {
             ("origin", log.vkey.name.as_str().into()),
             ("vkey", log.vkey.to_string().into()),
             ("fingerprint", log.vkey.key.fingerprint().into()),
+            ("quorum", Value::from(quorum(log))),
         ])
     };
     Value::object([
@@ -207,6 +216,14 @@ fn to_json(file: &TrustFile) -> Value {
         ("keys", Value::array(file.trust.keys().iter().map(key))),
         ("logs", Value::array(file.trust.logs().iter().map(log))),
     ])
+}
+
+/// Where the witness policy of a log is, if it asks for one.
+fn quorum(log: &LogKey) -> Option<&str> {
+    match &log.quorum {
+        Quorum::None => None,
+        Quorum::Policy(reference) => Some(reference),
+    }
 }
 
 fn check(which: &Which, dir: &Path) -> Outcome {
@@ -281,7 +298,23 @@ fn add(args: Add, dir: &Path) -> Outcome {
             .parse()
             .map_err(|error| Failure::new(Exit::Usage, format!("--log: {error}")))?;
         let what = format!("log {} {}", vkey.name, vkey.key.fingerprint());
-        trust.add_log(LogKey { vkey, quorum: Quorum::None }).map_err(refused)?;
+        let origin = vkey.name.clone();
+        let quorum = match args.quorum.as_deref() {
+            None | Some("none") => Quorum::None,
+            Some(reference) if reference.starts_with("file:") => {
+                Quorum::Policy(reference.to_owned())
+            }
+            Some(_) => {
+                return Err(Failure::new(Exit::Usage, "--quorum: expected none or file:PATH"));
+            }
+        };
+        trust.add_log(LogKey { vkey, quorum: quorum.clone() }).map_err(refused)?;
+        if let Quorum::Policy(reference) = quorum {
+            // Seen before the file is written: afterwards nothing could read it.
+            let text = countersign::trustfile::resolve(&reference, &path)
+                .map_err(|cause| Failure::new(Exit::Config, format!("{reference}: {cause}")))?;
+            trust.set_policy(&origin, &text).map_err(refused)?;
+        }
         what
     } else {
         let key = key_of(&args, &path)?;

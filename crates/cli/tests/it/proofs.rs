@@ -312,3 +312,37 @@ fn a_ledger_from_before_the_tiles_proves_by_its_journal() {
     assert_eq!(scene.read("with"), scene.read("without"));
     scene.log(&["prove", "consistency", "--from", "2", "-o", "growth"], 0);
 }
+
+#[test]
+fn a_trust_file_takes_a_witness_policy_and_asks_for_it() {
+    let scene = Scene::new();
+    let key = SecretKey::from_seed([7; 32]);
+    let witness = Cosigner::new("witness.example", &key).expect("a name");
+    let policy = format!("log {}\nwitness w {}\nquorum w\n", scene.vkey, witness.vkey());
+    scene.write("witnesses", &policy);
+    scene.write("cut", policy.trim_end());
+    scene.write("stranger", &policy.replacen(&scene.vkey, "gone", 1));
+    let add = |quorum: &str, exit: i32| {
+        let args = ["trust", "add", "--trust", "t.yaml", "--log", &scene.vkey, "--quorum", quorum];
+        let output = countersign(scene.path(), &args);
+        assert_eq!(output.status.code(), Some(exit), "{quorum}\n{}", said(&output));
+    };
+    for (refused, exit) in
+        [("file:cut", 78), ("file:stranger", 78), ("file:gone", 78), ("all", 64), ("env:HOME", 64)]
+    {
+        add(refused, exit);
+        assert!(!scene.path().join("t.yaml").exists(), "{refused}");
+    }
+    add("file:witnesses", 0);
+    let shown = countersign(scene.path(), &["trust", "show", "--trust", "t.yaml"]);
+    assert!(said(&shown).contains("quorum file:witnesses"), "{}", said(&shown));
+    // The whole ledger asks for the quorum now, and a file that is gone is not taken for none.
+    let verify = |exit: i32, what: &str| {
+        let output = countersign(scene.path(), &["verify", LEDGER, "--trust", "t.yaml"]);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+        assert!(said(&output).contains(what), "{}", said(&output));
+    };
+    verify(11, "CS-TRUST-004");
+    fs::remove_file(scene.path().join("witnesses")).expect("removed");
+    verify(78, "the witness policy file:witnesses");
+}
