@@ -184,6 +184,30 @@ impl Reader {
         Ok(sizes.iter().filter_map(root).collect())
     }
 
+    /// Shows one entry to `see`: looks through the segment it must lie in, and through no other.
+    /// What it holds is checked against itself; that it stands at this place of the log is for the
+    /// caller to check by the tree. `None` where there is no such entry, or none that holds.
+    pub fn find<T>(
+        &self,
+        index: u64,
+        see: impl FnOnce(&EntryRef<'_>) -> T,
+    ) -> io::Result<Option<T>> {
+        let first = self.survey.segments.iter().copied().filter(|first| *first <= index).max();
+        let mut walk = Walk::new(&*self.source, first.into_iter().collect(), &[])
+            .opening(self.identities.clone());
+        loop {
+            let place = match walk.next()? {
+                Found::End => return Ok(None),
+                // That it does not begin at 0 is one of them.
+                Found::Fault(_) => continue,
+                Found::Entry(place) => place,
+            };
+            if let Some(entry) = walk.entry_at(place).filter(|entry| entry.index == index) {
+                return Ok(Some(see(&entry)));
+            }
+        }
+    }
+
     /// Reads everything and tells the result, without looking at the entries.
     pub fn check(&self) -> Result<Summary, ReadError> {
         self.check_with(&mut |_| {})

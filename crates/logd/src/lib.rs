@@ -3,6 +3,7 @@
 
 mod door;
 mod hosts;
+pub mod log;
 mod reply;
 pub mod witness;
 

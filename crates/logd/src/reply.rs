@@ -1,21 +1,67 @@
 //! The only home of HTTP statuses and headers of this crate.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, GetAll, HeaderName, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use seal::digest::Digest;
 
 /// What a handler answers with.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// Media types that are served.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+/// Tiles, bundles and bodies.
+pub(crate) const BYTES: &str = "application/octet-stream";
+/// A body that is encrypted for recipients of the operator's, armoured.
+pub(crate) const AGE: &str = "application/vnd.countersign.age";
 /// The size that a witness wants to hear the next time (C2SP tlog-witness).
 pub(crate) const TLOG_SIZE: &str = "text/x.tlog.size";
 
 /// A good answer.
 pub(crate) fn good(kind: &'static str, body: impl Into<Bytes>) -> Reply {
     reply(StatusCode::OK, kind, body)
+}
+
+/// A good answer that can be asked for again by its digest.
+pub(crate) fn tagged(kind: &'static str, body: Vec<u8>) -> Reply {
+    let tag = format!("\"{}\"", &Digest::of(&body).hex()[..32]);
+    let mut reply = good(kind, body);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        reply.headers_mut().insert(ETAG, tag);
+    }
+    reply
+}
+
+/// The answer, or that it is the one the caller has already.
+pub(crate) fn unless_known(reply: Reply, known: GetAll<'_, HeaderValue>) -> Reply {
+    let Some(tag) = reply.headers().get(ETAG).and_then(|tag| tag.to_str().ok()) else {
+        return reply;
+    };
+    let same = |one: &str| one.strip_prefix("W/").unwrap_or(one) == tag || one == "*";
+    let mut known = known.iter().filter_map(|value| value.to_str().ok());
+    if !known.any(|list| list.split(',').any(|one| same(one.trim()))) {
+        return reply;
+    }
+    let (mut head, _) = reply.into_parts();
+    head.status = StatusCode::NOT_MODIFIED;
+    head.headers.remove(CONTENT_TYPE);
+    Response::from_parts(head, Full::default())
+}
+
+/// The token is missing, or another one.
+pub(crate) fn unauthorised() -> Reply {
+    let mut reply = reply(StatusCode::UNAUTHORIZED, TEXT, "a bearer token is needed\n");
+    set(&mut reply, WWW_AUTHENTICATE, "Bearer");
+    reply
+}
+
+/// The body was pruned; its leaf is in the log.
+pub(crate) fn gone(index: u64) -> Reply {
+    reply(StatusCode::GONE, TEXT, format!("body pruned, logged at {index}\n"))
 }
 
 /// The log is not known here, or nothing is there.

@@ -11,6 +11,7 @@ mod prune;
 mod prove;
 mod restore;
 mod retention;
+mod serve;
 mod show;
 mod verify;
 mod witness;
@@ -45,6 +46,8 @@ enum Command {
     Prune(prune::Args),
     /// Bring pruned bodies back from an archive
     Restore(restore::Args),
+    /// Serve checkpoint and tiles, and entries to who may have them
+    Serve(serve::Args),
     /// Print what the checkpoint says, unverified
     Show(show::Args),
     /// Judge a proof offline, by a policy
@@ -63,6 +66,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Prove(args) => prove::run(args, dir),
         Command::Prune(args) => prune::run(args, dir),
         Command::Restore(args) => restore::run(args, dir),
+        Command::Serve(args) => serve::run(args, dir),
         Command::Show(args) => show::run(args, dir),
         Command::Verify(args) => verify::run(args),
         Command::Witness(args) => witness::run(args, dir),

@@ -19,5 +19,6 @@ mod quiet;
 mod readme;
 mod running;
 mod sdk;
+mod serving;
 mod trail;
 mod witness;

@@ -204,3 +204,25 @@ fn every_fault_between_the_halves() {
         }
     }
 }
+
+#[test]
+fn one_entry_is_found_in_its_segment() {
+    let store = Arc::new(MemoryStore::new());
+    let options = ledger::Options { segment_bytes: 2400, ..options() };
+    let ledger = Ledger::open(store.clone(), options, &mut |_, _, _| {}).unwrap();
+    let mut acked = Acked::new();
+    for n in 0..10 {
+        append(&ledger, &mut acked, entries(&format!("s{n}"), 3));
+    }
+    ledger.close().unwrap();
+    let segments = store.snapshot().keys().filter(|name| name.starts_with("journal/")).count();
+    assert!(segments > 3, "{segments}");
+    let reader = ledger::read::Reader::open(store, None).unwrap();
+    for (index, entry) in &acked {
+        let found = reader.find(*index, |found| {
+            (found.leaf.id.clone(), found.body.present().map(<[u8]>::to_vec))
+        });
+        assert_eq!(found.unwrap(), Some((entry.id.clone(), Some(entry.body.clone()))), "{index}");
+    }
+    assert_eq!(reader.find(30, |_| ()).unwrap(), None);
+}
