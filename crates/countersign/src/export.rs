@@ -11,6 +11,7 @@ mod syslog;
 
 use std::str::FromStr;
 
+use record::report::ExitClass;
 use seal::Zeroizing;
 use seal::json::{Value, write_plain};
 
@@ -107,6 +108,11 @@ impl Pseudonyms {
         let mac = seal::mac::hmac_sha256(&self.0, &message);
         format!("owner_{}", seal::hex::encode(&mac[..8]))
     }
+}
+
+/// What an export that met this damage ends with: what `verify` would say of it alone.
+pub fn class_of(damage: &ledger::Damage) -> ExitClass {
+    crate::verify::ledger::finding(damage).code.exit()
 }
 
 fn json(value: &Value) -> String {

@@ -1,8 +1,9 @@
-//! The way out: timestamp authorities and witnesses, asked over HTTP.
+//! The way out: timestamp authorities and witnesses, asked over HTTP, and programs that know a secret.
 //!
 //! No redirect is followed, no proxy of the environment is believed, every answer has a limit and
 //! every step a deadline.
 
 pub mod http;
+pub mod secret;
 pub mod tsa;
 pub mod witness;

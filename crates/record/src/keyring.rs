@@ -1,7 +1,7 @@
 //! Keyring files: the shared secrets that audit lines are checked with, each under its id.
 //!
 //! One `ID=SOURCE` a line, or a JSON object of ids and sources. A source is the secret as lower-case
-//! hex, or a reference (`file:…`, `env:…`) that the caller resolves. No error holds a secret.
+//! hex, or a reference (`file:…`, `env:…`, `command:…`) that the caller resolves. No error holds a secret.
 
 use seal::Zeroizing;
 use seal::json::{Limits, Value, parse};
@@ -15,7 +15,7 @@ const ID: usize = 256;
 /// Shorter secrets can be guessed.
 const SHORTEST: usize = 16;
 
-/// Reads what `file:…` and `env:…` refer to.
+/// Reads what `file:…`, `env:…` and `command:…` refer to.
 pub type Resolve<'r> = dyn Fn(&str) -> Result<String, String> + 'r;
 
 /// A keyring cannot be used.
@@ -29,7 +29,7 @@ pub enum KeyringError {
     #[error("expected a JSON object of ids and hex: {0}")]
     Json(String),
     /// Not `ID=SOURCE`.
-    #[error("expected ID=file:PATH, ID=env:NAME or ID=HEX")]
+    #[error("expected ID=file:PATH, ID=env:NAME, ID=command:PROGRAM or ID=HEX")]
     Pair,
     /// An id that no line could name. It is not told: what stands there may be a secret.
     #[error("expected a key id of up to {ID} letters, digits and _ . : -")]
@@ -40,7 +40,7 @@ pub enum KeyringError {
     /// A reference that could not be read.
     #[error("{reference}: {cause}")]
     Reference {
-        /// `file:…` or `env:…`.
+        /// `file:…`, `env:…` or `command:…`.
         reference: String,
         /// What the reader said.
         cause: String,
@@ -100,7 +100,7 @@ pub fn pair(text: &str) -> Result<(&str, &str), KeyringError> {
 
 /// Whether a source names where the secret is, instead of being it.
 pub fn is_reference(source: &str) -> bool {
-    source.starts_with("file:") || source.starts_with("env:")
+    ["file:", "env:", "command:"].iter().any(|prefix| source.starts_with(prefix))
 }
 
 /// Adds a key.

@@ -35,9 +35,10 @@ pub fn dot(text: &str) -> String {
 }
 
 /// For a value of a CEF extension: what a terminal would need, and `\\` and `=` behind a backslash.
-/// A reader that takes CEF's escapes away has the text of [`terminal`].
+/// A reader that takes CEF's escapes away has the text of [`terminal`], with `\x5c` for a backslash:
+/// no value ends with one, which readers stumble over.
 pub fn cef_value(text: &str) -> String {
-    behind_backslash(&terminal(text), &['\\', '='])
+    behind_backslash(&visible(text), &['\\', '='])
 }
 
 /// For a field of a CEF header. Many readers know no escapes there, so whatever is not plain
@@ -48,9 +49,9 @@ pub fn cef_header(text: &str) -> String {
 }
 
 /// For the value of a parameter of RFC 5424 structured data, inside its quotes: what a terminal
-/// would need, and `"`, `\\` and `]` behind a backslash.
+/// would need, and `"`, `\\` and `]` behind a backslash; a backslash itself as in [`cef_value`].
 pub fn syslog_value(text: &str) -> String {
-    behind_backslash(&terminal(text), &['"', '\\', ']'])
+    behind_backslash(&visible(text), &['"', '\\', ']'])
 }
 
 /// For a header field of RFC 5424: printable ASCII without space, at most `longest` bytes, `-` for
@@ -77,6 +78,11 @@ pub fn json(document: &str) -> String {
         }
     }
     out
+}
+
+/// As [`terminal`], with `\x5c` for a backslash.
+fn visible(text: &str) -> String {
+    terminal(text).replace("\\\\", "\\x5c")
 }
 
 fn behind_backslash(text: &str, special: &[char]) -> String {
@@ -121,9 +127,9 @@ mod tests {
             assert_eq!(terminal(raw), shown);
         }
         assert_eq!(dot("a\"];\n\\"), "a\\\"];\\\\x0a\\\\");
-        assert_eq!(cef_value("a=b|c\n\\"), r"a\=b|c\\x0a\\\\");
+        assert_eq!(cef_value("a=b|c\n\\"), r"a\=b|c\\x0a\\x5c");
         assert_eq!(cef_header("a|b\\c=d\n\u{e9}e.f"), "a_b_c_d__e.f");
-        assert_eq!(syslog_value("\"]\\\u{9b}"), r#"\"\]\\\\\\x9b"#);
+        assert_eq!(syslog_value("\"]\\\u{9b}"), r#"\"\]\\x5c\\x9b"#);
         assert_eq!(syslog_header("a b\n\u{e9}c", 4), "a_b_");
         assert_eq!(syslog_header("", 4), "-");
         assert_eq!(

@@ -13,8 +13,9 @@ use crate::output;
 /// Options that name HMAC keys, for this command only.
 #[derive(Debug, Default, clap::Args)]
 pub struct HmacKeys {
-    /// A key for the HMACs of audit lines, in this command only: ID=file:PATH, ID=env:NAME or
-    /// ID=HEX (visible to every user of the machine)
+    /// A key for the HMACs of audit lines, in this command only: ID=file:PATH, ID=env:NAME,
+    /// ID=command:PROGRAM ARGUMENTS (run without a shell; what it prints is the key) or ID=HEX
+    /// (visible to every user of the machine)
     #[arg(long = "hmac-key", value_name = "ID=SOURCE")]
     hmac_keys: Vec<String>,
     /// A file with such keys: one ID=SOURCE a line (# begins a comment, file: is beside it), or a
@@ -34,7 +35,7 @@ impl HmacKeys {
         let mut ring = Keyring::new();
         if let Some(path) = &self.keyring {
             let text = Zeroizing::new(output::read_text(path, keyring::LIMIT as u64)?);
-            ring = keyring::read(&text, &|reference| trustfile::resolve(reference, path))
+            ring = keyring::read(&text, &|reference| secret(reference, path))
                 .map_err(|why| Failure::new(Exit::Config, format!("{}: {why}", path.display())))?;
         }
         for argument in &self.hmac_keys {
@@ -42,13 +43,23 @@ impl HmacKeys {
             let (id, source) = keyring::pair(argument).map_err(usage)?;
             if !keyring::is_reference(source) {
                 output::complain(
-                    "--hmac-key: a secret on the command line is visible to every user of this machine; use file: or env:",
+                    "--hmac-key: a secret on the command line is visible to every user of this machine; use file:, env: or command:",
                 );
             }
             // Paths on the command line are relative to where it is given.
-            let resolve = |reference: &str| trustfile::resolve(reference, Path::new("."));
+            let resolve = |reference: &str| secret(reference, Path::new("."));
             keyring::add(&mut ring, id, source, &resolve).map_err(usage)?;
         }
         Ok(ring)
+    }
+}
+
+/// The secret behind `file:PATH` (beside `file`), `env:NAME` or `command:PROGRAM ARGUMENTS`.
+pub fn secret(reference: &str, file: &Path) -> Result<String, String> {
+    match reference.strip_prefix(reach::secret::PREFIX) {
+        Some(command) => reach::secret::read(command)
+            .map(|secret| secret.to_string())
+            .map_err(|error| error.to_string()),
+        None => trustfile::resolve(reference, file),
     }
 }

@@ -5,6 +5,7 @@ mod append;
 mod audit;
 mod commands;
 mod configuration;
+mod export;
 mod faults;
 mod flip;
 mod interop;

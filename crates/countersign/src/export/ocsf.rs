@@ -165,9 +165,13 @@ fn api(event: &Event) -> Value {
     ])
 }
 
+/// The methods the schema knows.
+const METHODS: [&str; 8] = ["OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT"];
+
 fn http_request(event: &Event) -> Value {
+    let known = METHODS.iter().find(|method| **method == event.method);
     object(vec![
-        ("http_method", text(&event.method)),
+        ("http_method", text(known.copied().unwrap_or_default())),
         ("url", object(vec![("path", text(&event.route))])),
     ])
 }
