@@ -140,7 +140,7 @@ pub(super) fn survey_ledger(
     survey.keys = Some(keys);
     let summary = entries.finish();
     survey.attested = anchors.finish_aside(&reader, report)?;
-    survey.proven.extend(survey.attested.proven());
+    survey.proven.extend(survey.attested.proven().chain(Proven::witnessed(report)));
     for damage in &summary.damage {
         report.push(journal::finding(damage));
     }

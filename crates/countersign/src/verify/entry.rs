@@ -88,7 +88,10 @@ pub(crate) enum Content {
     /// A kind whose content this version does not judge.
     Other,
     /// Not here to be judged: logged, and no more is known than its leaf.
-    Absent { absent: Absent, writer: String },
+    Absent {
+        absent: Absent,
+        writer: String,
+    },
     /// Rejected: findings say why.
     Unread,
 }
@@ -111,6 +114,15 @@ pub(crate) fn judge(raw: Raw, judges: &Judges<'_>) -> Judged {
         signed: false,
     };
     if let Some(absent) = absent {
+        if matches!(kind, Kind::Rotation | Kind::Revocation) {
+            // Kinds that are never pruned: what it takes away must not come back this way.
+            judged.refuse(
+                Code::KeyStatement,
+                "its body is not here, so what it changed is not known",
+            );
+            let at = place(index, kind);
+            judged.findings = judged.findings.into_iter().map(|finding| finding.at(&at)).collect();
+        }
         judged.content = Content::Absent { absent, writer };
         return judged;
     }

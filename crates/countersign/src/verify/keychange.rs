@@ -37,6 +37,16 @@ pub(crate) struct Proven {
     pub before: UnixMillis,
 }
 
+impl Proven {
+    /// What the witnesses of the checkpoint attest, as far as the report got: all of them had seen
+    /// it when the last of them signed.
+    pub(crate) fn witnessed(report: &Report) -> Option<Proven> {
+        let reach = report.witnessed_to.as_ref()?;
+        let before = reach.witnesses.iter().map(|(_, time)| *time).max()?;
+        Some(Proven { size: reach.size, before })
+    }
+}
+
 /// The keys of one log, for judging its entries on any thread.
 pub(crate) struct Keys {
     history: RwLock<History>,
@@ -241,6 +251,7 @@ pub(crate) fn look(
     let keys = Keys::new(verifier, origin.as_deref(), dir);
     let mut anchors = Anchors::new(verifier, &reader, report);
     let mut found = None;
+    let mut told = reader.damage().len();
     let mut entries = reader.entries();
     while let Some(item) = entries.next()? {
         match item {
@@ -257,12 +268,20 @@ pub(crate) fn look(
                     report.push_all(&at, keys.verdict(raw.index));
                 }
             }
-            Item::Damage(damage) => report.push(super::ledger::finding(&damage)),
+            Item::Damage(damage) => {
+                told += 1;
+                report.push(super::ledger::finding(&damage));
+            }
         }
     }
     let attested = anchors.finish(&reader, report)?;
-    let covered = entries.finish().checkpointed;
-    Ok(Some(Look { keys, proven: attested.proven().collect(), entry: found, covered }))
+    let summary = entries.finish();
+    for damage in summary.damage.iter().skip(told) {
+        report.push(super::ledger::finding(damage));
+    }
+    let covered = summary.checkpointed;
+    let proven = attested.proven().chain(Proven::witnessed(report)).collect();
+    Ok(Some(Look { keys, proven, entry: found, covered }))
 }
 
 /// Judges a token with the keys as they were where the ledger in `dir` has it.
