@@ -13,10 +13,12 @@ mod problems;
 mod read;
 mod schema;
 mod settings;
+mod storing;
 
 pub use anchors::AnchorsConfig;
 pub use problems::Problem;
 pub use schema::schema;
+pub use storing::{EncryptionConfig, Storing};
 
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -70,7 +72,7 @@ pub struct Config {
 pub struct UpstreamConfig {
     /// Its base, for example `https://api.openai.com/v1`.
     pub url: String,
-    /// Our key for it: `env:NAME` or `file:PATH`. Without it the caller's own
+    /// Our key for it: `env:NAME`, `file:PATH` or `command:PROGRAM`. Without it the caller's own
     /// `Authorization` is forwarded.
     #[serde(default)]
     pub key: Option<String>,
@@ -105,6 +107,12 @@ pub struct LedgerConfig {
     pub writer: String,
     /// Who stamps checkpoints.
     pub anchors: AnchorsConfig,
+    /// A segment of this length is full, in bytes.
+    pub segment_bytes: u64,
+    /// So is one whose first entry is older, in seconds.
+    pub segment_age_seconds: Option<u64>,
+    /// For whom bodies are encrypted.
+    pub encryption: EncryptionConfig,
 }
 
 /// What a gateway does whose directory another process owns (docs/operating/many-processes.md).
@@ -276,9 +284,18 @@ pub enum ConfigError {
         "upstream.key: {source_name} gives no key: set it, or remove upstream.key to forward the callers' own"
     )]
     Key {
-        /// `env:NAME` or `file:PATH`.
+        /// `env:NAME`, `file:PATH` or what else was there.
         source_name: String,
     },
+    /// The program that knows the key told none.
+    #[error("upstream.key: {0}")]
+    Secret(String),
+    /// Bodies could not be encrypted as configured.
+    #[error("ledger.encryption.recipients: {0}")]
+    Recipients(String),
+    /// What opens encrypted bodies cannot be had.
+    #[error("ledger.encryption.identity: {0}")]
+    Identity(String),
     /// A check that could not work as configured.
     #[error("guard: {0}")]
     Check(String),
@@ -319,6 +336,9 @@ impl Default for LedgerConfig {
             second: Second::default(),
             writer: "gateway-2".to_owned(),
             anchors: AnchorsConfig::default(),
+            segment_bytes: storing::SEGMENT_BYTES,
+            segment_age_seconds: None,
+            encryption: EncryptionConfig::default(),
         }
     }
 }
@@ -385,6 +405,7 @@ impl Config {
         let steps = [
             self.check(),
             self.open_upstream().map(|_| ()),
+            self.storing().map(|_| ()),
             guard.map_err(|error| ConfigError::Check(error.to_string())),
         ];
         let failed = steps.into_iter().filter_map(Result::err);
@@ -410,15 +431,15 @@ impl Config {
             }
         }
         self.ledger.anchors.urls()?;
+        self.ledger.encryption.check()?;
         let limits = &self.limits;
         let numbers = [
             ("checkpoint_interval_seconds", self.checkpoint_interval_seconds),
             ("ledger.headroom_bytes", self.ledger.headroom_bytes),
+            ("ledger.segment_bytes", self.ledger.segment_bytes),
+            ("ledger.segment_age_seconds", self.ledger.segment_age_seconds.unwrap_or(60)),
             ("ledger.anchors.interval_seconds", self.ledger.anchors.interval_seconds),
-            (
-                "ledger.anchors.overdue_seconds",
-                self.ledger.anchors.overdue_seconds.unwrap_or(1),
-            ),
+            ("ledger.anchors.overdue_seconds", self.ledger.anchors.overdue_seconds.unwrap_or(1)),
             ("limits.body_bytes", limits.body_bytes),
             ("limits.answer_bytes", limits.answer_bytes),
             ("limits.connections", u64::from(limits.connections)),
@@ -549,10 +570,14 @@ fn secret(source: &str) -> Result<String, ConfigError> {
         std::env::var(name).map_err(|_| missing())?
     } else if let Some(path) = source.strip_prefix("file:") {
         short_text(path).map_err(|cause| ConfigError::Read { path: path.into(), cause })?
+    } else if let Some(command) = source.strip_prefix(reach::secret::PREFIX) {
+        let told =
+            reach::secret::read(command).map_err(|error| ConfigError::Secret(error.to_string()))?;
+        told.to_string()
     } else {
         // The value itself may be a key that was pasted here: it is not repeated.
         return Err(ConfigError::Key {
-            source_name: "a source other than env:NAME or file:PATH".to_owned(),
+            source_name: "a source other than env:NAME, file:PATH or command:PROGRAM".to_owned(),
         });
     };
     let text = text.trim();

@@ -135,6 +135,7 @@ impl App {
             agent: crate::state::AGENT.parse().expect("the constant is an agent id"),
             refusals_per_minute: config.limits.refusals_per_minute,
             headroom_bytes: config.ledger.headroom_bytes,
+            storing: config.storing()?,
         };
         let now = state.clock().now();
         let anchoring = Anchoring::open(&config.ledger.anchors, state.trusted(), now)?;

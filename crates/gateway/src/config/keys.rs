@@ -28,7 +28,7 @@ pub enum Kind {
     Address,
     /// Text.
     Text,
-    /// Where a secret lies: `env:NAME` or `file:PATH`, never the secret.
+    /// Where a secret lies: `env:NAME`, `file:PATH` or `command:PROGRAM`, never the secret.
     Secret,
     /// Yes or no.
     Flag,
@@ -124,7 +124,7 @@ impl Key {
             Kind::Section => "section".to_owned(),
             Kind::Address => "address:port".to_owned(),
             Kind::Text => "text".to_owned(),
-            Kind::Secret => "`env:NAME`, `file:PATH`".to_owned(),
+            Kind::Secret => "`env:NAME`, `file:PATH`, `command:PROGRAM`".to_owned(),
             Kind::Flag => "true, false".to_owned(),
             Kind::Number { least, most: u64::MAX } => format!("from {least}"),
             Kind::Number { least, most } => format!("{least} to {most}"),
@@ -170,7 +170,7 @@ impl Key {
         let value = self.value(config);
         match (self.kind, value.as_str()) {
             (Kind::Secret, Some(source)) if !is_source(source) => {
-                "(not env:NAME or file:PATH; not shown)".to_owned()
+                "(not env:NAME, file:PATH or command:PROGRAM; not shown)".to_owned()
             }
             // An address may carry a user, and a query a key; the start refuses both.
             (_, Some(url)) if self.path == "upstream.url" && url.contains(['@', '?', '#']) => {
@@ -183,7 +183,8 @@ impl Key {
 
 /// Whether this says where a secret lies.
 pub(super) fn is_source(text: &str) -> bool {
-    text.strip_prefix("env:").or_else(|| text.strip_prefix("file:")).is_some_and(|s| !s.is_empty())
+    let lies = ["env:", "file:", "command:"].iter().find_map(|prefix| text.strip_prefix(prefix));
+    lies.is_some_and(|lies| !lies.is_empty())
 }
 
 /// A value in one line, as the file may have it.
@@ -309,6 +310,34 @@ pub const KEYS: &[Key] = &[
         "ledger.writer",
         Kind::Text,
         "the name under which a further gateway writes; each needs its own",
+    ),
+    number(
+        "ledger.segment_bytes",
+        4_096,
+        1 << 40,
+        "a segment of the journal that has this length is full: another one follows",
+    ),
+    optional(
+        "ledger.segment_age_seconds",
+        Kind::Number { least: 60, most: 31_622_400 },
+        "no age",
+        "so is one whose first entry is older; only full segments are pruned, archived and frozen",
+    ),
+    key(
+        "ledger.encryption",
+        Kind::Section,
+        "bodies encrypted at rest with age (docs/operating/retention.md)",
+    ),
+    key(
+        "ledger.encryption.recipients",
+        Kind::Texts,
+        "age public keys that new bodies are encrypted for; none: they are stored as they are",
+    ),
+    optional(
+        "ledger.encryption.identity",
+        Kind::Secret,
+        "none",
+        "the age identity, by where it lies, that opens encrypted bodies here; needed with recipients",
     ),
     key("ledger.anchors", Kind::Section, "timestamps over checkpoints (docs/operating/anchors.md)"),
     key(

@@ -49,6 +49,7 @@ fn setup(profile: Profile) -> Setup {
         agent: crate::state::AGENT.parse().expect("an agent id"),
         refusals_per_minute: 2,
         headroom_bytes: 0,
+        storing: crate::config::Storing::default(),
     }
 }
 

@@ -11,6 +11,8 @@ use crate::recorder::{Profile, Recorder, Setup};
 
 use super::*;
 
+mod change;
+
 struct Fixed;
 
 impl ledger::Clock for Fixed {

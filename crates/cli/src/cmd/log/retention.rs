@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ledger::store::file::FileStore;
-use ledger::{Options, Reader, SystemClock};
+use ledger::{Options, SystemClock};
 use record::report::ExitClass;
 use seal::Signer;
 use seal::note::{NoteSigner, VerifierKey};
