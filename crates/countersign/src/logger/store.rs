@@ -2,23 +2,28 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::clock::SystemClock;
+use ledger::lock::Lock;
+use ledger::read::{Item, Reader};
+use ledger::socket::{Seat, SeatError};
 use ledger::store::file::FileStore;
-use ledger::{Entry, Kind, Ledger, Options};
+use ledger::{Entry, Kind, Ledger, Options, Prepared};
 use record::receipt::{self, SignedReceipt};
 use seal::{SecretKey, Signer, Zeroizing};
 
 use super::{OpenError, RecordError, Sink};
 use crate::{files, identity};
 
-/// An open ledger; a last checkpoint is signed when it is dropped.
+/// A place at the ledger: as its only writer, or beside a gateway or another program. A last
+/// checkpoint is signed when a sequencer is dropped.
 pub(super) struct LedgerSink {
-    ledger: Ledger,
+    seat: Option<Seat<'static>>,
 }
 
 impl LedgerSink {
-    /// Opens the ledger and shows every receipt in it.
+    /// Takes a place at the ledger and shows every receipt in it.
     pub(super) fn open(
         dir: &Path,
         writer: &str,
@@ -30,24 +35,24 @@ impl LedgerSink {
                 .map_err(|error| OpenError::File { path: home.join(name), error })?;
         }
         let refused = |reason: &dyn std::fmt::Display| OpenError::Ledger(reason.to_string());
-        let lock = ledger::lock::Lock::take(home.join("run").join("lock"))
-            .map_err(|error| refused(&error))?;
-        let signer = log_key(&home.join("keys").join("log.pem"))?;
-        let fingerprint = signer.public().fingerprint().hex();
-        let origin = format!("countersign.local/{}", fingerprint.get(..12).unwrap_or_default());
-        let store = FileStore::open(home.join("ledger"))
-            .map_err(|error| OpenError::File { path: home.join("ledger"), error })?;
-        let mut options = Options::new(origin, Arc::new(signer), writer, Arc::new(SystemClock));
-        options.lock = Some(lock);
+        let (run, path) = (home.join("run"), home.join("ledger"));
+        let (key, at) = (home.join("keys").join("log.pem"), path.clone());
+        let open = move |lock, writer: &str| open_ledger(&key, &at, lock, writer);
+        let seat =
+            Seat::take(&run, &path, writer, PATIENCE, open).map_err(|error| refused(&error))?;
         let mut damaged = None;
-        let ledger = Ledger::open(Arc::new(store), options, &mut |index, leaf, body| {
-            if leaf.kind != Kind::Receipt {
-                return;
-            }
-            let body = match body.present() {
+        let reader = Reader::open_dir(&path, None).map_err(|error| refused(&error))?;
+        let mut entries = reader.entries();
+        while let Some(item) = entries.next().map_err(|error| refused(&error))? {
+            let entry = match item {
+                Item::Entry(entry) if entry.leaf.kind == Kind::Receipt => entry,
+                Item::Entry(_) => continue,
+                Item::Damage(damage) => return Err(refused(&damage)),
+            };
+            let body = match entry.body.present() {
                 Some(body) => std::str::from_utf8(body).map_err(|_| "not UTF-8".to_owned()),
                 // What a pruned receipt passes on to its children (its taint) is gone with it.
-                None if body == ledger::Body::Pruned => return,
+                None if entry.body == ledger::Body::Pruned => continue,
                 None => Err("its body is encrypted, and no identity is at hand".to_owned()),
             };
             let read = body.and_then(|jws| {
@@ -57,41 +62,51 @@ impl LedgerSink {
             });
             match read {
                 Ok(signed) => visit(signed),
-                Err(finding) => damaged = damaged.take().or(Some((index, finding))),
+                Err(finding) => damaged = damaged.take().or(Some((entry.index, finding))),
             }
-        })
-        .map_err(|error| refused(&error))?;
-        if let Some((index, finding)) = damaged {
-            return Err(OpenError::Damaged {
-                path: home.join("ledger"),
-                place: format!("entry {index}"),
-                finding,
-            });
         }
-        Ok(LedgerSink { ledger })
+        if let Some((index, finding)) = damaged {
+            let place = format!("entry {index}");
+            return Err(OpenError::Damaged { path, place, finding });
+        }
+        Ok(LedgerSink { seat: Some(seat) })
     }
+}
+
+/// Opens the ledger as its sequencer.
+fn open_ledger(key: &Path, ledger: &Path, lock: Lock, writer: &str) -> Result<Ledger, SeatError> {
+    let signer = log_key(key).map_err(|error| SeatError::Setup(error.to_string()))?;
+    let fingerprint = signer.public().fingerprint().hex();
+    let origin = format!("countersign.local/{}", fingerprint.get(..12).unwrap_or_default());
+    let store = FileStore::open(ledger).map_err(|error| SeatError::Open(error.into()))?;
+    let mut options = Options::new(origin, Arc::new(signer), writer, Arc::new(SystemClock));
+    options.lock = Some(lock);
+    Ok(Ledger::open(Arc::new(store), options, &mut |_, _, _| {})?)
 }
 
 impl Sink for LedgerSink {
     fn append(&mut self, receipt: &SignedReceipt) -> Result<(), RecordError> {
-        let entry = Entry {
+        let failed = |error: &dyn std::fmt::Display| RecordError::Store(error.to_string());
+        let entry = Prepared::of(Entry {
             kind: Kind::Receipt,
             id: receipt.hash.to_string(),
             body: receipt.jws.clone().into_bytes(),
-        };
-        self.ledger
-            .append(vec![entry])
-            .map(drop)
-            .map_err(|error| RecordError::Store(error.to_string()))
+        })
+        .map_err(|error| failed(&error))?;
+        let Some(seat) = &mut self.seat else { return Err(failed(&"the ledger is closed")) };
+        seat.append(&[entry]).map(drop).map_err(|error| failed(&error))
     }
 }
 
 impl Drop for LedgerSink {
     fn drop(&mut self) {
         // Without it the last entries are only consistent until the next opening: nothing is lost.
-        let _ = self.ledger.checkpoint();
+        let _ = self.seat.take().map(Seat::leave);
     }
 }
+
+/// So long a change of sequencers may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The log's key, made when missing.
 fn log_key(path: &Path) -> Result<SecretKey, OpenError> {

@@ -149,3 +149,42 @@ fn a_changed_byte_is_seen_by_the_trace_too() {
         assert!(report.findings.iter().any(|finding| finding.place.contains("journal/")));
     }
 }
+
+/// The first is the sequencer; when it goes, the next one takes over.
+#[test]
+fn programs_beside_each_other_write_one_ledger() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let named = |name: &str| AgentIdentity::generate(name).expect("a name").issue().expect("terms");
+    let agents = [named("agent:one"), named("agent:two"), named("agent:three")];
+    let mut logs: Vec<ProvenanceLogger> = agents
+        .iter()
+        .map(|agent| ProvenanceLogger::to_ledger(agent, dir.path()).expect("a place"))
+        .collect();
+    let refused = ProvenanceLogger::to_ledger(&agents[0], dir.path());
+    assert!(refused.is_err_and(|error| error.to_string().contains("in use")));
+    let record = |logs: &mut Vec<ProvenanceLogger>, turn: usize| {
+        for log in logs {
+            let asked = log.record_user_input(&format!("turn {turn}")).expect("recorded");
+            log.record_model_call(&[asked], "m", "question", "answer").expect("recorded");
+        }
+    };
+    for turn in 0..5 {
+        record(&mut logs, turn);
+    }
+    logs.remove(0);
+    for turn in 5..10 {
+        record(&mut logs, turn);
+    }
+    drop(logs);
+    let mut trust = trust(&agents[0], dir.path());
+    for agent in &agents[1..] {
+        for key in agent.trust().keys() {
+            trust.add_key(key.clone()).expect("another key");
+        }
+    }
+    let ledger = dir.path().join(".countersign").join("ledger");
+    let report = Verifier::new().trust(trust).verify(&ledger).expect("readable");
+    assert!(report.ok(), "{}", report.to_table());
+    assert_eq!(report.assurance, Assurance::Signed);
+    assert!(report.to_table().contains("50"), "{}", report.to_table());
+}

@@ -30,7 +30,7 @@ pub struct Seat<'a> {
 }
 
 /// Opens the ledger under a lock, as the given writer.
-type Open<'a> = Box<dyn FnMut(Lock, &str) -> Result<Ledger, SeatError> + 'a>;
+type Open<'a> = Box<dyn FnMut(Lock, &str) -> Result<Ledger, SeatError> + Send + 'a>;
 
 enum Held {
     Nothing,
@@ -75,7 +75,7 @@ impl<'a> Seat<'a> {
         dir: &Path,
         writer: &str,
         patience: Duration,
-        open: impl FnMut(Lock, &str) -> Result<Ledger, SeatError> + 'a,
+        open: impl FnMut(Lock, &str) -> Result<Ledger, SeatError> + Send + 'a,
     ) -> Result<Seat<'a>, SeatError> {
         if RESERVED.contains(&writer) {
             let text = format!("the writer id {writer} is reserved: choose another");
@@ -89,7 +89,7 @@ impl<'a> Seat<'a> {
             patience,
             held: Held::Nothing,
         };
-        seat.sit(writer)?;
+        seat.sit(writer, MOMENT.min(patience))?;
         Ok(seat)
     }
 
@@ -130,11 +130,13 @@ impl<'a> Seat<'a> {
             match appended {
                 Ok(range) => indices.extend(range),
                 Err(AppendError::Busy { .. }) if Instant::now() < until => thread::sleep(PAUSE),
-                Err(AppendError::Gone { in_doubt: false }) => self.sit(&self.writer.clone())?,
+                Err(AppendError::Gone { in_doubt: false }) => {
+                    self.sit(&self.writer.clone(), self.patience)?;
+                }
                 Err(AppendError::Gone { in_doubt: true }) => {
                     // Under the same id: nobody gets it while an old sequencer may still write what
                     // we sent, so that what is read now stays so.
-                    self.sit(&writer)?;
+                    self.sit(&writer, self.patience)?;
                     let written = settle(&self.dir, &writer, next, rest)?;
                     indices.extend(written);
                 }
@@ -155,12 +157,12 @@ impl<'a> Seat<'a> {
         }
     }
 
-    /// Connects to the sequencer, or becomes it.
-    fn sit(&mut self, writer: &str) -> Result<(), SeatError> {
+    /// Connects to the sequencer, or becomes it. `taken`: how long the id may be somebody else's.
+    fn sit(&mut self, writer: &str, taken: Duration) -> Result<(), SeatError> {
         self.held = Held::Nothing;
-        let until = Instant::now() + self.patience;
+        let began = Instant::now();
         loop {
-            let over = Instant::now() >= until;
+            let over = began.elapsed() >= self.patience;
             match Client::connect(&self.run, writer) {
                 Ok(client) => {
                     self.held = Held::Client(Box::new(client));
@@ -176,8 +178,8 @@ impl<'a> Seat<'a> {
                     Err(error) => return Err(error),
                 },
                 // The former connection of a client may end a moment after its process does.
-                Err(ConnectError::Taken(_) | ConnectError::Crowded(_) | ConnectError::Unheard)
-                    if !over => {}
+                Err(ConnectError::Taken(_)) if began.elapsed() < taken => {}
+                Err(ConnectError::Crowded(_) | ConnectError::Unheard) if !over => {}
                 Err(error) => return Err(error.into()),
             }
             thread::sleep(PAUSE);
@@ -265,6 +267,8 @@ fn settle(
     Ok(found)
 }
 
+/// So long may the id of a process that ended still be taken.
+const MOMENT: Duration = Duration::from_secs(2);
 /// Between two looks for a sequencer.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Between two checkpoints.
