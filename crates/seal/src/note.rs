@@ -349,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn many_signers_and_not_without_end() {
+        let key = log_key();
+        let vkey = NoteSigner::new("log.example/receipts", &key).unwrap().vkey().clone();
+        let stranger = "\u{2014} stranger.example AAAAAAAAAAA=\n";
+        let many = |count| format!("{NOTE}{}", stranger.repeat(count));
+        let keys = std::slice::from_ref(&vkey);
+        let opened = open(many(SIGNATURES - 1).as_bytes(), keys).unwrap();
+        assert_eq!((opened.verified.len(), opened.unknown.len()), (1, SIGNATURES - 1));
+        assert_eq!(open(many(SIGNATURES).as_bytes(), keys), Err(NoteError::Malformed));
+        let huge = many(SIGNATURES - 1) + &" ".repeat(LIMIT);
+        assert_eq!(open(huge.as_bytes(), keys), Err(NoteError::Malformed));
+    }
+
+    #[test]
     fn malformed_checkpoints() {
         let root = "XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=";
         for bad in [

@@ -135,7 +135,7 @@ impl Reader {
         {
             return Err(PolicyFault::SameKey);
         }
-        if self.logs.iter().any(|log| log.key.name == key.name && log.key.id == key.id) {
+        if self.is_named(&key.name, key.id) {
             return Err(PolicyFault::SameId);
         }
         push(&mut self.logs, Log { key, url: text(url) })
@@ -150,8 +150,7 @@ impl Reader {
         {
             return Err(PolicyFault::SameKey);
         }
-        let same = |witness: &Witness| witness.key.name == key.name && witness.key.id == key.id;
-        if self.witnesses.iter().any(same) {
+        if self.is_named(&key.name, key.id) {
             return Err(PolicyFault::SameId);
         }
         push(&mut self.witnesses, Witness { name, key, url: text(url) })
@@ -190,6 +189,13 @@ impl Reader {
         }
         self.quorum = Some(if name == NONE { None } else { Some(self.defined(name)?) });
         Ok(())
+    }
+
+    /// Whether a signature line of this name and id would already be somebody's.
+    fn is_named(&self, name: &str, id: [u8; 4]) -> bool {
+        let logs = self.logs.iter().map(|log| (&log.key.name, log.key.id));
+        let witnesses = self.witnesses.iter().map(|witness| (&witness.key.name, witness.key.id));
+        logs.chain(witnesses).any(|(other, taken)| other == name && taken == id)
     }
 
     fn new_name(&self, name: &[u8]) -> Result<Name, PolicyFault> {
