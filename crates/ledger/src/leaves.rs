@@ -13,6 +13,9 @@ use crate::frame::{self, HEADER, Header, LEAF_CHECK, SEGMENT_HEADER, What};
 use crate::store::Source;
 use crate::window::Window;
 
+/// Gets leaves in order, each with its hash.
+pub(crate) type Sink<'a, E> = dyn FnMut(Digest, &[u8]) -> Result<(), E> + 'a;
+
 /// More bytes of leaves than this are not kept.
 const KEEP: usize = 8 * 1024 * 1024;
 
@@ -59,12 +62,7 @@ impl Pending {
     }
 
     /// Hands on the leaves from `from` to `to`, if they are all here.
-    pub fn each<E>(
-        &self,
-        from: u64,
-        to: u64,
-        sink: &mut dyn FnMut(Digest, &[u8]) -> Result<(), E>,
-    ) -> Option<Result<(), E>> {
+    pub fn each<E>(&self, from: u64, to: u64, sink: &mut Sink<'_, E>) -> Option<Result<(), E>> {
         let count = usize::try_from(to.checked_sub(from)?).ok()?;
         let skip = usize::try_from(from.checked_sub(self.first)?).ok()?;
         if self.over || self.hashes.len() < skip.checked_add(count)? {
@@ -105,7 +103,7 @@ pub(crate) fn read_back<E>(
     place: Place,
     from: u64,
     to: u64,
-    sink: &mut dyn FnMut(Digest, &[u8]) -> Result<(), E>,
+    sink: &mut Sink<'_, E>,
 ) -> Result<(), Unread<E>> {
     let mut next = from;
     let mut at = place.offset.max(SEGMENT_HEADER as u64);

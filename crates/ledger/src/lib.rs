@@ -28,6 +28,7 @@ mod options;
 pub mod prune;
 mod publish;
 pub mod read;
+mod rebuild;
 pub mod repair;
 mod segment;
 mod setaside;

@@ -19,11 +19,13 @@ use crate::journal::{CommitError, Journal};
 use crate::kind::Kind;
 use crate::open::{self, OpenError};
 use crate::options::Options;
+use crate::rebuild::{self, Kept, behind, keep};
 use crate::setaside::{self, Cut};
 use crate::store::joints::{Blobs, Joints, SwapError};
 use crate::store::{CHECKPOINT, HEAD, Source};
 use crate::survey::{Statements, Survey};
 use crate::tail::{self, Judgement};
+use crate::tiles::Piece;
 use crate::walk::{Fault, Found, Walk};
 
 /// What is wrong with a ledger, and what can be done.
@@ -58,6 +60,12 @@ pub enum Action {
     RebuildHead,
     /// Sign the head again, which the journal bears out.
     SignAgain,
+    /// Make tiles and bundles anew that are missing or do not agree with the journal, which bears
+    /// out head and checkpoint.
+    RebuildTiles {
+        /// Which.
+        files: Vec<String>,
+    },
     /// Nothing that keeps the log honest: restore files from a copy, or begin a new ledger and keep
     /// this one as it is.
     Impossible(Obstacle),
@@ -117,7 +125,8 @@ pub fn perform(
     let joints = store.into();
     let store = joints.blobs.clone();
     let survey = Survey::of(&joints)?;
-    let Diagnosis { plan: now, good, fault, statements } = Diagnosis::of(&*store, &survey, &vkey)?;
+    let Diagnosis { plan: now, good, fault, statements, size } =
+        Diagnosis::of(&*store, &survey, &vkey)?;
     if now != *plan {
         return Err(RepairError::Changed);
     }
@@ -129,10 +138,15 @@ pub fn perform(
             let mut journal = good.journal(store.clone(), &options);
             let mut cut = Cut::of_fault(&fault, "operator");
             cut.later = survey.segments.iter().copied().filter(|&s| s > cut.segment).collect();
+            cut.pieces = behind(&survey.pieces, cut.first).map(Piece::name).collect();
             let (index, _, _) = setaside::perform(&mut journal, &cut)?;
             drop(journal);
             open::open(joints, options, &mut |_, _, _| {})?;
             return Ok(index);
+        }
+        Action::RebuildTiles { files } => {
+            let file = files.into_iter().next().unwrap_or_default();
+            (file, None)
         }
         Action::RebuildHead => {
             let Some(checkpoint) = statements.checkpoint else { return Err(RepairError::Changed) };
@@ -147,19 +161,22 @@ pub fn perform(
                     return Err(error.into());
                 }
             }
-            (HEAD, old)
+            (HEAD.to_owned(), old)
         }
         Action::SignAgain => {
-            let Some((head, bytes)) = statements.head.zip(survey.head) else {
+            let Some((head, bytes)) = statements.head.zip(survey.head.clone()) else {
                 return Err(RepairError::Changed);
             };
             let old = keep(&*store, CHECKPOINT, survey.checkpoint.as_deref())?;
             open::sign_again(&joints, &options, bytes, head)?;
-            (CHECKPOINT, old)
+            (CHECKPOINT.to_owned(), old)
         }
     };
     let cause = now.damage.first().map(|damage| damage.cause.to_string()).unwrap_or_default();
-    let entry = record(file, old, &cause)?;
+    let mut kept: Vec<Kept> = old.into_iter().collect();
+    kept.extend(rebuild::tiles(&*store, &survey, &now.damage, size)?);
+    kept.truncate(setaside::MAX_LISTED);
+    let entry = record(&file, &kept, &cause)?;
     let (mut opened, _lock) = open::open(joints, options, &mut |_, _, _| {})?;
     let digest = Digest::of(&entry.body);
     let entry = Prepared::reserved(entry, digest);
@@ -177,6 +194,8 @@ struct Diagnosis {
     good: GoodEnd,
     fault: Option<Fault>,
     statements: Statements,
+    /// Number of entries.
+    size: u64,
 }
 
 /// Enough of a walk to continue behind its last good frame.
@@ -197,7 +216,8 @@ impl Diagnosis {
         let unlisted = !damage.is_empty();
         let keys = Some(std::slice::from_ref(key));
         let statements = Statements::read(survey, keys, &mut damage);
-        let mut walk = Walk::new(source, survey.segments.clone(), &statements.sizes());
+        let mut walk = Walk::new(source, survey.segments.clone(), &statements.sizes())
+            .comparing(statements.tile_check(survey));
         let mut first: Option<Fault> = None;
         let mut end = None;
         loop {
@@ -212,15 +232,25 @@ impl Diagnosis {
             }
         }
         statements.compare(&walk, &mut damage);
+        let stated = damage.len();
+        if first.is_none()
+            && let Some(tiles) = walk.take_tiles()
+        {
+            damage.extend(tiles.finish(source)?.damage);
+        }
         let good = GoodEnd { end: end.unwrap_or_else(|| walk.end().clone()), good: walk.good() };
         let action = match &first {
             _ if damage.is_empty() => Action::Nothing,
             _ if unlisted => Action::Impossible(Obstacle::Unlisted),
+            None if stated == 0 => {
+                let files = damage.iter().map(|damage| damage.file.clone());
+                Action::RebuildTiles { files: files.collect() }
+            }
             None => statement_action(&statements, &walk, &key.name),
             Some(fault) => journal_action(source, survey, &statements, &walk, fault, &key.name)?,
         };
         let plan = RepairPlan { damage, action };
-        Ok(Diagnosis { plan, good, fault: first, statements })
+        Ok(Diagnosis { plan, good, fault: first, statements, size: walk.size() })
     }
 }
 
@@ -247,10 +277,12 @@ fn journal_action(
     {
         return Ok(Action::Impossible(Obstacle::Disagreement));
     }
-    if let Judgement::LostWrites = tail::judge(source, fault, signed)? {
+    let cut = Cut::of_fault(fault, "operator");
+    // Tiles of what is torn say that it was whole once: then no lost write explains it.
+    let tiled = behind(&survey.pieces, cut.first).next().is_some();
+    if !tiled && matches!(tail::judge(source, fault, signed)?, Judgement::LostWrites) {
         return Ok(Action::NextStart);
     }
-    let cut = Cut::of_fault(fault, "operator");
     let later = survey.segments.iter().filter(|&&first| first > cut.segment);
     Ok(Action::Cut {
         file: fault.damage.file.clone(),
@@ -280,21 +312,12 @@ fn statement_action(statements: &Statements, walk: &Walk<'_>, origin: &str) -> A
     }
 }
 
-/// Keeps a statement that is about to be replaced. Returns its length and digest.
-fn keep(store: &dyn Blobs, file: &str, bytes: Option<&[u8]>) -> io::Result<Option<(u64, Digest)>> {
-    let Some(bytes) = bytes else { return Ok(None) };
-    let digest = Digest::of(bytes);
-    let short = digest.hex().chars().take(16).collect::<String>();
-    store.set_aside(&format!("{}-{short}.bytes", file.replace('/', "-")), bytes)?;
-    Ok(Some((bytes.len() as u64, digest)))
-}
-
-fn record(file: &str, old: Option<(u64, Digest)>, cause: &str) -> io::Result<Entry> {
-    let pieces = old.map(|(length, digest)| {
+fn record(file: &str, kept: &[Kept], cause: &str) -> io::Result<Entry> {
+    let pieces = kept.iter().map(|piece| {
         Value::object([
-            ("digest", digest.into()),
-            ("file", file.into()),
-            ("length", length.into()),
+            ("digest", piece.digest.into()),
+            ("file", piece.file.as_str().into()),
+            ("length", piece.length.into()),
             ("offset", 0u64.into()),
         ])
     });
@@ -306,6 +329,6 @@ fn record(file: &str, old: Option<(u64, Digest)>, cause: &str) -> io::Result<Ent
         ("v", 1u64.into()),
     ]);
     let body = json::write_receipt(&body).map_err(io::Error::other)?.into_bytes();
-    let id = old.map_or_else(|| Digest::of(&body), |(_, digest)| digest).to_string();
+    let id = kept.first().map_or_else(|| Digest::of(&body), |piece| piece.digest).to_string();
     Ok(Entry { kind: Kind::Repair, id, body })
 }

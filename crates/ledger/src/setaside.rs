@@ -36,6 +36,8 @@ pub(crate) struct Cut {
     pub by: &'static str,
     /// Whole segments that follow and go too (by an operator's decision only).
     pub later: Vec<u64>,
+    /// Tiles and bundles that cover what is cut, and go with it.
+    pub pieces: Vec<String>,
 }
 
 impl Cut {
@@ -51,6 +53,7 @@ impl Cut {
             cause: fault.damage.cause.to_string(),
             by,
             later: Vec::new(),
+            pieces: Vec::new(),
         }
     }
 }
@@ -69,7 +72,20 @@ pub(crate) fn perform(journal: &mut Journal, cut: &Cut) -> io::Result<(u64, Leaf
         let bytes = whole_file(journal, &later)?;
         pieces.push(put_aside(journal, &later, 0, &bytes)?);
     }
+    for name in &cut.pieces {
+        let bytes = whole_file(journal, name)?;
+        let piece = put_aside(journal, name, 0, &bytes)?;
+        if pieces.len() < MAX_LISTED {
+            pieces.push(piece);
+        }
+    }
     let body = record(cut, &pieces)?;
+    // They go first: without them the cut is still to be made, with them and without their entries
+    // no start would follow.
+    for name in &cut.pieces {
+        journal.store.remove(name)?;
+    }
+    journal.store.settle()?;
 
     let (mut fresh, mut segment) = (good.to_vec(), cut.segment);
     if offset < SEGMENT_HEADER {
@@ -129,6 +145,9 @@ pub(crate) fn perform(journal: &mut Journal, cut: &Cut) -> io::Result<(u64, Leaf
     Ok((cut.first, leaf, body))
 }
 
+/// More pieces than this are kept and not listed: the body of a repair entry is bounded.
+pub(crate) const MAX_LISTED: usize = 50;
+
 struct Piece {
     file: String,
     offset: u64,
@@ -139,7 +158,7 @@ struct Piece {
 fn put_aside(journal: &Journal, name: &str, offset: usize, bytes: &[u8]) -> io::Result<Piece> {
     let digest = Digest::of(bytes);
     if !bytes.is_empty() {
-        let stem = name.trim_start_matches("journal/").trim_end_matches(".seg");
+        let stem = name.trim_start_matches("journal/").trim_end_matches(".seg").replace('/', "-");
         let short = digest.hex().chars().take(16).collect::<String>();
         journal.store.set_aside(&format!("{stem}-{offset}-{short}.bytes"), bytes)?;
     }

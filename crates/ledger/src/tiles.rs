@@ -106,6 +106,9 @@ const PUBLIC: &str = "public/";
 /// The directory of tiles.
 const TILES: &str = "public/tile/";
 
+/// Gets each piece that becomes full.
+pub(crate) type Done<'a, E> = dyn FnMut(Piece, &[u8]) -> Result<(), E> + 'a;
+
 /// The right edge of a growing tree: the last, incomplete tile of each level, and the last bundle.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edge {
@@ -123,12 +126,7 @@ impl Edge {
     }
 
     /// Adds a leaf. `done` gets each tile and bundle that it completes.
-    pub fn push<E>(
-        &mut self,
-        hash: Digest,
-        leaf: &[u8],
-        done: &mut dyn FnMut(Piece, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn push<E>(&mut self, hash: Digest, leaf: &[u8], done: &mut Done<'_, E>) -> Result<(), E> {
         // A leaf has at most 1,024 bytes.
         self.bundle.extend_from_slice(&(leaf.len() as u16).to_be_bytes());
         self.bundle.extend_from_slice(leaf);

@@ -211,6 +211,13 @@ fn repair(dir: &Path, yes: bool) -> Outcome {
             out.push_str("repair would sign the head again, which the journal bears out\n");
             true
         }
+        Action::RebuildTiles { files } => {
+            out.push_str(&format!(
+                "repair would make {} tiles and bundles anew from the journal, which bears out head and checkpoint\n",
+                files.len()
+            ));
+            true
+        }
         Action::Impossible(obstacle) => {
             out.push_str(&format!("no honest repair is possible: {obstacle}\n"));
             false

@@ -159,9 +159,3 @@ impl<S: Store + ?Sized + 'static> From<Arc<S>> for Joints {
         Joints { blobs: disk.clone(), head: disk }
     }
 }
-
-impl From<&Joints> for Joints {
-    fn from(joints: &Joints) -> Joints {
-        joints.clone()
-    }
-}

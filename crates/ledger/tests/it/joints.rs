@@ -277,5 +277,5 @@ fn a_ledger_stands_on_any_two_joints() {
     assert!(!files.snapshot().contains_key("head"));
     assert_eq!(heads.snapshot().into_keys().collect::<Vec<_>>(), ["head"]);
     let segments = Options { segment_bytes: 1, ..options() };
-    Ledger::open(&pair(), segments, &mut |_, _, _| {}).unwrap().append(entries("b", 1)).unwrap();
+    Ledger::open(pair(), segments, &mut |_, _, _| {}).unwrap().append(entries("b", 1)).unwrap();
 }

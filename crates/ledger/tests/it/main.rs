@@ -28,3 +28,4 @@ mod segments;
 mod socket;
 mod suite;
 mod support;
+mod tiles;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ledger::repair::{Action, Obstacle, RepairError, explain, perform};
 use ledger::store::memory::MemoryStore;
-use ledger::{Kind, Ledger, Options};
+use ledger::{Cause, Kind, Ledger, OpenError, Options};
 
 use crate::support::{Acked, SEGMENT, append, check, entries, kinds, open, options, vkey};
 
@@ -130,4 +130,70 @@ fn two_signed_truths_are_never_reconciled() {
     let mut files = built.files.clone();
     files.insert("readme".into(), vec![]);
     assert_eq!(action(&MemoryStore::of(files)), Action::Impossible(Obstacle::Unlisted));
+}
+
+#[test]
+fn tiles_are_made_anew_from_a_journal_that_holds() {
+    let store = Arc::new(MemoryStore::new());
+    let ledger = open(store.clone()).unwrap();
+    let mut acked = Acked::new();
+    append(&ledger, &mut acked, entries("a", 520));
+    ledger.close().unwrap();
+    drop(ledger);
+    let files = store.snapshot();
+    let pieces = files.keys().filter(|name| name.contains("tile/") || name.contains("entries/"));
+    let pieces: Vec<String> = pieces.cloned().collect();
+    assert_eq!(pieces.len(), 7);
+    for gone in [false, true] {
+        let mut damaged = files.clone();
+        for name in &pieces {
+            match gone {
+                true => drop(damaged.remove(name)),
+                false => damaged.get_mut(name).unwrap()[9] ^= 1,
+            }
+        }
+        if gone {
+            // With none at all it is a ledger from before there were any.
+            damaged.insert(pieces[0].clone(), files[&pieces[0]].clone());
+        }
+        let store = Arc::new(MemoryStore::of(damaged));
+        assert!(open(store.clone()).is_err());
+        let plan = explain(&*store, &vkey()).unwrap();
+        let Action::RebuildTiles { files: named } = &plan.action else { panic!("{plan:?}") };
+        assert_eq!(named.len(), if gone { 6 } else { 7 });
+        assert_eq!(perform(store.clone(), options(), &plan).unwrap(), 520);
+        check(store.clone(), &acked);
+        assert_eq!(store.aside().len(), if gone { 0 } else { 7 });
+        assert_eq!(kinds(store).last(), Some(&Kind::Repair));
+    }
+}
+
+#[test]
+fn a_cut_takes_the_tiles_of_what_it_cuts_along() {
+    // The tiles of everything are there, the head is older: a crash between the two, then damage.
+    let store = Arc::new(MemoryStore::new());
+    let ledger = open(store.clone()).unwrap();
+    let mut acked = Acked::new();
+    append(&ledger, &mut acked, entries("a", 6));
+    ledger.checkpoint().unwrap();
+    let old = store.snapshot();
+    ledger.append(entries("b", 6)).unwrap();
+    ledger.checkpoint().unwrap();
+    drop(ledger);
+    let mut files = store.snapshot();
+    for name in ["head", "public/checkpoint"] {
+        files.insert(name.into(), old[name].clone());
+    }
+    let cut = files[SEGMENT].len() - 400;
+    files.get_mut(SEGMENT).unwrap().truncate(cut);
+    let store = Arc::new(MemoryStore::of(files));
+    // Without the tiles the last batch would be one that a crash tore.
+    let Err(OpenError::Damaged(damage)) = open(store.clone()) else { panic!() };
+    assert!(matches!(damage.cause, Cause::TileBeyond { .. }), "{damage}");
+    let plan = explain(&*store, &vkey()).unwrap();
+    let Action::Cut { first, .. } = plan.action else { panic!("{plan:?}") };
+    assert_eq!(perform(store.clone(), options(), &plan).unwrap(), first);
+    assert_eq!(store.aside().len(), 3, "{:?}", store.aside().keys());
+    acked.retain(|&index, _| index < first);
+    check(store, &acked);
 }

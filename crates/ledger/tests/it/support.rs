@@ -9,6 +9,8 @@ use ledger::{Clock, Entry, Kind, Ledger, OpenError, Options};
 use seal::note::{NoteSigner, VerifierKey};
 use testkit::clock::TestClock;
 
+use crate::tiles::check_tiles;
+
 pub const ORIGIN: &str = "log.test/ledger";
 pub const SEGMENT: &str = "journal/00000000000000000000.seg";
 
@@ -53,17 +55,23 @@ pub fn append(ledger: &Ledger, acked: &mut Acked, entries: Vec<Entry>) {
 /// and in its place, checkpoint and head borne out, and a fresh start agrees.
 pub fn check(store: Arc<dyn Store>, acked: &Acked) -> Summary {
     let summary = check_reading(store.clone(), acked);
-    let mut visited = 0;
-    let ledger = Ledger::open(store, options(), &mut |index, leaf, body| {
-        assert_eq!(index, visited);
+    let mut leaves = Vec::new();
+    let ledger = Ledger::open(store.clone(), options(), &mut |index, leaf, body| {
+        assert_eq!(index, leaves.len() as u64);
         assert!(body.present().is_none_or(|body| leaf.len == body.len() as u64));
-        visited += 1;
+        leaves.push(leaf.to_bytes().unwrap());
     })
     .unwrap();
+    let visited = leaves.len() as u64;
     assert_eq!(ledger.size(), visited);
     if summary.torn.is_none() {
         assert_eq!((visited, Some(ledger.root())), (summary.size, summary.root));
     }
+    // What the start has left, as `log check` sees it, and as a client of the tiles does.
+    let after = Reader::open(store.clone(), Some(&[vkey()])).unwrap().check().unwrap();
+    assert_eq!((after.damage, after.torn), (vec![], None));
+    assert_eq!((after.size, after.checkpointed), (visited, visited));
+    check_tiles(&*store, visited, ledger.root(), &leaves);
     summary
 }
 
