@@ -15,11 +15,13 @@ mod receipts;
 mod replay;
 mod request;
 mod room;
+mod salt;
 mod step;
 mod write;
 
 pub use request::RequestLog;
 pub(crate) use room::Shut;
+pub(crate) use salt::salted;
 pub use step::{
     Answered, Caller, Conversation, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling,
     Scanned,
@@ -47,6 +49,7 @@ use joined::{Joined, RereadError};
 use replay::{Orphan, Replay};
 use request::member;
 use room::Headroom;
+use salt::own_salt;
 use write::{Batch, Writer, lock};
 
 use crate::config::Storing;
@@ -566,30 +569,6 @@ impl Core {
             metadata,
         };
         Ok((audit, jws))
-    }
-}
-
-/// The body `{"<kind>":<value>,"salt":"<hex>"}` and its digest. The salt comes from a secret and the
-/// content, so equal content shares one body, and nobody without the secret can test a guess.
-pub(crate) fn salted(
-    secret: &[u8],
-    kind: &str,
-    value: &Value,
-) -> Result<(Digest, String), RecordError> {
-    let content = seal::json::write_receipt(value)
-        .map_err(|error| RecordError::Form(format!("{kind}: {error}")))?;
-    let salt = hmac_sha256(secret, format!("{kind}\0{content}").as_bytes());
-    let salt = seal::hex::encode(&salt[..16]);
-    let body = format!("{{\"{kind}\":{content},\"salt\":\"{salt}\"}}");
-    Ok((Digest::of(body.as_bytes()), body))
-}
-
-/// Documents are stored once each, and one gateway does not know at once what another stores: each
-/// further one salts its own.
-fn own_salt(secret: &[u8], writer: &str) -> Vec<u8> {
-    match writer {
-        WRITER => secret.to_vec(),
-        _ => hmac_sha256(secret, format!("writer\0{writer}").as_bytes()).to_vec(),
     }
 }
 

@@ -27,6 +27,15 @@ pub fn unfinished(tree: &Tree) -> Vec<String> {
 /// Files, or folders, where waiting by the clock is the thing itself, with the reason.
 const MAY_SLEEP: &[(&str, &str)] = &[
     ("crates/gateway/src/server.rs", "out of descriptors, accepting pauses instead of spinning"),
+    ("crates/gateway/src/state.rs", "the process that owns a directory is looked for again"),
+    (
+        "crates/ledger/src/socket/seat.rs",
+        "a sequencer is looked for again, a busy one is left alone",
+    ),
+    (
+        "crates/ledger/src/socket/serve.rs",
+        "out of descriptors, accepting pauses instead of spinning",
+    ),
     (
         "crates/gateway/src/patient.rs",
         "the deadline of a write that makes no progress; nothing is awaited by the clock alone",

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ledger::Reader;
 use ledger::read::Item;
@@ -48,7 +48,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {
         assert!(started.elapsed() < PATIENCE, "{what}");
-        thread::sleep(Duration::from_millis(20));
+        thread::yield_now();
     }
 }
 

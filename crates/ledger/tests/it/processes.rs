@@ -35,7 +35,7 @@ fn process() {
         let store = Arc::new(FileStore::open(&dir)?);
         let mut options = Options { writer: writer.to_owned(), ..options() };
         options.lock = Some(lock);
-        Ok::<_, ledger::OpenError>(Ledger::open(store, options, &mut |_, _, _| {})?)
+        Ledger::open(store, options, &mut |_, _, _| {})
     };
     let open = |lock, writer: &str| opening(lock, writer).map_err(Into::into);
     let mut seat = Seat::take(&run, &dir, "worker-*", PATIENCE, open).unwrap();
