@@ -449,8 +449,10 @@ impl Pieces {
                 let place = entry::place(judged.index, judged.kind);
                 let exposed = signers.exposed(Purpose::Receipts, id, judged.index);
                 faults.extend(exposed.map(|finding| finding.at(&place)));
-                let trusted =
-                    judged.signed && faults.iter().all(|f| f.code != Code::KeyCompromised);
+                let trusted = judged.signed
+                    && !faults
+                        .iter()
+                        .any(|f| matches!(f.code, Code::KeyCompromised | Code::KeyEarly));
                 let (signer, key) = signers.name(Purpose::Receipts, id);
                 let piece = Piece {
                     place,
@@ -509,12 +511,18 @@ struct Signers<'a> {
 }
 
 impl Signers<'_> {
-    /// Whether a compromised key may have signed this when it was somebody else's.
+    /// Whether a compromised key may have signed this when it was somebody else's, or a trusted one
+    /// before it counted.
     fn exposed(&self, purpose: Purpose, id: &KeyId, index: u64) -> Option<Finding> {
         let history = self.keys.changes()?;
         let known = history.known(purpose, &id.to_string())?;
-        let proven = keychange::proven_before(self.proven, known.compromised_at?);
-        known.exposed(index, proven).then(|| keychange::exposed(known))
+        // Without a compromise nothing has to be proven.
+        let at = known.compromised_at;
+        let proven = at.map_or(0, |at| keychange::proven_before(self.proven, at));
+        match known.exposed(index, proven) {
+            true => Some(keychange::exposed(known)),
+            false => known.early(index),
+        }
     }
 
     /// The key's name and what the log says of it.

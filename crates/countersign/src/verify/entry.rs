@@ -14,7 +14,7 @@ use seal::Digest;
 use seal::json::{self, Limits};
 use seal::time::UnixMillis;
 
-use super::keychange::Keys;
+use super::keychange::{Keys, key_of};
 use super::pruned::Absent;
 use super::tally::SKEW;
 use crate::parallel::Weight;
@@ -175,8 +175,11 @@ impl Judged {
         };
         if let Ok(token) = seal::jws::split(jws, receipt::JWS_LIMIT) {
             let changes = judges.keys.changes();
+            let index = self.index;
             let rotated = changes.as_ref().and_then(|history| {
-                history.trust().find(Purpose::Receipts, &signed.receipt.key_id)
+                let id = &signed.receipt.key_id;
+                history.brought(Purpose::Receipts, &id.to_string(), index)?;
+                history.trust().find(Purpose::Receipts, id)
             });
             let judge = &judges.receipts;
             let level = judge.receipt_under(&signed, &token.signature, rotated, &mut self.findings);
@@ -190,10 +193,11 @@ impl Judged {
         self.content = Content::Receipt(Box::new(signed));
     }
 
-    /// A key counts from somewhere on, and up to somewhere.
+    /// A key counts up to somewhere. (What it may sign too early is not known here: the statement
+    /// that says so lies further down.)
     fn placed(&mut self, changes: Option<&History>, purpose: Purpose, key: &str) {
-        let index = self.index;
-        if let Some(finding) = changes.and_then(|history| history.misplaced(purpose, key, index)) {
+        let known = changes.and_then(|history| history.known(purpose, key));
+        if let Some(finding) = known.and_then(|known| known.late(self.index)) {
             self.findings.push(finding);
             self.signed = false;
         }
@@ -213,7 +217,12 @@ impl Judged {
         self.filed_as(&Digest::of(body).to_string());
         let mut verdict = Report::default();
         let changes = judges.keys.changes();
-        let trust = changes.as_ref().map_or(judges.trust, |history| history.trust());
+        // Only what lies above has a part in it: what comes later may or may not be known yet.
+        let rotated = changes.as_ref().filter(|history| {
+            let id = key_of(jws).unwrap_or_default();
+            history.brought(Purpose::Decisions, &id, self.index).is_some()
+        });
+        let trust = rotated.map_or(judges.trust, |history| history.trust());
         let signed = verify_decision_jws(jws, "", trust, &mut verdict);
         self.findings.extend(verdict.findings);
         self.signed = verdict.assurance == Assurance::Signed;
@@ -237,11 +246,13 @@ impl Judged {
                 let id = read.key_id.as_deref().unwrap_or_default();
                 let changes = judges.keys.changes();
                 self.placed(changes.as_deref(), Purpose::Hmac, id);
-                let rotated = changes.as_ref().and_then(|_| judges.keys.secret_ring(id));
+                let index = self.index;
+                let brought = changes
+                    .is_some_and(|history| history.brought(Purpose::Hmac, id, index).is_some());
+                let rotated = brought.then(|| judges.keys.secret_ring(id)).flatten();
                 let ring = rotated.as_deref().unwrap_or(judges.ring);
                 // Who verifies may not hold the secret that a rotation brought: told once.
-                let unheld = !ring.has(id)
-                    && changes.is_some_and(|history| history.known(Purpose::Hmac, id).is_some());
+                let unheld = brought && !ring.has(id);
                 // Without any key the report says once that HMACs were not checked.
                 if !ring.is_empty() && !unheld {
                     let mac = read.check_mac(ring);

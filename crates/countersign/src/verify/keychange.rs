@@ -17,7 +17,7 @@ use ledger::read::{Item, Reader};
 use record::entry::Keyring;
 use record::keychange::{self, History, Known, NewKey, Statement};
 use record::report::{Assurance, Code, Finding, Report};
-use record::trust::Purpose;
+use record::trust::{Purpose, Trust};
 use seal::Digest;
 use seal::json::{self, Limits};
 use seal::time::UnixMillis;
@@ -56,6 +56,8 @@ pub(crate) struct Keys {
     verdicts: Mutex<BTreeMap<u64, Vec<Finding>>>,
     /// Secrets that rotations brought, from beside the files of those before.
     secrets: RwLock<Keyring>,
+    /// The trust file's own keys.
+    trust: Trust,
     file: Option<TrustFile>,
     evidence: PathBuf,
 }
@@ -68,6 +70,7 @@ impl Keys {
             changed: AtomicBool::new(false),
             verdicts: Mutex::default(),
             secrets: RwLock::default(),
+            trust: verifier.believed().clone(),
             file: verifier.file.clone(),
             evidence: evidence.to_path_buf(),
         }
@@ -177,48 +180,78 @@ impl Keys {
             ));
             report.keys.push(known.to_json());
         }
-        let suspects: Vec<(&Known, u64)> = history
-            .all()
-            .filter_map(|known| Some((known, proven_before(proven, known.compromised_at?))))
-            .collect();
-        if let Some((known, _)) = suspects.iter().find(|(known, _)| known.purpose == Purpose::Hmac)
-        {
+        let lost =
+            |known: &&Known| known.purpose == Purpose::Hmac && known.compromised_at.is_some();
+        if let Some(known) = history.all().find(lost) {
             report.note(format!(
                 "HMACs under the compromised key {} convince nobody any more: those lines rest on the log's signature",
                 known.id
             ));
         }
-        // Nothing to look for where all that a key signed is known to be older.
-        let open = |known: &Known, proven: u64| {
-            known.purpose != Purpose::Hmac
-                && known.gone.as_ref().is_some_and(|gone| proven < gone.index)
-        };
-        let suspects: Vec<(&Known, u64)> =
-            suspects.into_iter().filter(|(known, proven)| open(known, *proven)).collect();
-        if suspects.is_empty() {
+        let watched: Vec<Watched<'_>> =
+            history.all().filter_map(|known| self.watch(known, proven, ring)).collect();
+        if watched.is_empty() {
             return Ok(());
         }
         let mut entries = reader.entries();
         while let Some(item) = entries.next()? {
             let Item::Entry(entry) = item else { continue };
-            let kind = entry.leaf.kind;
+            let (index, kind) = (entry.index, entry.leaf.kind);
             let Some(purpose) = signed_for(kind) else { continue };
-            let near = |known: &Known, proven: u64| {
-                known.purpose == purpose && known.exposed(entry.index, proven)
-            };
-            if !suspects.iter().any(|(known, proven)| near(known, *proven)) {
+            let about = |watched: &&Watched<'_>| watched.known.purpose == purpose;
+            let near = watched.iter().filter(about).any(|watched| watched.finds(index).is_some());
+            let Some(body) = entry.body.present().filter(|_| near) else { continue };
+            let Some(id) = std::str::from_utf8(body).ok().and_then(|text| signer(kind, text))
+            else {
                 continue;
-            }
-            let raw = Raw::from(&entry);
-            let Some(id) = std::str::from_utf8(&raw.body).ok().and_then(key_of) else { continue };
-            let guilty =
-                suspects.iter().find(|(known, proven)| near(known, *proven) && known.id == id);
-            if let Some((known, _)) = guilty {
-                let finding = exposed(known);
-                report.push(finding.at(&place(raw.index, kind)));
+            };
+            let mut own = watched.iter().filter(about).filter(|watched| watched.known.id == id);
+            if let Some(finding) = own.find_map(|watched| watched.finds(index)) {
+                report.push(finding.at(&place(index, kind)));
             }
         }
         Ok(())
+    }
+
+    /// What a second look has to find of a key's work; `None` for nearly all keys.
+    fn watch<'h>(
+        &self,
+        known: &'h Known,
+        proven: &[Proven],
+        ring: &Keyring,
+    ) -> Option<Watched<'h>> {
+        let proven = known.compromised_at.map(|at| proven_before(proven, at));
+        // Nothing to look for where all that a key signed is known to be older.
+        let proven = proven.filter(|proven| {
+            known.purpose != Purpose::Hmac
+                && known.gone.as_ref().is_some_and(|gone| *proven < gone.index)
+        });
+        // A key that is trusted anyway was believed above its rotation too; any other one was not
+        // known there, which is a finding already.
+        let trusted = match known.purpose {
+            Purpose::Hmac => ring.has(&known.id),
+            purpose => known.id.parse().is_ok_and(|id| self.trust.find(purpose, &id).is_some()),
+        };
+        let early = known.brought.is_some() && trusted;
+        (proven.is_some() || early).then_some(Watched { known, proven, early })
+    }
+}
+
+/// A key whose work has to be looked for.
+struct Watched<'h> {
+    known: &'h Known,
+    /// What it signed at or behind this index, before its end, may be somebody else's.
+    proven: Option<u64>,
+    /// It may have signed before it counted.
+    early: bool,
+}
+
+impl Watched<'_> {
+    fn finds(&self, index: u64) -> Option<Finding> {
+        if self.proven.is_some_and(|proven| self.known.exposed(index, proven)) {
+            return Some(exposed(self.known));
+        }
+        self.known.early(index).filter(|_| self.early)
     }
 }
 
@@ -368,12 +401,21 @@ fn signed_for(kind: Kind) -> Option<Purpose> {
     match kind {
         Kind::Receipt => Some(Purpose::Receipts),
         Kind::Decision => Some(Purpose::Decisions),
+        Kind::Audit => Some(Purpose::Hmac),
         _ => None,
     }
 }
 
+/// The key that an entry's body names.
+fn signer(kind: Kind, body: &str) -> Option<String> {
+    match kind {
+        Kind::Audit => record::entry::read_line(body.as_bytes()).ok()?.key_id,
+        _ => key_of(body),
+    }
+}
+
 /// The key a token names.
-fn key_of(jws: &str) -> Option<String> {
+pub(super) fn key_of(jws: &str) -> Option<String> {
     let (header, _) = jws.split_once('.')?;
     let header = seal::base64::url_decode(header).ok()?;
     let header = json::parse(&header, Limits::RECEIPT).ok()?;

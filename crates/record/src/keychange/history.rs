@@ -275,6 +275,12 @@ impl History {
         self.changed.get(&(purpose, id.to_owned()))
     }
 
+    /// The key with this id, if a rotation above `index` brought it.
+    pub fn brought(&self, purpose: Purpose, id: &str, index: u64) -> Option<&Known> {
+        let before = |brought: &Brought| brought.index < index;
+        self.known(purpose, id).filter(|known| known.brought.as_ref().is_some_and(before))
+    }
+
     /// All keys that statements were about.
     pub fn all(&self) -> impl Iterator<Item = &Known> {
         self.changed.values()
@@ -298,10 +304,19 @@ impl History {
 
 impl Known {
     fn misplaced(&self, index: u64) -> Option<Finding> {
-        if let Some(brought) = self.brought.as_ref().filter(|brought| index <= brought.index) {
-            let detail = format!("key {} counts from entry {} on", self.id, brought.index);
-            return Some(Finding::here(Code::KeyEarly, detail));
-        }
+        self.early(index).or_else(|| self.late(index))
+    }
+
+    /// Why the key may not sign what lies at `index` yet.
+    pub fn early(&self, index: u64) -> Option<Finding> {
+        let brought = self.brought.as_ref().filter(|brought| index <= brought.index)?;
+        let detail = format!("key {} counts from entry {} on", self.id, brought.index);
+        Some(Finding::here(Code::KeyEarly, detail))
+    }
+
+    /// Why the key may not sign what lies at `index` any more. Nothing that lies behind `index` has
+    /// a part in this.
+    pub fn late(&self, index: u64) -> Option<Finding> {
         let gone = self.gone.as_ref().filter(|gone| index >= gone.index)?;
         let what = if gone.revoked { "revoked" } else { "replaced" };
         let detail =
