@@ -48,6 +48,13 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
                 let text = r#"{"status":"not_ready","reason":"anchor_overdue"}"#;
                 (not_ready(), json, text.to_owned())
             }
+            // Witnesses that are away take nothing out of service; how long is told.
+            None if app.witnessing.is_on() => {
+                let age = app.witnessing.age_seconds(app.now());
+                let age = age.map_or_else(|| "null".to_owned(), |age| age.to_string());
+                let text = format!(r#"{{"status":"ready","witnessed_age_seconds":{age}}}"#);
+                (ok(), json, text)
+            }
             None => (ok(), json, r#"{"status":"ready"}"#.to_owned()),
             Some(shut) => {
                 let reason = shut.as_str();
@@ -61,6 +68,8 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
                 reserved_tokens: app.counters.outstanding(),
                 ready: recorder.ready(),
                 anchor_age_seconds: app.anchoring.age_seconds(app.now()),
+                witnessed_entries: app.witnessing.size(),
+                witnessed_age_seconds: app.witnessing.age_seconds(app.now()),
             });
             (ok(), "text/plain; version=0.0.4", text)
         }

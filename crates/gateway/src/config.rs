@@ -14,11 +14,13 @@ mod read;
 mod schema;
 mod settings;
 mod storing;
+mod witnesses;
 
 pub use anchors::AnchorsConfig;
 pub use problems::Problem;
 pub use schema::schema;
 pub use storing::{EncryptionConfig, Storing};
+pub use witnesses::WitnessesConfig;
 
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -107,6 +109,8 @@ pub struct LedgerConfig {
     pub writer: String,
     /// Who stamps checkpoints.
     pub anchors: AnchorsConfig,
+    /// Who cosigns checkpoints.
+    pub witnesses: WitnessesConfig,
     /// A segment of this length is full, in bytes.
     pub segment_bytes: u64,
     /// So is one whose first entry is older, in seconds.
@@ -245,6 +249,9 @@ pub enum ConfigError {
     /// A timestamp authority could never be believed.
     #[error("ledger.anchors: {0}")]
     Anchors(String),
+    /// The witness policy cannot be read, or could never work.
+    #[error("ledger.witnesses.policy: {0}")]
+    Witnesses(String),
     /// A number is out of range.
     #[error("{key} must be between {least} and {most}")]
     Range {
@@ -336,6 +343,7 @@ impl Default for LedgerConfig {
             second: Second::default(),
             writer: "gateway-2".to_owned(),
             anchors: AnchorsConfig::default(),
+            witnesses: WitnessesConfig::default(),
             segment_bytes: storing::SEGMENT_BYTES,
             segment_age_seconds: None,
             encryption: EncryptionConfig::default(),
@@ -431,6 +439,7 @@ impl Config {
             }
         }
         self.ledger.anchors.urls()?;
+        self.ledger.witnesses.policy()?;
         self.ledger.encryption.check()?;
         let limits = &self.limits;
         let numbers = [
@@ -439,6 +448,7 @@ impl Config {
             ("ledger.segment_bytes", self.ledger.segment_bytes),
             ("ledger.segment_age_seconds", self.ledger.segment_age_seconds.unwrap_or(60)),
             ("ledger.anchors.interval_seconds", self.ledger.anchors.interval_seconds),
+            ("ledger.witnesses.deadline_seconds", self.ledger.witnesses.deadline_seconds),
             ("ledger.anchors.overdue_seconds", self.ledger.anchors.overdue_seconds.unwrap_or(1)),
             ("limits.body_bytes", limits.body_bytes),
             ("limits.answer_bytes", limits.answer_bytes),

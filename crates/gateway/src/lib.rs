@@ -32,6 +32,7 @@ pub mod state;
 mod stream;
 mod unary;
 pub mod upstream;
+mod witnessing;
 
 pub use config::{Config, ConfigError};
 pub use server::{Bound, ServeError, serve};

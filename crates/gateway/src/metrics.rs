@@ -41,6 +41,9 @@ pub struct Metrics {
     evidence_failures: IntCounter,
     anchors: IntCounterVec,
     anchor_age: IntGauge,
+    witnesses: IntCounterVec,
+    witnessed_entries: IntGauge,
+    witnessed_age: IntGauge,
     connections: IntGauge,
     ledger_entries: IntGauge,
     ledger_free: IntGauge,
@@ -85,6 +88,18 @@ impl Metrics {
                 "countersign_anchor_age_seconds",
                 "Since the last timestamp over a checkpoint; -1 before the first of this process.",
             )?,
+            witnesses: IntCounterVec::new(
+                Opts::new("countersign_witness_answers_total", "Answers of witnesses, by result."),
+                &["result"],
+            )?,
+            witnessed_entries: IntGauge::new(
+                "countersign_witnessed_entries",
+                "Entries that a quorum of witnesses saw; 0 before the first of this process.",
+            )?,
+            witnessed_age: IntGauge::new(
+                "countersign_witness_quorum_age_seconds",
+                "Since the last quorum of witnesses; -1 before the first of this process.",
+            )?,
             connections: IntGauge::new(
                 "countersign_connections",
                 "Open connections of the data listener.",
@@ -109,7 +124,7 @@ impl Metrics {
             &["version", "ruleset", "config"],
         )?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), ruleset, config]).set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 14] = [
+        let all: [Box<dyn prometheus::core::Collector>; 17] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.decisions.clone()),
             Box::new(metrics.upstream_seconds.clone()),
@@ -117,6 +132,9 @@ impl Metrics {
             Box::new(metrics.evidence_failures.clone()),
             Box::new(metrics.anchors.clone()),
             Box::new(metrics.anchor_age.clone()),
+            Box::new(metrics.witnesses.clone()),
+            Box::new(metrics.witnessed_entries.clone()),
+            Box::new(metrics.witnessed_age.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.ledger_entries.clone()),
             Box::new(metrics.ledger_free.clone()),
@@ -172,6 +190,11 @@ impl Metrics {
         self.anchors.with_label_values(&["failed"]).inc();
     }
 
+    /// A witness answered, or did not.
+    pub fn witnessed(&self, result: &str) {
+        self.witnesses.with_label_values(&[result]).inc();
+    }
+
     /// A connection was opened; closed when the guard is dropped.
     pub fn connected(&self) -> Connected {
         self.connections.inc();
@@ -188,6 +211,8 @@ impl Metrics {
         self.reserved_tokens.set(gauge(now.reserved_tokens));
         self.ready.set(i64::from(now.ready));
         self.anchor_age.set(now.anchor_age_seconds.map_or(-1, gauge));
+        self.witnessed_entries.set(gauge(now.witnessed_entries));
+        self.witnessed_age.set(now.witnessed_age_seconds.map_or(-1, gauge));
         let mut text = Vec::new();
         // Writing into memory cannot fail; a family that cannot be written is left out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
@@ -208,6 +233,10 @@ pub struct Now {
     pub ready: bool,
     /// Since the last timestamp over a checkpoint; `None` before the first.
     pub anchor_age_seconds: Option<u64>,
+    /// Entries that a quorum of witnesses saw.
+    pub witnessed_entries: u64,
+    /// Since the last quorum; `None` before the first.
+    pub witnessed_age_seconds: Option<u64>,
 }
 
 /// An open connection.

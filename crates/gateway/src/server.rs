@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ledger::CheckpointError;
+use seal::note::NoteSigner;
 use seal::time::UnixMillis;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -36,6 +37,7 @@ use crate::receive::{Hosts, passed_on, route};
 use crate::recorder::{RecordError, Recorder, RequestLog, Setup, StartError};
 use crate::state::State;
 use crate::upstream::Upstream;
+use crate::witnessing::{self, Unsigned, Witnessing};
 use crate::{admin, closing, unary};
 
 /// Where the gateway really listens.
@@ -89,6 +91,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) aside: Aside,
     pub(crate) anchoring: Anchoring,
+    pub(crate) witnessing: Witnessing,
     /// True when the grace period of a stop is over: flows end where they are.
     cut: watch::Sender<bool>,
     state: State,
@@ -139,6 +142,9 @@ impl App {
         };
         let now = state.clock().now();
         let anchoring = Anchoring::open(&config.ledger.anchors, state.trusted(), now)?;
+        let signer = state.log_signer();
+        let log = NoteSigner::new(state.origin(), &*signer).map(|signer| signer.vkey().clone());
+        let witnessing = Witnessing::open(&config.ledger.witnesses, state.trusted(), log.as_ref())?;
         let recorder = Recorder::start(&state, setup)?;
         let metrics = Metrics::new(
             &recorder.ruleset_digest().to_string(),
@@ -152,6 +158,7 @@ impl App {
             metrics,
             aside: Aside::new().map_err(ServeError::Runtime)?,
             anchoring,
+            witnessing,
             cut: watch::Sender::new(false),
             config,
             state,
@@ -239,7 +246,14 @@ pub async fn run(
         let _ = timeout(LAST_WORDS, all_done.recv()).await;
     }
     let recorder = app.recorder.clone();
-    match tokio::task::spawn_blocking(move || recorder.close()).await {
+    let closed = tokio::task::spawn_blocking(move || recorder.close()).await;
+    // The last checkpoint is there; that it is not witnessed yet is no reason not to stop.
+    if app.witnessing.is_on()
+        && let Some(ledger) = app.recorder.ledger().cloned()
+    {
+        let _ = witnessing::checkpoint(app.clone(), ledger).await;
+    }
+    match closed {
         Ok(Ok(())) if failed => Err(ServeError::Fault),
         Ok(closed) => closed.map_err(ServeError::Close),
         Err(_) => Err(ServeError::Close(RecordError::Unavailable)),
@@ -291,9 +305,34 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
     checkpoint.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut signed = None;
     let mut again = false;
+    // Witnesses may take their time: the rest of the housekeeping goes on.
+    let mut signing = JoinSet::new();
     loop {
         let ticked = tokio::select! {
-            _ = stopping.changed() => return,
+            _ = stopping.changed() => {
+                // A checkpoint is written to its end; only witnesses are not waited for, since the
+                // last one asks them again.
+                while !app.witnessing.is_on() && signing.join_next().await.is_some() {}
+                return;
+            }
+            Some(done) = signing.join_next() => {
+                let (size, written) = done.unwrap_or((0, Err(Unsigned::Lost)));
+                again = written.is_err();
+                app.recorder.signed(!again);
+                match written {
+                    Ok(()) => signed = Some(size),
+                    Err(Unsigned::Checkpoint(error)) => {
+                        if matches!(error, CheckpointError::Stopped(_)) {
+                            app.recorder.stopped();
+                        }
+                        tracing::error!(%error, "a checkpoint could not be written: new requests are refused");
+                    }
+                    Err(Unsigned::Lost) => {
+                        tracing::error!("the checkpoint task failed: new requests are refused");
+                    }
+                }
+                continue;
+            }
             _ = tick.tick() => {
                 app.recorder.tick();
                 false
@@ -301,29 +340,17 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
             _ = checkpoint.tick() => true,
         };
         // What could not be signed is tried again soon, also where the interval is long.
-        if !(ticked || again) {
+        if !(ticked || again) || !signing.is_empty() {
             continue;
         }
         // Where another process writes the ledger, it also signs it.
         let Some(ledger) = app.recorder.ledger().cloned() else { continue };
         let size = ledger.size();
-        if signed == Some(size) && !again {
+        if signed == Some(size) && !again && !app.witnessing.wants() {
             continue;
         }
-        // The signature and its sync may take milliseconds: not on a worker.
-        let written = tokio::task::spawn_blocking(move || ledger.checkpoint()).await;
-        again = !matches!(written, Ok(Ok(())));
-        app.recorder.signed(!again);
-        match written {
-            Ok(Ok(())) => signed = Some(size),
-            Ok(Err(error)) => {
-                if matches!(error, CheckpointError::Stopped(_)) {
-                    app.recorder.stopped();
-                }
-                tracing::error!(%error, "a checkpoint could not be written: new requests are refused");
-            }
-            Err(_) => tracing::error!("the checkpoint task failed: new requests are refused"),
-        }
+        let app = app.clone();
+        signing.spawn(async move { (size, witnessing::checkpoint(app, ledger).await) });
     }
 }
 

@@ -15,7 +15,7 @@ use seal::merkle::{consistency_proof, leaf_hash, root_of};
 use seal::note::{self, Checkpoint, NoteSigner};
 use seal::{Digest, SecretKey};
 
-use crate::running::{Running, countersign, request, said};
+use crate::running::{PATIENCE, Running, countersign, request, said};
 
 /// `countersign log witness serve` on a directory.
 struct Witness {
@@ -246,6 +246,64 @@ fn a_quorum_of_two_fails_closed_when_one_is_down() {
     let refused = countersign(&dir, &["log", "witness", "ask", "--policy", "bare"]);
     assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
     drop(one);
+}
+
+/// A gateway by itself: what it publishes is cosigned while it runs and after it stopped, also when
+/// a witness was away in between, and no request waits for that.
+#[test]
+fn a_gateway_has_its_checkpoints_cosigned() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (dir, [one, two]) = two_witnesses(home.path());
+    let policy = dir.join("witnesses");
+    let config = |policy: &str| {
+        format!(
+            "upstream: {{url: 'http://127.0.0.1:1/v1'}}\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0\n\
+             checkpoint_interval_seconds: 1\n\
+             ledger: {{witnesses: {{policy: 'file:{policy}', deadline_seconds: 60}}}}\n"
+        )
+    };
+    let path = dir.join("gateway.yaml");
+    fs::write(&path, config(&policy.display().to_string())).expect("written");
+    let args = ["--config", path.to_str().expect("text")];
+    let witnessed = |up: &Running| {
+        let (_, ready) = up.readiness().expect("answered");
+        ready.contains("\"witnessed_age_seconds\":") && !ready.contains(":null")
+    };
+    let up = Running::up(&dir, &args, &[]);
+    // As often as a hang takes to be one.
+    let begun = std::time::Instant::now();
+    while !witnessed(&up) {
+        assert!(begun.elapsed() < PATIENCE, "no quorum: {:?}", up.readiness());
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // Its upstream is nobody, and the refusal is evidence like any other.
+    assert_eq!(up.chat(&crate::running::ask("hello", false)).expect("answered").status, 502);
+    assert!(up.stop().success());
+    let told = exit(&verify(&dir), 0);
+    assert!(told.contains("signed, witnessed"), "{told}");
+
+    let port = two.port;
+    two.kill();
+    let up = Running::up(&dir, &args, &[]);
+    assert_eq!(up.chat(&crate::running::ask("hello", false)).expect("answered").status, 502);
+    let (status, ready) = up.readiness().expect("answered");
+    assert!(status == 200 && ready.contains("ready"), "{ready}");
+    let heard = up.stop_and_listen();
+    assert!(heard.contains("no quorum of witnesses"), "{heard}");
+    let told = heard.matches("a witness does not cosign").count();
+    assert_eq!(told, 1, "each change once: {heard}");
+    exit(&verify(&dir), 11);
+    let two = Witness::start(home.path(), "w2", &vkey(&dir), &format!("127.0.0.1:{port}"));
+    assert!(Running::up(&dir, &args, &[]).stop().success());
+    exit(&verify(&dir), 0);
+
+    // What could never work is told at the start.
+    for bad in ["/nowhere", path.to_str().expect("text")] {
+        fs::write(&path, config(bad)).expect("written");
+        let refused = countersign(&dir, &["up", "--config", path.to_str().expect("text")]);
+        assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
+    }
+    drop((one, two));
 }
 
 #[test]

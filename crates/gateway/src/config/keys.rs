@@ -357,6 +357,23 @@ pub const KEYS: &[Key] = &[
         "readiness does not ask",
         "not ready when the last timestamp is older than this",
     ),
+    key(
+        "ledger.witnesses",
+        Kind::Section,
+        "cosignatures under checkpoints (docs/operating/witness.md)",
+    ),
+    optional(
+        "ledger.witnesses.policy",
+        Kind::Text,
+        "nobody is asked",
+        "`file:PATH` of a witness policy (C2SP tlog-policy) with the addresses of the witnesses",
+    ),
+    number(
+        "ledger.witnesses.deadline_seconds",
+        1,
+        600,
+        "how long a checkpoint waits for them before it is published without those who are missing",
+    ),
     key("limits", Kind::Section, "sizes and deadlines"),
     number("limits.body_bytes", 1, 8 << 20, "the largest request body"),
     number("limits.answer_bytes", 1, 256 << 20, "the largest unary answer of the upstream"),
