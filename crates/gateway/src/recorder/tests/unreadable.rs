@@ -19,7 +19,10 @@ fn a_glance_says_what_reading_says() {
     assert!(found.lines.len() > 6, "{}", found.lines.len());
     let mut remembered = 0;
     for line in &found.lines {
-        let (mut one, mut other) = (Replay::new(Lineage::new(9)), Replay::new(Lineage::new(9)));
+        let (mut one, mut other) = (
+            Replay::new(Lineage::new(9), crate::state::WRITER),
+            Replay::new(Lineage::new(9), crate::state::WRITER),
+        );
         let glanced = one.glanced(line).expect("our own lines are recognised");
         assert_eq!(Some(&glanced), other.read(line).as_ref());
         assert_eq!((&one.last_hmac, one.last_ns), (&other.last_hmac, other.last_ns));
@@ -34,7 +37,9 @@ fn a_memory_without_its_taint_is_none() {
     let (store, bench) = bench(Profile::Full);
     bench.turn("billing", FIRST, "", &[]);
     let memories = |line: &[u8]| {
-        let said = Replay::new(Lineage::new(9)).glanced(line).expect("still a canonical line");
+        let said = Replay::new(Lineage::new(9), crate::state::WRITER)
+            .glanced(line)
+            .expect("still a canonical line");
         format!("{said:?}").matches("Memory").count()
     };
     let mut cut = 0;
