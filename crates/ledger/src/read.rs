@@ -14,6 +14,7 @@ use seal::note::{Checkpoint, VerifierKey};
 
 use crate::damage::Damage;
 use crate::head::Head;
+use crate::prune::{Account, Accounts};
 use crate::store::Source;
 use crate::store::file::FileStore;
 use crate::stored::StoredTiles;
@@ -86,6 +87,8 @@ pub struct Summary {
     pub damage: Vec<Damage>,
     /// An unfinished batch at the end.
     pub torn: Option<TornTail>,
+    /// Bodies that are not here, held against the entries that say they were pruned.
+    pub bodies: Accounts,
 }
 
 impl Reader {
@@ -160,6 +163,7 @@ impl Reader {
             damage: self.damage.clone(),
             tiles: Vec::new(),
             torn: None,
+            account: Account::default(),
         }
     }
 
@@ -238,6 +242,7 @@ pub struct Entries<'r> {
     damage: Vec<Damage>,
     tiles: Vec<Damage>,
     torn: Option<TornTail>,
+    account: Account,
 }
 
 impl Entries<'_> {
@@ -262,7 +267,15 @@ impl Entries<'_> {
                 self.damage.push(fault.damage.clone());
                 Ok(Some(Item::Damage(fault.damage)))
             }
-            Found::Entry(place) => Ok(self.walk.entry_at(place).map(Item::Entry)),
+            Found::Entry(place) => {
+                let entry = self.walk.entry_at(place);
+                if let Some(entry) = &entry {
+                    let checkpoint = self.statements.checkpoint.as_ref();
+                    let signed = checkpoint.is_some_and(|signed| entry.index < signed.size);
+                    self.account.see(entry, signed);
+                }
+                Ok(entry.map(Item::Entry))
+            }
         }
     }
 
@@ -282,6 +295,7 @@ impl Entries<'_> {
             checkpointed: self.statements.checkpoint.as_ref().map_or(0, |cp| cp.size),
             damage: self.damage,
             torn: self.torn,
+            bodies: self.account.finish(),
         }
     }
 

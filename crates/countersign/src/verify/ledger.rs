@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use ledger::prune::Account;
 use ledger::read::{Item, ReadError, Reader, Summary};
 use ledger::{Cause, Damage, LeafError};
 use record::report::{Assurance, Code, ExitClass, Finding, Report, Severity};
@@ -48,12 +47,10 @@ pub(super) fn verify(
     let judges = Judges { receipts, trust, ring: &ring, keys: &keys };
 
     let mut tally = Tally::new(origin).seeking(verifier.expect_entry.clone());
-    let mut account = Account::default();
     let mut found = Vec::new();
     let walked = {
         let mut entries = reader.entries();
         let mut lost = 0u64;
-        let covered = reader.checkpoint().map_or(0, |checkpoint| checkpoint.size);
         let walked: std::io::Result<()> = parallel::ordered(
             |raw| match raw {
                 Step::Entry(raw) => Judgement::Entry(Box::new(judge(raw, &judges))),
@@ -70,7 +67,6 @@ pub(super) fn verify(
                 while let Some(item) = entries.next()? {
                     match item {
                         Item::Entry(entry) => {
-                            account.see(&entry, entry.index < covered);
                             anchors.see(&entry);
                             let raw = Raw::from(&entry);
                             keys.meet(&raw);
@@ -102,7 +98,7 @@ pub(super) fn verify(
     }
     let torn = summary.torn.as_ref().map(|_| summary.checkpointed);
     let totals = tally.finish(lost > 0, torn, report);
-    pruned::report(account, &totals.gone, report);
+    pruned::report(&summary.bodies, &totals.gone, report);
     report.count("entries", summary.size);
     for (kind, number) in totals.kinds {
         report.count(kind, number);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ledger::Kind;
-use ledger::prune::{Account, Accounts};
+use ledger::prune::Accounts;
 use ledger::read::Body;
 use record::report::{Code, Finding, Report};
 use seal::Digest;
@@ -114,33 +114,37 @@ impl Tally {
     }
 }
 
-/// Holds what is not here against the entries that say it was pruned, and says it all once.
-pub(super) fn report(account: Account, gone: &Gone, report: &mut Report) {
-    let Accounts { pruned, stripped, records, malformed, .. } = account.finish();
-    for index in malformed {
+/// Bodies that somebody removed.
+pub(super) fn stripped(accounts: &Accounts, report: &mut Report) {
+    for index in &accounts.malformed {
         let place = format!("entry {index} (prune)");
         report.push(Finding::new(Code::LedgerPruneRecord, place, ""));
     }
-    for stripped in stripped {
+    for stripped in &accounts.stripped {
         let (first, last, bodies) = (stripped.first, stripped.last, stripped.bodies);
         let detail = format!(
             "{bodies} bodies between entries {first} and {last} are gone, and no prune entry under the checkpoint says that these went"
         );
-        report.push(Finding::new(Code::LedgerStripped, stripped.file, detail));
+        report.push(Finding::new(Code::LedgerStripped, stripped.file.as_str(), detail));
     }
+}
+
+/// Says once what is not here, and what of it nobody accounts for.
+pub(super) fn report(accounts: &Accounts, gone: &Gone, report: &mut Report) {
+    stripped(accounts, report);
+    let Accounts { pruned, records, .. } = accounts;
     let all: u64 = pruned.values().sum();
     if all > 0 {
         let by: Vec<String> =
             records.iter().map(|record| format!("entry {}", record.index)).collect();
-        let detail =
-            format!("{all} bodies pruned ({}), recorded by {}", counts(&pruned), list(&by));
+        let detail = format!("{all} bodies pruned ({}), recorded by {}", counts(pruned), list(&by));
         report.push(Finding::new(Code::LedgerPruned, "", detail.as_str()));
         report.note(format!(
             "{detail}: they are logged, their leaves are in the tree, and what they said was not judged"
         ));
         report.count("pruned", all);
     }
-    for record in &records {
+    for record in records {
         let before: Vec<String> = record
             .before
             .iter()

@@ -9,6 +9,7 @@ use record::trust::Trust;
 
 use super::VerifyError;
 use super::ledger::{finding, tail};
+use super::pruned;
 
 /// Re-verifies structure and hashes of everything in the ledger in `dir`: each frame, leaf and body,
 /// order, times and sequences, the roots in head and checkpoint, every tile and bundle, and files
@@ -44,6 +45,7 @@ pub fn structure(
     };
     let summary = reader.check_with(progress).map_err(failed)?;
     report.push_all("", summary.damage.iter().map(finding));
+    pruned::stripped(&summary.bodies, &mut report);
     tail(&summary, &mut report);
     report.count("entries", summary.size);
     if let Some(origin) = origin {

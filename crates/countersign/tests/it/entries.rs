@@ -18,16 +18,16 @@ use seal::note::NoteSigner;
 use seal::time::UnixMillis;
 use seal::{Digest, SecretKey, Signer};
 
-const ORIGIN: &str = "log.example";
+pub const ORIGIN: &str = "log.example";
 const REQUEST: &str = "4eb79957-960e-425b-ac33-81617170ddb6";
-const AUDIT: &str = "07b673b1-cf02-4404-8aa7-75745ccbfc8e";
-const HMAC: [u8; 32] = [7; 32];
+pub const AUDIT: &str = "07b673b1-cf02-4404-8aa7-75745ccbfc8e";
+pub const HMAC: [u8; 32] = [7; 32];
 
-fn key(seed: u8) -> SecretKey {
+pub fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
 }
 
-fn trust() -> Trust {
+pub fn trust() -> Trust {
     let mut trust = Trust::empty();
     let public = |seed| KeyMaterial::Public(key(seed).public().clone());
     for (name, purpose, key) in [
@@ -74,32 +74,32 @@ fn agent() -> record::AgentId {
     "agent:gateway".parse().expect("a good name")
 }
 
-fn root() -> SignedReceipt {
+pub fn root() -> SignedReceipt {
     sign(&Receipt::user_input(agent(), key(1).key_id(), 1_795_000_000, Digest::of(b"in")))
 }
 
-fn child(parents: &[(Digest, &TaintSet)], iat: i64) -> SignedReceipt {
+pub fn child(parents: &[(Digest, &TaintSet)], iat: i64) -> SignedReceipt {
     let (one, two) = (Digest::of(b"in"), Digest::of(b"out"));
     let receipt = Receipt::model_call(agent(), key(1).key_id(), iat, "m", one, two);
     sign(&receipt.parents(parents))
 }
 
-fn of_receipt(signed: &SignedReceipt) -> Entry {
+pub fn of_receipt(signed: &SignedReceipt) -> Entry {
     entry(Kind::Receipt, &signed.hash.to_string(), &signed.jws)
 }
 
-fn entry(kind: Kind, id: &str, body: &str) -> Entry {
+pub fn entry(kind: Kind, id: &str, body: &str) -> Entry {
     Entry { kind, id: id.to_owned(), body: body.as_bytes().to_vec() }
 }
 
-fn document(kind: Kind, body: &str) -> Entry {
+pub fn document(kind: Kind, body: &str) -> Entry {
     entry(kind, &Digest::of(body.as_bytes()).to_string(), body)
 }
 
-const CONFIG: &str = "{\"config\":{\"evidence\":{\"profile\":\"full\"}}}";
-const RULES: &str = "{\"rules\":[]}";
+pub const CONFIG: &str = "{\"config\":{\"evidence\":{\"profile\":\"full\"}}}";
+pub const RULES: &str = "{\"rules\":[]}";
 
-fn audit(
+pub fn audit(
     chain: &mut AuditChain,
     id: &str,
     decision: AuditDecision,
@@ -112,6 +112,7 @@ fn audit(
         ("_code".to_owned(), "injection".into()),
         ("_route".to_owned(), "/v1/chat/completions".into()),
     ];
+    metadata.retain(|(name, _)| extra.iter().all(|(other, _)| other != name));
     metadata.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let owner = Owner::new(OwnerType::Agent, "billing");
     let sealed = chain
@@ -130,11 +131,11 @@ fn audit(
     entry(Kind::Audit, id, &sealed.line)
 }
 
-fn chain(secret: [u8; 32]) -> AuditChain {
+pub fn chain(secret: [u8; 32]) -> AuditChain {
     AuditChain::new("k1".to_owned(), secret.to_vec().into(), "gateway".to_owned(), None)
 }
 
-fn outcome() -> [(&'static str, Value); 3] {
+pub fn outcome() -> [(&'static str, Value); 3] {
     [
         ("_outcome", "refused".into()),
         ("_response", Digest::of(b"response").into()),
@@ -143,11 +144,11 @@ fn outcome() -> [(&'static str, Value); 3] {
 }
 
 /// Refusals that were only counted: nobody got a receipt for them.
-fn counted() -> [(&'static str, Value); 1] {
+pub fn counted() -> [(&'static str, Value); 1] {
     [("_outcome", "aggregate".into())]
 }
 
-fn decision(change: impl FnOnce(&mut Decision)) -> Entry {
+pub fn decision(change: impl FnOnce(&mut Decision)) -> Entry {
     let mut decision = Decision {
         log_origin: ORIGIN.to_owned(),
         request_id: REQUEST.to_owned(),
@@ -171,7 +172,7 @@ fn decision(change: impl FnOnce(&mut Decision)) -> Entry {
 }
 
 /// A whole request: documents, a receipt, its audit entry, its decision receipt.
-fn story(change: impl FnOnce(&mut Decision)) -> Vec<Entry> {
+pub fn story(change: impl FnOnce(&mut Decision)) -> Vec<Entry> {
     vec![
         document(Kind::Config, CONFIG),
         document(Kind::Ruleset, RULES),
