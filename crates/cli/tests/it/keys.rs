@@ -6,8 +6,12 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use seal::json::{Limits, Value, parse};
+use seal::time::{UnixMillis, parse_rfc3339};
+use testkit::tsa_server::{OpensslTsa, TsaServer};
 
 use crate::running::{Running, ask, countersign, said};
 
@@ -345,6 +349,48 @@ fn a_generated_key_is_its_owners_and_never_written_over() {
     Running::up(bare.path(), &[], &[]).kill();
     let trust = fs::read_to_string(bare.path().join("countersign.trust.yaml")).expect("a trust file");
     assert!(!trust.contains("purpose: root"), "{trust}");
+}
+
+/// What was timestamped before the theft stays; the timestamps are those of `openssl ts`.
+#[test]
+fn what_was_anchored_before_a_theft_stays_valid() {
+    let place = Place::new();
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = Arc::new(OpensslTsa::new(folder.path()));
+    let root = openssl.root();
+    let root = root.to_str().expect("UTF-8");
+    place.good(&["trust", "add", "--name", "openssl", "--purpose", "tsa", "--key", root]);
+    let server = TsaServer::start(move |query| openssl.answer(query));
+    place.good(&["log", "anchor", "--tsa", &server.url(), "--timeout", "5"]);
+    let report = place.verifies();
+    let reach = report.get("anchored_to").expect("a reach");
+    let before = parse_rfc3339(text(reach, "before")).expect("a time");
+    // The theft is in the second behind it, and no statement lies in the future.
+    let stolen = UnixMillis::from_seconds(before.seconds() + 2);
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    while now() < u128::from(stolen.0) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    place.serve(1);
+    let report = place.verifies();
+    let covered = number(report.get("anchored_to").expect("a reach"), "size");
+    let at = stolen.to_string();
+    rotate(&place, "receipts", &["--compromised-at", &at]);
+    rotate(&place, "decisions", &["--compromised-at", &at]);
+    let later: Vec<(String, String)> = ["receipt", "decision"]
+        .iter()
+        .flat_map(|kind| entries(&place, kind).into_iter().map(move |index| (index, *kind)))
+        .filter(|(index, _)| *index >= covered)
+        .map(|(index, kind)| ("CS-KEY-006".to_owned(), format!("entry {index} ({kind})")))
+        .collect();
+    assert!(later.len() > 3, "{later:?}");
+    place.serve(1);
+    let (exit, report) = place.verify(&[LEDGER]);
+    let mut found = errors(&report);
+    found.sort();
+    let mut expected = later;
+    expected.sort();
+    assert_eq!((exit, found), (11, expected), "{report:?}");
 }
 
 /// Killed behind each step it tells of, and in between: the next start has a working pair.
