@@ -116,7 +116,7 @@ fn success(reply: &[u8]) -> Value {
 /// A good stamp, so many seconds after the first.
 fn reply(second: usize, digest: [u8; 32]) -> Vec<u8> {
     let reply = Reply::over(Hash::Sha256, &digest, &signer());
-    Reply { time: format!("202611210000{second:02}Z"), ..reply }.bytes()
+    Reply { time: format!("202701150800{second:02}Z"), ..reply }.bytes()
 }
 
 fn anchored() -> Vec<String> {
@@ -420,7 +420,7 @@ fn cases() -> Vec<Case> {
         let by = if index % 2 == 0 { signer() } else { Issue::signer("second", 25, &root()) };
         let over = Reply::over(Hash::Sha256, &digest, &by);
         let seconds = 150 - 40 * index;
-        let time = format!("2026112100{:02}{:02}Z", seconds / 60, seconds % 60);
+        let time = format!("2027011508{:02}{:02}Z", seconds / 60, seconds % 60);
         success(&Reply { time, accuracy: der(0x30, &[&der(2, &[&[60]])]), ..over }.bytes())
     });
     let foreign = Issue::signer("elsewhere", 23, &Issue::root("elsewhere root", 24));

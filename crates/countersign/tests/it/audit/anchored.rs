@@ -16,6 +16,8 @@ fn anchored_is_earned_by_every_line() {
     let find = |name: &str| cases().into_iter().find(|case| case.name == name).expect("a case");
     let (report, _) = judge(&find("stamped"));
     assert!(report.anchored);
+    // Stamped when they were written, so there is nothing to remark.
+    assert!(!report.has(Code::AnchorTime), "{}", report.to_table());
     assert!(
         report.to_table().contains("assurance   consistent, anchored"),
         "{}",
