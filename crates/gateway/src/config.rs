@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod agreement;
 mod anchors;
+mod error;
 #[cfg(test)]
 mod hostile;
 pub mod keys;
@@ -17,6 +18,7 @@ mod storing;
 mod witnesses;
 
 pub use anchors::AnchorsConfig;
+pub use error::ConfigError;
 pub use problems::Problem;
 pub use schema::schema;
 pub use storing::{EncryptionConfig, Storing};
@@ -24,7 +26,7 @@ pub use witnesses::WitnessesConfig;
 
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ use seal::json::{Value, WriteError};
 use serde::Deserialize;
 
 use crate::recorder::Profile;
-use crate::upstream::{Upstream, UpstreamConfigError, UpstreamLimits};
+use crate::upstream::{Upstream, UpstreamLimits};
 
 /// The configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -211,103 +213,6 @@ pub struct LimitsConfig {
     pub refusals_per_minute: u32,
 }
 
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path}: {cause}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        cause: std::io::Error,
-    },
-    /// The YAML is not a configuration.
-    #[error("the configuration is not valid: {}{what}", at(*line))]
-    Yaml {
-        /// Counted from 1; 0 where it is the file as a whole.
-        line: u64,
-        /// What was expected there.
-        what: String,
-    },
-    /// A key that means nothing.
-    #[error("line {line}: unknown key {key}; the nearest known one is `{nearest}`")]
-    UnknownKey {
-        /// Counted from 1.
-        line: u64,
-        /// The key, in a form that may be printed.
-        key: String,
-        /// The known key most like it.
-        nearest: &'static str,
-    },
-    /// A timestamp authority's address is none. Its place in the list, from 1.
-    #[error(
-        "ledger.anchors.tsa: address {0} must be http:// or https:// with a host, without user, query or fragment"
-    )]
-    Tsa(usize),
-    /// A timestamp authority could never be believed.
-    #[error("ledger.anchors: {0}")]
-    Anchors(String),
-    /// The witness policy cannot be read, or could never work.
-    #[error("ledger.witnesses.policy: {0}")]
-    Witnesses(String),
-    /// A number is out of range.
-    #[error("{key} must be between {least} and {most}")]
-    Range {
-        /// The key.
-        key: &'static str,
-        /// The least value.
-        least: u64,
-        /// The greatest value.
-        most: u64,
-    },
-    /// An address that anyone could reach, without anything that tells callers apart.
-    #[error(
-        "{key}: {address} is not a loopback address, and without an authenticator only loopback may be bound"
-    )]
-    Exposed {
-        /// The key.
-        key: &'static str,
-        /// The address.
-        address: SocketAddr,
-    },
-    /// Both listeners on one port.
-    #[error("admin: {0} is also listen: give them two ports")]
-    OneAddress(SocketAddr),
-    /// A name that cannot stand in a `Host` header.
-    #[error("hosts: {0:?} is not a host name (no scheme, no port, no path)")]
-    Host(String),
-    /// No upstream.
-    #[error(
-        "upstream is missing: set upstream.url (the simulator serves only a bare `countersign up`)"
-    )]
-    NoUpstream,
-    /// The upstream cannot be used.
-    #[error("upstream: {0}")]
-    Upstream(#[from] UpstreamConfigError),
-    /// The key's source gave nothing.
-    #[error(
-        "upstream.key: {source_name} gives no key: set it, or remove upstream.key to forward the callers' own"
-    )]
-    Key {
-        /// `env:NAME`, `file:PATH` or what else was there.
-        source_name: String,
-    },
-    /// The program that knows the key told none.
-    #[error("upstream.key: {0}")]
-    Secret(String),
-    /// Bodies could not be encrypted as configured.
-    #[error("ledger.encryption.recipients: {0}")]
-    Recipients(String),
-    /// What opens encrypted bodies cannot be had.
-    #[error("ledger.encryption.identity: {0}")]
-    Identity(String),
-    /// A check that could not work as configured.
-    #[error("guard: {0}")]
-    Check(String),
-}
-
 impl Default for Config {
     fn default() -> Self {
         let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
@@ -414,6 +319,7 @@ impl Config {
             self.check(),
             self.open_upstream().map(|_| ()),
             self.storing().map(|_| ()),
+            self.ledger.witnesses.policy().map(|_| ()),
             guard.map_err(|error| ConfigError::Check(error.to_string())),
         ];
         let failed = steps.into_iter().filter_map(Result::err);
@@ -439,7 +345,6 @@ impl Config {
             }
         }
         self.ledger.anchors.urls()?;
-        self.ledger.witnesses.policy()?;
         self.ledger.encryption.check()?;
         let limits = &self.limits;
         let numbers = [
@@ -567,11 +472,6 @@ static RULES: LazyLock<scan::Engine> = LazyLock::new(scan::Engine::builtin);
 const BYTES: usize = 1 << 20;
 /// The largest file with a key.
 const SECRET_BYTES: u64 = 1 << 16;
-
-/// Where in the file, before what is wrong there.
-fn at(line: u64) -> String {
-    if line == 0 { String::new() } else { format!("line {line}: ") }
-}
 
 /// Reads a secret from where its source says; never from the configuration itself.
 fn secret(source: &str) -> Result<String, ConfigError> {
