@@ -242,11 +242,12 @@ impl Recorder {
             return Err(StartError::Chain { index });
         }
         let orphans = replay.orphans().map_err(|index| StartError::Chain { index })?;
+        let head = replay.head(&keys.hmac.0);
         let lines = AuditChain::new(
             keys.hmac.0,
             Zeroizing::new(keys.hmac.1.to_vec()),
             writer_id.to_owned(),
-            replay.last_hmac,
+            head,
         );
         let log: Arc<dyn Log> = match (&ledger, &joined) {
             (Some(ledger), _) => ledger.clone(),

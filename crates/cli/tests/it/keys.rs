@@ -122,7 +122,11 @@ fn errors(report: &Value) -> Vec<(String, String)> {
 fn entries(place: &Place, kind: &str) -> Vec<i64> {
     let shown = place.good(&["ledger", "show", "--format", "json"]);
     let all = shown.lines().map(|line| parse(line.as_bytes(), Limits::DOCUMENT).expect("JSON"));
-    (0..).zip(all).filter(|(_, entry)| text(entry, "kind") == kind).map(|(index, _)| index).collect()
+    (0..)
+        .zip(all)
+        .filter(|(_, entry)| text(entry, "kind") == kind)
+        .map(|(index, _)| index)
+        .collect()
 }
 
 fn rotate(place: &Place, purpose: &str, more: &[&str]) -> Value {
@@ -163,6 +167,13 @@ fn replaced_keys_verify_under_the_same_trust_file() {
     let said: Vec<&str> = list(&report, "findings").iter().map(|f| text(f, "code")).collect();
     assert!(!said.contains(&"CS-AUDIT-008"), "{said:?}");
     place.good(&["audit", "verify", LEDGER]);
+    // Each epoch is a log of its own, for verifiers that know one key.
+    for id in ["k1", "k2"] {
+        let (log, key) =
+            (format!("{id}.jsonl"), format!("{id}=file:.countersign/keys/hmac-{id}.hex"));
+        place.good(&["audit", "export", "--key", id, "--out", &log]);
+        place.good(&["audit", "verify", &log, "--hmac-key", &key]);
+    }
 
     // Single tokens: the old one with and without the ledger, the new one only with it.
     fs::write(place.path().join("old.jws"), &before[0]).expect("written");
@@ -347,7 +358,8 @@ fn a_generated_key_is_its_owners_and_never_written_over() {
     // A bare `up` never makes a root key.
     let bare = tempfile::tempdir().expect("a directory");
     Running::up(bare.path(), &[], &[]).kill();
-    let trust = fs::read_to_string(bare.path().join("countersign.trust.yaml")).expect("a trust file");
+    let trust =
+        fs::read_to_string(bare.path().join("countersign.trust.yaml")).expect("a trust file");
     assert!(!trust.contains("purpose: root"), "{trust}");
 }
 

@@ -17,6 +17,8 @@ use super::pruned::Gone;
 
 /// How much older than its parent a receipt may claim to be, seconds: signers' clocks differ.
 pub(crate) const SKEW: i64 = 300;
+/// Keys of one writer that are told apart; a hostile log may name any number.
+const EPOCHS: usize = 256;
 
 /// Everything later entries may refer to, in as little memory as that takes.
 pub(crate) struct Tally {
@@ -42,6 +44,8 @@ pub(crate) struct Tally {
     ts: u64,
     /// HMAC of the last line of each writer; `None` behind a line that could not be read.
     pub(super) chains: HashMap<String, Option<String>>,
+    /// The keys that lines of each writer were under.
+    epochs: HashMap<String, Vec<String>>,
     open: BTreeMap<String, (u64, AuditDecision)>,
     waiting: Vec<Waiting>,
     kinds: BTreeMap<&'static str, u64>,
@@ -94,6 +98,7 @@ impl Tally {
             owed: BTreeMap::new(),
             ts: 0,
             chains: HashMap::new(),
+            epochs: HashMap::new(),
             open: BTreeMap::new(),
             waiting: Vec::new(),
             kinds: BTreeMap::new(),
@@ -293,6 +298,21 @@ impl Tally {
         }
     }
 
+    /// Whether this is the first line of a writer under a key.
+    fn is_first_under(&mut self, writer: &str, key: &str) -> bool {
+        match self.epochs.get_mut(writer) {
+            Some(keys) if keys.len() >= EPOCHS || keys.iter().any(|known| known == key) => false,
+            Some(keys) => {
+                keys.push(key.to_owned());
+                true
+            }
+            None => {
+                self.epochs.insert(writer.to_owned(), vec![key.to_owned()]);
+                true
+            }
+        }
+    }
+
     fn audit(&mut self, index: u64, ts: u64, read: &ReadEntry) {
         let entry = &read.entry;
         let writer = read.writer().unwrap_or_default();
@@ -304,7 +324,10 @@ impl Tally {
         if expected.is_none() {
             self.gone.unlinked(writer, index);
         }
-        if expected.is_some_and(|last| last != read.prev_hmac) {
+        // A new key begins a chain of its own; that none is missing between the two, the log says.
+        let begins = self.is_first_under(writer, read.key_id.as_deref().unwrap_or_default())
+            && read.prev_hmac.is_empty();
+        if !begins && expected.is_some_and(|last| last != read.prev_hmac) {
             let detail = format!("writer {writer:?}, entry id {}", entry.entry_id);
             self.find(Code::AuditLink, index, Kind::Audit, &detail);
         }

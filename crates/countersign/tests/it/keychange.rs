@@ -384,7 +384,8 @@ fn each_epoch_of_an_hmac_chain_has_its_key() {
         agent_id: None,
         ..rotation(6, 8)
     });
-    let mut second = chain("k2", secrets[1], Some(first.head().to_owned()));
+    let mut second = chain("k2", secrets[1], None);
+    line(&mut second);
     line(&mut second);
     let ring = |keys: &[usize]| {
         keys.iter().fold(Verifier::new(), |verifier, at| {

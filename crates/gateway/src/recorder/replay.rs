@@ -17,6 +17,8 @@ pub(super) struct Replay {
     /// Whose audit lines are ours.
     writer: String,
     pub last_hmac: Option<String>,
+    /// The key that line is under; each begins a chain of its own.
+    last_key: String,
     pub bodies: HashSet<Digest>,
     pub lineage: Lineage,
     pub last_ms: u64,
@@ -56,6 +58,7 @@ impl Replay {
         Replay {
             writer: writer.to_owned(),
             last_hmac: None,
+            last_key: String::new(),
             bodies: HashSet::new(),
             lineage,
             last_ms: 0,
@@ -110,6 +113,7 @@ impl Replay {
     pub(super) fn glanced(&mut self, body: &[u8]) -> Option<Said> {
         let line = entry::glance(body)?;
         let (mut request, mut has_outcome, mut lineage) = (None, false, None);
+        let mut key = "";
         let mut plain = true;
         audit_members(
             line.metadata.as_bytes(),
@@ -123,6 +127,10 @@ impl Replay {
                     None => request = None,
                 },
                 "_outcome" => has_outcome = true,
+                "_signing_key_id" => {
+                    plain &= !member.value.contains('\\');
+                    key = member.value.trim_matches('"');
+                }
                 "_lineage" => lineage = Some(member.value),
                 _ => {}
             },
@@ -133,7 +141,7 @@ impl Replay {
             Some(text) => memories(&json::parse(text.as_bytes(), Limits::DOCUMENT).ok()?),
             None => Vec::new(),
         };
-        self.chained(line.hmac, line.ts_ns);
+        self.chained(line.hmac, line.ts_ns, key);
         let check_is_admission = line.check_name == ADMISSION;
         Some(Said {
             check_is_admission,
@@ -152,12 +160,20 @@ impl Replay {
             has_outcome: find(metadata, "_outcome").is_some(),
             memories: find(metadata, "_lineage").map(memories).unwrap_or_default(),
         };
-        self.chained(&line.hmac, line.entry.ts_ns);
+        self.chained(&line.hmac, line.entry.ts_ns, line.key_id.as_deref().unwrap_or_default());
         Some(said)
     }
 
-    fn chained(&mut self, hmac: &str, ts_ns: u64) {
+    /// What the next line under this key follows: the last one, unless that is under another key.
+    pub fn head(&self, key: &str) -> Option<String> {
+        self.last_hmac.clone().filter(|_| self.last_key == key)
+    }
+
+    fn chained(&mut self, hmac: &str, ts_ns: u64, key: &str) {
         self.pruned = None;
+        if self.last_key != key {
+            key.clone_into(&mut self.last_key);
+        }
         let last = self.last_hmac.get_or_insert_default();
         last.clear();
         last.push_str(hmac);

@@ -296,7 +296,8 @@ impl Shared {
         match joined.rejoin() {
             Ok(None) => {}
             Ok(Some(replay)) => {
-                chain.lines.rewind(replay.last_hmac.unwrap_or_default());
+                let head = replay.head(chain.lines.key_id()).unwrap_or_default();
+                chain.lines.rewind(head);
                 chain.last_ns = chain.last_ns.max(replay.last_ns);
                 chain.remember(replay.bodies.into_iter().collect());
                 self.failing.store(false, Ordering::Release);

@@ -13,6 +13,7 @@ use crate::text::{key_of, member, plain_member};
 /// One writer's chain. It has one owner; lines are sealed in the order they are stored.
 pub struct AuditChain {
     key: MacKey,
+    key_id: String,
     writer: String,
     prev: String,
     /// The metadata members every line has, written once: name and value, in the order of the names.
@@ -49,7 +50,18 @@ impl AuditChain {
         if !writer.is_empty() {
             own.push(("_writer", quoted(&writer)));
         }
-        AuditChain { key: MacKey::new(&secret), writer, prev: prev.unwrap_or_default(), own }
+        AuditChain {
+            key: MacKey::new(&secret),
+            key_id,
+            writer,
+            prev: prev.unwrap_or_default(),
+            own,
+        }
+    }
+
+    /// The id that lines name their key by.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
     }
 
     /// HMAC of the last line; empty before the first.
