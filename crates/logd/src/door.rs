@@ -157,11 +157,15 @@ async fn connection<A: Answers>(
         .max_header_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
-    tokio::select! {
-        _ = serving.as_mut() => return,
-        _ = stopping.changed() => {}
-        // Who reads slowly, or asks without end, makes room for others.
-        () = sleep(LIFETIME) => {}
+    let served = async {
+        tokio::select! {
+            _ = serving.as_mut() => true,
+            _ = stopping.changed() => false,
+        }
+    };
+    // Who reads slowly, or asks without end, makes room for others.
+    if timeout(LIFETIME, served).await.unwrap_or(false) {
+        return;
     }
     serving.as_mut().graceful_shutdown();
     let _ = timeout(LAST_WORDS, serving).await;
