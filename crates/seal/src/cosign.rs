@@ -216,6 +216,16 @@ mod tests {
         let witness = Cosigner::new("w", &wit).unwrap();
         for time in [0, LATEST + 1, u64::MAX] {
             assert_eq!(witness.sign(TEXT, time), None);
+            // Nor does one count that somebody made all the same.
+            let signature = wit.sign(message(TEXT, time).as_bytes());
+            assert!(!witness.vkey().verify(TEXT, time, &signature), "{time}");
+            let line = Cosignature {
+                name: "w".into(),
+                id: witness.vkey().id,
+                time_seconds: time,
+                signature,
+            };
+            assert_eq!(Cosignature::parse(&line.to_string()), Err(NoteError::Cosignature));
         }
         let made = witness.sign(TEXT, TIME).unwrap();
         assert!(made.verify(witness.vkey(), TEXT));

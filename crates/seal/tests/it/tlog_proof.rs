@@ -2,12 +2,12 @@
 
 use countersign_seal as seal;
 use seal::merkle::{consistency_proof, inclusion_proof, leaf_hash, root_of};
-use seal::note::{Checkpoint, NoteError};
+use seal::note::{Checkpoint, NoteError, NoteSigner, sign};
 use seal::policy::Policy;
 use seal::tlog_proof::{ConsistencyProof, EXTRA_LIMIT, ProofError, ProofFormError, TlogProof};
 use seal::{Digest, base64};
 
-use crate::policy::{log, signed, witness};
+use crate::policy::{log, secret, signed, witness};
 
 fn leaves() -> Vec<Digest> {
     (0u8..8).map(|n| leaf_hash(&[n])).collect()
@@ -159,6 +159,14 @@ fn consistency_between_two_signed_checkpoints() {
         let few = note(old, &[1]);
         assert_eq!(proof.verify(few.as_bytes(), &policy), Err(ProofError::Quorum));
     }
+    // Another log of the policy that has the very same entries is another log.
+    let second = secret(2);
+    let signer = NoteSigner::new("log.example/2", &second).unwrap();
+    let same = Checkpoint { origin: "log.example/2".into(), size: 6, root: root_of(&all[..6]) };
+    let both = format!("log {}\nlog {}\nquorum none\n", log(1), log(2));
+    let both = Policy::parse(both.as_bytes()).unwrap();
+    let other = made(6).verify(sign(&same.text(), &[signer]).as_bytes(), &both);
+    assert_eq!(other, Err(ProofError::Origin));
     let text = made(6).to_string().into_bytes();
     let old = note(6, &[1, 2]);
     for at in 0..text.len() {
