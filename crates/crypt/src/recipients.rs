@@ -8,7 +8,7 @@ use age::{Encryptor, x25519};
 
 /// Public keys that bodies are encrypted for.
 #[derive(Clone)]
-pub struct Recipients(Vec<x25519::Recipient>);
+pub struct Recipients(pub(crate) Vec<x25519::Recipient>);
 
 /// Text that names no recipient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

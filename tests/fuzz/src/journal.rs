@@ -19,10 +19,14 @@ pub fn log_key() -> VerifierKey {
     NoteSigner::new(ORIGIN, &*key).expect("a valid name").vkey().clone()
 }
 
-fn open(store: Arc<MemoryStore>) -> Result<Ledger, OpenError> {
+/// How its ledger is opened.
+pub fn options() -> Options {
     let clock = Arc::new(TestClock::stepping(1_700_000_000_000, 1));
-    let options = Options::new(ORIGIN, testkit::key(7), "fuzz", clock);
-    Ledger::open(store, options, &mut |_, _, _| {})
+    Options::new(ORIGIN, testkit::key(7), "fuzz", clock)
+}
+
+fn open(store: Arc<MemoryStore>) -> Result<Ledger, OpenError> {
+    Ledger::open(store, options(), &mut |_, _, _| {})
 }
 
 /// The files of a small ledger: a checkpoint over a part, and entries behind it.

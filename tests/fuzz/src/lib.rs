@@ -11,6 +11,7 @@ mod journal;
 pub mod mutate;
 mod proofs;
 pub mod seeds;
+mod retention;
 mod stamps;
 mod text;
 
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("proof", proofs::proof),
     ("receipt", evidence::receipt),
     ("request", api::request),
+    ("retention", retention::retention),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),

@@ -43,6 +43,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             seeds
         }
         "request" => texts(REQUESTS).collect(),
+        "retention" => crate::retention::seeds(),
         "scan" => texts(SCANNED).collect(),
         "sse" => texts(STREAMS).map(|stream| [&[3], stream.as_slice()].concat()).collect(),
         "stamp" => crate::stamps::seeds(),

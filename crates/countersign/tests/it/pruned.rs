@@ -134,7 +134,7 @@ fn a_pruned_stretch_of_the_chain_is_said_and_nothing_is_made_of_it() {
     let line =
         |lines: &mut AuditChain, id: &str| vec![audit(lines, id, AuditDecision::Block, &counted())];
     let four: Vec<Vec<Entry>> = ["a", "b", "c", "d"].map(|id| line(&mut lines, id)).to_vec();
-    let home = Home::of(&[vec![documents.clone()], four.clone().into()].concat());
+    let home = Home::of(&[vec![documents.clone()], four.clone()].concat());
     assert_eq!(home.prune(&[Kind::Audit], 3), 2);
     home.is_well(&[], &["1 audit lines, the first at index 4", "their link could not be checked"]);
     // Behind the stretch a broken link is a broken link.
