@@ -148,7 +148,7 @@ fn a_key_of_another_file_is_replaced_there() {
     fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("its owner's");
     let target = Target { purpose: Purpose::Capabilities, file: Some(&file) };
     let turn = || rotate(&scratch.0, init(), None, target, &root(), SUPERSEDED, &|_| ());
-    let error = turn().err().expect("not trusted").to_string();
+    let error = turn().expect_err("not trusted").to_string();
     assert!(error.contains("in the trust file"), "{error}");
     let path = scratch.0.join(TRUST);
     let mut trust = scratch.open().expect("opens").trust.clone();
