@@ -139,6 +139,10 @@ fn what_is_handed_over_is_bound_to_the_log() {
         let report = scene.json(&verify(&["p", "--body", name]), 12);
         assert_eq!(codes(&report), ["CS-LOG-004"]);
     }
+    // The newline of a redirected print is told, and still not what was logged.
+    scene.write("printed", &format!("{}\n", scene.read("body")));
+    let printed = scene.log(&verify(&["p", "--body", "printed"]), 12);
+    assert!(printed.contains("without the newline"), "{printed}");
     assert_eq!(codes(&scene.json(&verify(&["p", "--id", "another"]), 12)), ["CS-LOG-004"]);
     // Another leaf, a leaf that is none, and a log entry of another kind of log.
     let another = listed.lines().find(|line| *line != leaf).expect("another");

@@ -171,12 +171,16 @@ fn leaf(
         let body = output::read_input(file, BODY)?;
         let digest = Digest::of(&body);
         if digest != leaf.body || body.len() as u64 != leaf.len {
-            let detail = format!(
+            let mut detail = format!(
                 "{} bytes with {digest}; logged were {} bytes with {}",
                 body.len(),
                 leaf.len,
                 leaf.body
             );
+            // What was printed and redirected has a line end that was not logged.
+            if body.strip_suffix(b"\n").is_some_and(|body| Digest::of(body) == leaf.body) {
+                detail.push_str("; without the newline at its end it would be the one");
+            }
             let place = file.display().to_string();
             report.push(Finding::new(Code::LogBody, place, detail));
         }
