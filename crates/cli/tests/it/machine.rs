@@ -161,7 +161,7 @@ pub fn hash(dir: &Path) -> String {
             into.extend(format!("{} {:o}\n", path.display(), found.mode()).bytes());
             if found.is_dir() {
                 walk(&path, into);
-            } else {
+            } else if !std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) {
                 into.extend(fs::read(&path).expect("read"));
             }
         }

@@ -14,6 +14,7 @@ mod join;
 mod keys;
 mod kill;
 mod links;
+mod log_check;
 mod machine;
 mod panics;
 mod proofs;

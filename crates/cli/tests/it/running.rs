@@ -259,15 +259,16 @@ pub fn ask(text: &str, stream: bool) -> String {
     )
 }
 
-/// Copies a directory with everything in it.
+/// Copies a directory with everything in it but sockets.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("the copy's directory");
     for entry in std::fs::read_dir(from).expect("the directory is there") {
         let entry = entry.expect("an entry");
         let into = to.join(entry.file_name());
-        if entry.file_type().expect("its type").is_dir() {
+        let kind = entry.file_type().expect("its type");
+        if kind.is_dir() {
             copy(&entry.path(), &into);
-        } else {
+        } else if !std::os::unix::fs::FileTypeExt::is_socket(&kind) {
             std::fs::copy(entry.path(), into).expect("the file is copied");
         }
     }

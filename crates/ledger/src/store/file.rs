@@ -174,7 +174,13 @@ impl FileStore {
             return Ok(());
         }
         self.make_way(part)?;
-        make_dir(&dir)?;
+        // Never the ledger's own directory: one that was taken away is not made anew.
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let above = dir.parent().unwrap_or(&self.dir);
+        File::open(above)?.sync_all()?;
         match self.readers {
             Some(group) => give(&File::open(&dir)?, group, 0o750),
             None => Ok(()),
@@ -303,7 +309,13 @@ impl Store for FileStore {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && part.ends_with(".p") => {
                     self.sync_dir(part)
                 }
-                opened => opened?.sync_all(),
+                opened => {
+                    opened?.sync_all()?;
+                    match self.held.iter().flatten().next() {
+                        Some((_, root)) => same(root, &self.dir),
+                        None => Ok(()),
+                    }
+                }
             };
         };
         dir.sync_all()?;

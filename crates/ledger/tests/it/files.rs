@@ -83,6 +83,26 @@ fn a_directory_that_is_removed_or_replaced_acknowledges_nothing() {
 }
 
 #[test]
+fn a_directory_that_was_taken_away_is_not_made_anew_by_a_checkpoint() {
+    let home = tempfile::tempdir().unwrap();
+    let (dir, other) = (home.path().join("ledger"), home.path().join("other"));
+    let (_store, ledger) = ledger(&dir);
+    ledger.append(entries("a", 2)).unwrap();
+    fs::rename(&dir, &other).unwrap();
+    assert!(ledger.checkpoint().is_err());
+    assert!(!dir.exists());
+    // Back in its place it goes on.
+    fs::rename(&other, &dir).unwrap();
+    ledger.checkpoint().unwrap();
+    // Nor is a stranger's directory filled.
+    ledger.append(entries("b", 2)).unwrap();
+    fs::rename(&dir, &other).unwrap();
+    fs::create_dir(&dir).unwrap();
+    assert!(ledger.checkpoint().is_err());
+    assert!(!dir.join("head").exists() && !dir.join("public").exists());
+}
+
+#[test]
 fn what_was_half_set_aside_is_set_aside_again() {
     let home = tempfile::tempdir().unwrap();
     let store = FileStore::open(home.path().join("ledger")).unwrap();
