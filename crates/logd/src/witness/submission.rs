@@ -109,4 +109,24 @@ mod tests {
         }
         assert!(Submission::parse(b"old 7\n\n\xff").is_err());
     }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let note = format!("log.example\n8\n{ROOT}\n\n\u{2014} log.example AAAA\n");
+        let good = format!("old 7\n{ROOT}\n\n{note}").into_bytes();
+        for at in 0..good.len() {
+            let _ = Submission::parse(&good[..at]);
+            let _ = Submission::parse(&good[at..]);
+            for byte in [0, b'\n', b' ', b'=', 0xff, good[at] ^ 1] {
+                let mut bad = good.clone();
+                bad[at] = byte;
+                if let Ok(read) = Submission::parse(&bad) {
+                    // What is read is what was there.
+                    assert!(
+                        bad.ends_with(read.note.as_bytes()) && read.note.starts_with(read.text)
+                    );
+                }
+            }
+        }
+    }
 }

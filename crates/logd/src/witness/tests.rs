@@ -404,3 +404,60 @@ fn of_two_that_come_at_once_one_is_cosigned() {
     let told = told.map(|count| count.into_inner());
     assert!(told.contains(&0) && told.iter().sum::<usize>() >= 8, "{told:?}");
 }
+
+/// A disk that fails at one step and is well again.
+struct Hiccup {
+    at: usize,
+    steps: AtomicUsize,
+}
+
+impl Hiccup {
+    fn step(&self) -> std::io::Result<()> {
+        match self.steps.fetch_add(1, Ordering::SeqCst) == self.at {
+            true => Err(std::io::Error::other("once")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Disk for Hiccup {
+    fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<File> {
+        self.step().and_then(|()| Files.write(path, bytes))
+    }
+
+    fn sync(&self, file: &File) -> std::io::Result<()> {
+        self.step().and_then(|()| Files.sync(file))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        self.step().and_then(|()| Files.rename(from, to))
+    }
+
+    fn sync_names(&self, dir: &Path) -> std::io::Result<()> {
+        self.step().and_then(|()| Files.sync_names(dir))
+    }
+}
+
+#[test]
+fn what_may_or_may_not_be_kept_ends_the_cosigning_until_a_start() {
+    let (log, fork) = (Author::new(20), Author::new(20).forked(5));
+    for at in 0..4 {
+        let dir = scratch();
+        cosigned(witness(dir.path()).add_checkpoint(&log.ask(0, 4)));
+        let hiccup = Box::new(Hiccup { at, steps: AtomicUsize::new(0) });
+        let shaken = Witness::open_on(setup(dir.path()), hiccup).unwrap();
+        assert_eq!(shaken.add_checkpoint(&log.ask(4, 8)), Verdict::Unavailable, "{at}");
+        // Before the rename nothing has happened. After it a crash might bring back 8 of this
+        // history, so that no 8 of another may be told.
+        let other = shaken.add_checkpoint(&fork.ask(4, 8));
+        match at {
+            0 | 1 => drop(cosigned(other)),
+            _ => assert_eq!(other, Verdict::Unavailable, "{at}"),
+        }
+        drop(shaken);
+        let Verdict::Elsewhere(seen) = witness(dir.path()).add_checkpoint(&log.ask(0, 20)) else {
+            panic!("{at}");
+        };
+        assert_eq!(seen, if at == 2 { 4 } else { 8 }, "{at}");
+    }
+}
