@@ -1,6 +1,13 @@
 //! A timestamp authority that does what it is told, faults included. Keys are Ed25519 from seeds,
-//! so replies are the same in every run.
+//! so replies are the same in every run; a signer may have a P-256 key instead, another one each
+//! run, for verifiers that know no Ed25519.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use seal::Signer;
 use stamp::Hash;
 
@@ -43,6 +50,19 @@ fn ed25519() -> Vec<u8> {
     der(0x30, &[&der(6, &[b"\x2b\x65\x70"])])
 }
 
+/// ecdsa-with-SHA256.
+fn ecdsa() -> Vec<u8> {
+    der(0x30, &[&der(6, &[b"\x2a\x86\x48\xce\x3d\x04\x03\x02"])])
+}
+
+/// The P-256 key of a seed, the same as long as the process lives.
+fn p256(seed: u8) -> Arc<EcdsaKeyPair> {
+    static KEYS: LazyLock<Mutex<HashMap<u8, Arc<EcdsaKeyPair>>>> = LazyLock::new(Mutex::default);
+    let make = || EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
+    let mut keys = KEYS.lock().expect("no panic");
+    keys.entry(seed).or_insert_with(|| Arc::new(make())).clone()
+}
+
 /// A Name with one common name.
 pub fn name(common: &str) -> Vec<u8> {
     let pair = der(0x30, &[&der(6, &[b"\x55\x04\x03"]), &der(0x0c, &[common.as_bytes()])]);
@@ -56,6 +76,8 @@ pub struct Issue {
     pub subject: String,
     /// Seed of its key.
     pub seed: u8,
+    /// A P-256 key instead of Ed25519; for signers, not for issuers.
+    pub p256: bool,
     /// Common name and seed of the issuer.
     pub issuer: (String, u8),
     /// Serial number.
@@ -80,6 +102,7 @@ impl Issue {
         Issue {
             subject: subject.to_owned(),
             seed,
+            p256: false,
             issuer: (subject.to_owned(), seed),
             serial: 1,
             from: "20200101000000Z".to_owned(),
@@ -127,7 +150,20 @@ impl Issue {
         }
         let key_id = extension(b"\x55\x1d\x0e", false, der(4, &[&[self.seed; 20]]));
         extensions.extend(key_id);
-        let public = *key(self.seed).public().as_bytes();
+        let public = match self.p256 {
+            true => {
+                let kind = [
+                    der(6, &[b"\x2a\x86\x48\xce\x3d\x02\x01"]),
+                    der(6, &[b"\x2a\x86\x48\xce\x3d\x03\x01\x07"]),
+                ];
+                let kind = der(0x30, &[&kind.concat()]);
+                der(0x30, &[&kind, &der(3, &[&[0], p256(self.seed).public_key().as_ref()])])
+            }
+            false => {
+                let public = *key(self.seed).public().as_bytes();
+                der(0x30, &[&ed25519(), &der(3, &[&[0], &public])])
+            }
+        };
         let time = |text: &str| match text.strip_prefix("20") {
             Some(short) if short < "50" => der(0x17, &[short.as_bytes()]),
             _ => der(0x18, &[text.as_bytes()]),
@@ -141,7 +177,7 @@ impl Issue {
                 &name(&self.issuer.0),
                 &der(0x30, &[&time(&self.from), &time(&self.until)]),
                 &name(&self.subject),
-                &der(0x30, &[&ed25519(), &der(3, &[&[0], &public])]),
+                &public,
                 &der(0xa3, &[&der(0x30, &[&extensions])]),
             ],
         );
@@ -166,6 +202,8 @@ fn lossy(bytes: &[u8]) -> String {
 pub enum Named {
     /// ESSCertIDv2 with its default digest.
     V2(Vec<u8>),
+    /// ESSCertID, whose digest is SHA-1.
+    V1(Vec<u8>),
     /// ESSCertIDv2 of several certificates.
     Chain(Vec<Vec<u8>>),
     /// Nothing.
@@ -235,7 +273,7 @@ impl Reply {
             disorder: false,
             signers: 1,
             by_key_id: false,
-            digest: Hash::Sha512,
+            digest: if signer.p256 { Hash::Sha256 } else { Hash::Sha512 },
         }
     }
 
@@ -272,8 +310,16 @@ impl Reply {
         let ids: Vec<&Vec<u8>> = match &self.named {
             Named::V2(certificate) => vec![certificate],
             Named::Chain(certificates) => certificates.iter().collect(),
-            Named::Nothing => Vec::new(),
+            Named::V1(_) | Named::Nothing => Vec::new(),
         };
+        if let Named::V1(certificate) = &self.named {
+            let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate);
+            let id = der(0x30, &[&der(4, &[digest.as_ref()])]);
+            attributes.push(attribute(
+                b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x0c",
+                der(0x30, &[&der(0x30, &[&id])]),
+            ));
+        }
         if !ids.is_empty() {
             let id =
                 |certificate: &&Vec<u8>| der(0x30, &[&der(4, &[&Hash::Sha256.of(certificate)])]);
@@ -288,7 +334,14 @@ impl Reply {
             attributes.reverse();
         }
         let attributes = attributes.concat();
-        let signature = key(self.seed).sign(&der(0x31, &[&attributes]));
+        let signed = der(0x31, &[&attributes]);
+        let (algorithm_of_key, signature) = match self.signer.p256 {
+            true => {
+                let made = p256(self.seed).sign(&SystemRandom::new(), &signed).expect("signed");
+                (ecdsa(), made.as_ref().to_vec())
+            }
+            false => (ed25519(), key(self.seed).sign(&signed).to_vec()),
+        };
         let (version, id) = match self.by_key_id {
             true => (3, der(0x80, &[&[self.signer.seed; 20]])),
             false => {
@@ -303,7 +356,7 @@ impl Reply {
                 &id,
                 &algorithm(self.digest),
                 &der(0xa0, &[&attributes]),
-                &ed25519(),
+                &algorithm_of_key,
                 &der(4, &[&signature]),
             ],
         );

@@ -20,6 +20,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a file of its name in `fuzz/fuzz_targets`.
 pub const TARGETS: &[Target] = &[
+    ("anchor", stamps::anchor),
     ("answer", api::answer),
     ("audit", evidence::audit),
     ("capability", evidence::capability),

@@ -46,6 +46,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "retention" => crate::retention::seeds(),
         "scan" => texts(SCANNED).collect(),
         "sse" => texts(STREAMS).map(|stream| [&[3], stream.as_slice()].concat()).collect(),
+        "anchor" => crate::stamps::anchors(),
         "stamp" => crate::stamps::seeds(),
         "time" => texts(TIMES).chain([vec![255; 8], vec![0; 8]]).collect(),
         "tokens" => texts(TOKENS).chain([public_key().to_pem().into_bytes()]).collect(),

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use record::anchor::{Anchor, NOTE_LIMIT};
+use seal::note::{Checkpoint, NoteSigner, sign};
 use stamp::{Asked, Authority, Certificate, Hash, Moment, Window, verify};
 use testkit::tsa::{Issue, Reply, der};
 
@@ -74,4 +76,30 @@ pub fn stamp(input: &[u8]) {
             assert!(!faults.is_empty() && faults.iter().all(|fault| !fault.to_string().is_empty()));
         }
     }
+}
+
+/// A body with a good reply, and one that has a line more.
+pub fn anchors() -> Vec<Vec<u8>> {
+    let key = testkit::key(3);
+    let root = seal::Digest::of(b"root");
+    let text = Checkpoint { origin: "log.example".to_owned(), size: 8, root }.text();
+    let note = |names: &[&str]| {
+        let signers: Vec<NoteSigner<'_>> =
+            names.iter().filter_map(|name| NoteSigner::new(name, &*key)).collect();
+        sign(&text, &signers)
+    };
+    [note(&["log.example"]), note(&["log.example", "witness.example"])]
+        .iter()
+        .map(|note| Anchor::new(note, &reply().bytes()).expect("an anchor").to_body().into_bytes())
+        .collect()
+}
+
+/// A body that is read is the only one of its anchor, and its note states what it is read as.
+pub fn anchor(input: &[u8]) {
+    let Ok(anchor) = Anchor::read(input) else { return };
+    assert_eq!(anchor.to_body().as_bytes(), input);
+    assert_eq!(Anchor::new(anchor.note(), anchor.reply()), Ok(anchor.clone()));
+    assert!(anchor.note().len() <= NOTE_LIMIT && anchor.reply().len() <= stamp::LIMIT);
+    assert!(anchor.note().starts_with(&format!("{}\n", anchor.checkpoint().text())));
+    assert_eq!(anchor.imprint(), seal::Digest::of(anchor.note().as_bytes()));
 }

@@ -18,7 +18,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["seal"]),
     ("hmac", &["seal"]),
     ("base64", &["seal"]),
-    ("aws-lc-rs", &["gateway", "stamp"]),
+    ("aws-lc-rs", &["gateway", "stamp", "testkit"]),
     ("rustls-webpki", &["gateway", "stamp"]),
     ("hyper-rustls", &["gateway", "reach"]),
     ("serde-saphyr", &["record", "gateway"]),

@@ -7,11 +7,14 @@ use std::process::Output;
 use ledger::read::Item;
 use ledger::{Kind, Reader};
 use record::anchor::Anchor;
+use record::trust::TrustKey;
 use seal::json::{Limits, Value, parse};
-use testkit::tsa::Issue;
-use testkit::tsa_server::{OpensslTsa, Says, TsaServer};
+use stamp::{Hash, Window};
+use testkit::tsa::{CODE_SIGNING, Issue, Named, Reply, TIME_STAMPING, pem};
+use testkit::tsa_server::{OpensslTsa, Says, TsaServer, accuracy};
 
 use crate::running::{Running, ask, countersign, said};
+use crate::sdk::{python, repository};
 
 /// A directory whose ledger has a request in it, and a trust file with the root of `openssl ts`.
 fn made(tsa: &OpensslTsa) -> tempfile::TempDir {
@@ -168,4 +171,112 @@ fn a_kill_while_the_authority_thinks_leaves_the_ledger_whole() {
     let done = anchor(dir.path(), &server);
     assert!(done.status.success(), "{}", said(&done));
     assert_eq!(verify(dir.path(), &["--require", "anchored"]).0, 0);
+}
+
+/// What a verifier that is not ours (PyPI `rfc3161-client`) makes of our generator's replies and of
+/// one of `openssl ts`: the same as ours, but for what it does not look at.
+#[test]
+fn another_verifier_agrees() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = OpensslTsa::new(folder.path());
+    let data = b"a checkpoint";
+    let digest = seal::Digest::of(data);
+    let root = Issue::root("root", 1);
+    let signer = || Issue { p256: true, ..Issue::signer("tsa", 2, &root) };
+    let by = |signer: Issue| Reply::over(Hash::Sha256, digest.as_bytes(), &signer);
+    let good = || by(signer());
+    let asked = stamp::request(Hash::Sha256, digest.as_bytes(), Some(&[7]), None, true);
+    let Says::Reply(real) = openssl.answer(&asked.expect("a query")) else { panic!("a reply") };
+    let real_root = fs::read_to_string(openssl.root()).expect("PEM");
+    let own_root = pem(&root.certificate());
+    let purposes = |critical, list| Some((critical, list));
+    let issued = |change: fn(&mut Issue)| {
+        let mut signer = signer();
+        change(&mut signer);
+        by(signer).bytes()
+    };
+    // Name, root, reply, what we say, whether the other one says the same.
+    let cases: Vec<(&str, &str, Vec<u8>, bool, bool)> = vec![
+        ("openssl", &real_root, real.clone(), true, true),
+        ("openssl, another root", &own_root, real, false, true),
+        ("good", &own_root, good().bytes(), true, true),
+        ("with accuracy", &own_root, Reply { accuracy: accuracy(1), ..good() }.bytes(), true, true),
+        ("another key", &own_root, Reply { seed: 9, ..good() }.bytes(), false, true),
+        (
+            "another digest",
+            &own_root,
+            Reply { imprint: (Hash::Sha256, vec![8; 32]), ..good() }.bytes(),
+            false,
+            true,
+        ),
+        (
+            "a stranger",
+            &own_root,
+            by(Issue { p256: true, ..Issue::signer("tsa", 5, &Issue::root("root", 4)) }).bytes(),
+            false,
+            true,
+        ),
+        ("expired", &own_root, issued(|issue| issue.until = "20260101000000Z".into()), false, true),
+        ("no purpose", &own_root, issued(|issue| issue.purposes = None), false, true),
+        (
+            "not critical",
+            &own_root,
+            {
+                let mut signer = signer();
+                signer.purposes = purposes(false, vec![TIME_STAMPING]);
+                by(signer).bytes()
+            },
+            false,
+            true,
+        ),
+        (
+            "for code",
+            &own_root,
+            {
+                let mut signer = signer();
+                signer.purposes = purposes(true, vec![CODE_SIGNING]);
+                by(signer).bytes()
+            },
+            false,
+            true,
+        ),
+        ("two signers", &own_root, Reply { signers: 2, ..good() }.bytes(), false, true),
+        // RFC 3161 section 2.4.2: granted with modifications holds a token, too.
+        ("modified", &own_root, Reply { status: 1, ..good() }.bytes(), true, false),
+        // It does not look at ESSCertID.
+        (
+            "names nobody",
+            &own_root,
+            Reply { named: Named::Nothing, ..good() }.bytes(),
+            false,
+            false,
+        ),
+    ];
+    let listed = Value::array(cases.iter().map(|(name, root, reply, _, _)| {
+        Value::object([
+            ("name", Value::from(*name)),
+            ("root", Value::from(*root)),
+            ("reply", seal::base64::std_encode(reply).into()),
+            ("data", seal::base64::std_encode(data).into()),
+        ])
+    }));
+    let input = folder.path().join("cases.json");
+    fs::write(&input, seal::json::write_plain(&listed)).expect("written");
+    let output = std::process::Command::new(python)
+        .arg(repository().join("tests/python/tsa_oracle.py"))
+        .stdin(fs::File::open(&input).expect("opened"))
+        .output()
+        .expect("python runs");
+    assert!(output.status.success(), "{}", said(&output));
+    let theirs = parse(&output.stdout, Limits::DOCUMENT).expect("JSON");
+    for (name, root, reply, ours, agrees) in &cases {
+        let root = TrustKey::tsa("root", root).expect("PEM");
+        let authority = stamp::Authority::new("root", root.certificates(), Window::default());
+        let asked = stamp::Asked::bytes(data);
+        let judged = stamp::verify(reply, &asked, &[authority.expect("an authority")]);
+        assert_eq!(judged.is_ok(), *ours, "{name}: {judged:?}");
+        let said = theirs.get(name).and_then(Value::as_str).expect("a verdict");
+        assert_eq!((said == "good") == *ours, *agrees, "{name}: {said}");
+    }
 }

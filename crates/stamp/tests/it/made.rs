@@ -125,6 +125,18 @@ fn who_signed() {
         ("content type", Reply { content_type: b"\x2a\x03", ..good() }, "Signature"),
         ("names nobody", Reply { named: Named::Nothing, ..good() }, "Signer"),
         ("names another", Reply { named: Named::V2(root().certificate()), ..good() }, "Signer"),
+        ("names it by SHA-1", Reply { named: Named::V1(signer().certificate()), ..good() }, "good"),
+        (
+            "names another by SHA-1",
+            Reply { named: Named::V1(root().certificate()), ..good() },
+            "Signer",
+        ),
+        ("a P-256 key", by(Issue { p256: true, ..signer() }), "good"),
+        (
+            "another P-256 key",
+            Reply { seed: 5, ..by(Issue { p256: true, ..signer() }) },
+            "Signature",
+        ),
         (
             "names the twin that came along",
             Reply {
