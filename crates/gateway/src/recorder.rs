@@ -126,9 +126,6 @@ pub enum StartError {
     /// The ledger of another process cannot be joined.
     #[error("the ledger of the process that writes it cannot be joined: {0}")]
     Join(String),
-    /// Other processes cannot be served.
-    #[error("the socket for other processes cannot be made: {0}")]
-    Socket(std::io::Error),
     /// The writing thread could not be started.
     #[error("the thread that writes evidence cannot be started: {0}")]
     Thread(std::io::Error),
@@ -297,8 +294,13 @@ impl Recorder {
         recorder.core.interrupted(&orphans)?;
         // Not before our own first entries: whoever comes then finds the ruleset there.
         if let (Some(ledger), Some(run)) = (&recorder.core.ledger, state.serves()) {
-            let server = serve(ledger.clone(), &run, Serving::default());
-            *lock(&recorder.core.server) = Some(server.map_err(StartError::Socket)?);
+            // A file system without sockets is no reason to serve nobody: there are no others then.
+            match serve(ledger.clone(), &run, Serving::default()) {
+                Ok(server) => *lock(&recorder.core.server) = Some(server),
+                Err(error) => {
+                    tracing::warn!(%error, "other processes cannot append through this one");
+                }
+            }
         }
         Ok(recorder)
     }
