@@ -1,6 +1,7 @@
 //! `countersign audit`: the audit entries of a ledger, and logs of such entries.
 
 mod export;
+mod follow;
 mod lines;
 mod receipt;
 mod summary;
@@ -30,6 +31,7 @@ enum Command {
     /// Print the last audit entries
     #[command(after_help = "Examples:
   countersign audit tail
+  countersign audit tail --follow
   countersign audit tail -n 100 --format json > audit.jsonl    the lines as they were written")]
     Tail {
         /// How many
@@ -38,6 +40,9 @@ enum Command {
         /// The ledger, or a log (JSON Lines); default: .countersign/ledger in --dir
         #[arg(long, value_name = "PATH")]
         ledger: Option<PathBuf>,
+        /// Go on as the ledger grows, until SIGINT or SIGTERM: entries under a checkpoint
+        #[arg(short = 'f', long)]
+        follow: bool,
         /// How to print
         #[arg(long, default_value = "table")]
         format: Format,
@@ -109,7 +114,10 @@ not cut off shows only --expect-head (the hmac of an entry the log must hold) or
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let at = |ledger: Option<PathBuf>| ledger.unwrap_or_else(|| super::ledger_of(dir));
     match args.command {
-        Command::Tail { lines, ledger, format } => tail(&at(ledger), lines, format),
+        Command::Tail { lines, ledger, follow: true, format } => {
+            follow::run(&at(ledger), lines, format)
+        }
+        Command::Tail { lines, ledger, follow: false, format } => tail(&at(ledger), lines, format),
         Command::Show { id, ledger } => show(&at(ledger), &id),
         Command::Count { which, by } => summary::count(&which, by, dir),
         Command::Report { which, owners } => summary::report(&which, owners, dir),
@@ -128,20 +136,20 @@ fn tail(path: &Path, count: usize, format: Format) -> Outcome {
         }
         Ok(())
     })?;
-    let out: String = lines
-        .iter()
-        .map(|line| match (format, entry::read_line(line)) {
-            (Format::Table, Ok(read)) => row(&read),
-            (Format::Table, Err(_)) => format!("not readable: {}\n", output::safe(&lossy(line))),
-            // As written into a file or pipe; the same document on a terminal.
-            (Format::Json, _) if output::on_terminal() => {
-                format!("{}\n", output::inert(&lossy(line)))
-            }
-            (Format::Json, _) => format!("{}\n", lossy(line)),
-        })
-        .collect();
+    let out: String = lines.iter().map(|line| shown(line, format)).collect();
     output::print(&out)?;
     Ok(Exit::Ok)
+}
+
+/// A line of `audit tail`.
+fn shown(line: &[u8], format: Format) -> String {
+    match (format, entry::read_line(line)) {
+        (Format::Table, Ok(read)) => row(&read),
+        (Format::Table, Err(_)) => format!("not readable: {}\n", output::safe(&lossy(line))),
+        // As written into a file or pipe; the same document on a terminal.
+        (Format::Json, _) if output::on_terminal() => format!("{}\n", output::inert(&lossy(line))),
+        (Format::Json, _) => format!("{}\n", lossy(line)),
+    }
 }
 
 fn lossy(line: &[u8]) -> String {

@@ -3,7 +3,7 @@
 mod cursor;
 pub mod epoch;
 pub mod out;
-mod stop;
+pub mod stop;
 mod take;
 
 use std::ops::ControlFlow;
@@ -82,6 +82,8 @@ pub struct Args {
     /// The trust file that names the log's key; default: as for `verify`
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    #[command(flatten)]
+    identity: super::identity::Identity,
     /// Events: replace owners by names that say nothing, under this secret (file:PATH, env:NAME or
     /// command:PROGRAM ARGUMENTS, at least 16 bytes)
     #[arg(long, value_name = "SOURCE")]
@@ -144,12 +146,15 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Some(state) => cursor::read(state, &label)?,
         None => None,
     };
-    let mut follow = open(&path, keys.clone(), cursor.as_ref())?.unsigned(args.unsigned);
+    let identities = args.identity.read()?;
+    let mut follow = open(&path, keys.clone(), cursor.as_ref())?
+        .unsigned(args.unsigned)
+        .opening(identities.clone());
     let mut take = Take::new(&args, style, hide);
     // A log that somebody verifies is of one writer under one key; only a whole one can be chosen.
     if take.is_log() && !args.follow && args.state.is_none() {
         let mut epochs = Epochs::default();
-        let mut first = open(&path, keys, None)?.unsigned(args.unsigned);
+        let mut first = open(&path, keys, None)?.unsigned(args.unsigned).opening(identities);
         let polled = first.poll(&mut |entry| {
             take.epoch_of(entry).into_iter().for_each(|epoch| epochs.add(epoch));
             ControlFlow::Continue(())
@@ -281,7 +286,8 @@ fn open(
     Follow::open_dir(path, keys, cursor).map_err(|error| failure(path, error))
 }
 
-fn failure(path: &Path, error: FollowError) -> Failure {
+/// What ended an export, as an exit.
+pub fn failure(path: &Path, error: FollowError) -> Failure {
     let class = match &error {
         FollowError::Io(error) => return Failure::io(path, error),
         FollowError::Cursor => return Failure::new(Exit::Input, error.to_string()),

@@ -299,8 +299,11 @@ struct Following {
 
 impl Following {
     fn start(dir: &Path, args: &[&str]) -> Following {
+        Following::of(dir, &[&["export", "--follow", "--poll-ms", "20"], args].concat())
+    }
+
+    fn of(dir: &Path, args: &[&str]) -> Following {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["export", "--follow", "--poll-ms", "20"])
             .args(args)
             .current_dir(dir)
             .stdin(Stdio::null())
@@ -360,7 +363,16 @@ fn following_goes_on_where_it_stopped_and_refuses_another_past() {
     up.chat(&ask("Hello", false)).expect("an answer");
     lines.extend([again.next(), again.next()]);
     lines.extend(again.stop("-INT"));
+    // `audit tail` follows, too: the last entries, and what comes.
+    let tail = Following::of(dir, &["audit", "tail", "-n", "1", "--follow", "--format", "json"]);
+    assert_eq!(Some(&tail.next()), lines.last());
+    up.chat(&ask("Hello", false)).expect("an answer");
+    let shown = [tail.next(), tail.next()];
+    tail.stop("-TERM");
     assert!(up.stop().success(), "a clean stop");
+    let after = run(dir, &["export", "audit", "--state", "cursor"], 0);
+    assert_eq!(after.lines().collect::<Vec<_>>(), shown);
+    lines.extend(after.lines().map(str::to_owned));
     lines.extend(run(dir, &["export", "audit", "--state", "cursor"], 0).lines().map(str::to_owned));
     let all = run(dir, &["export", "audit"], 0);
     assert_eq!(lines, all.lines().collect::<Vec<_>>());

@@ -157,7 +157,9 @@ fn tries(key: &Key) -> Vec<Value> {
             tries.push(Value::object([("CS-INJ-001", "flag".into())]));
         }
         Kind::Section => tries.push(Value::object([("no_such_key", 1_i64.into())])),
-        Kind::Secret => tries.extend(["pasted", "file:", "file:key"].map(Value::from)),
+        Kind::Secret => tries.extend(
+            ["pasted", "file:", "file:key", "command:", "command:vault read key"].map(Value::from),
+        ),
         Kind::Address | Kind::Text | Kind::Flag | Kind::Texts => {}
     }
     if key.path == "guard.scope_drift.chars_per_token" {

@@ -47,7 +47,7 @@ fn property(key: &Key) -> Value {
         Kind::Address | Kind::Text => say("type", "string".into()),
         Kind::Secret => {
             say("type", "string".into());
-            say("pattern", "^(env|file):.".into());
+            say("pattern", "^(env|file|command):.".into());
         }
         Kind::Flag => say("type", "boolean".into()),
         Kind::Number { least, most } => {

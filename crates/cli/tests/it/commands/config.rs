@@ -59,7 +59,10 @@ fn a_configuration_is_checked_before_it_counts() {
         refused("hosts: [\"a\", 'http://b']", &["host name"]),
         refused("upstream: {url: 'ftp://a'}", &["upstream url"]),
         refused("upstream: {url: 'http://a/v1', key: 'env:COUNTERSIGN_UNSET'}", &["gives no key"]),
-        refused("upstream: {url: 'http://a/v1', key: sk-pasted}", &["env:NAME or file:PATH"]),
+        refused(
+            "upstream: {url: 'http://a/v1', key: sk-pasted}",
+            &["env:NAME, file:PATH or command:PROGRAM"],
+        ),
         refused(
             "upstream: {url: 'http://a/v1'}\nledger: {group: countersign-no-such}",
             &["there is no group `countersign-no-such`"],
@@ -133,7 +136,7 @@ guard: {tools: {allowed: [mail]}}
                 write(dir, "b.yaml", b);
             }),
             stdout: &["upstream.url: http://a/v1 -> (with user, query or fragment; not shown)\n\
-                 upstream.key: (not env:NAME or file:PATH; not shown) -> (not env:NAME or file:PATH; not shown)\n\
+                 upstream.key: (not env:NAME, file:PATH or command:PROGRAM; not shown) -> (not env:NAME, file:PATH or command:PROGRAM; not shown)\n\
                  limits.body_bytes: 4194304 -> 9\n\
                  guard.tools.allowed: none -> [\"mail\"]\n"],
             ..Step::default()
