@@ -96,9 +96,13 @@ async fn run<A: Answers>(
     let mut shutdown = pin!(shutdown);
     let stopped = poll_fn(|context| Poll::Ready(shutdown.as_mut().poll(context).is_ready())).await;
     ready(bound);
-    while !stopped {
+    let mut open = !stopped;
+    while open {
         let slot = tokio::select! {
-            () = &mut shutdown => break,
+            () = &mut shutdown => {
+                open = false;
+                continue;
+            }
             // What ended is forgotten, so that the set does not grow.
             Some(_) = connections.join_next() => continue,
             slot = slots.clone().acquire_owned() => slot,
@@ -171,21 +175,32 @@ async fn connection<A: Answers>(
     let _ = timeout(LAST_WORDS, serving).await;
 }
 
-/// Reads a whole body, at most `limit` bytes, or says why not.
-pub(crate) async fn body(mut body: Incoming, limit: usize) -> Result<Bytes, Reply> {
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It ended early.
+    Broken,
+    /// It is longer than the limit.
+    TooLarge,
+    /// It did not come in time.
+    TooSlow,
+}
+
+/// Reads a whole body, at most `limit` bytes.
+pub(crate) async fn body(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
     let read = async {
         let mut all = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| reply::malformed("the body ended early"))?;
+            let frame = frame.map_err(|_| Unread::Broken)?;
             let Ok(data) = frame.into_data() else { continue };
             if all.len() + data.len() > limit {
-                return Err(reply::too_large());
+                return Err(Unread::TooLarge);
             }
             all.extend_from_slice(&data);
         }
         Ok(all.freeze())
     };
-    timeout(BODY_READ, read).await.unwrap_or_else(|_| Err(reply::too_slow()))
+    timeout(BODY_READ, read).await.unwrap_or(Err(Unread::TooSlow))
 }
 
 const HEADER_READ: Duration = Duration::from_secs(10);

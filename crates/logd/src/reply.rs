@@ -9,6 +9,8 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use seal::digest::Digest;
 
+use crate::door::Unread;
+
 /// What a handler answers with.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
@@ -96,14 +98,14 @@ pub(crate) fn wrong_method(allow: &'static str) -> Reply {
     reply
 }
 
-/// More bytes than anyone needs.
-pub(crate) fn too_large() -> Reply {
-    reply(StatusCode::PAYLOAD_TOO_LARGE, TEXT, "the request is too large\n")
-}
-
-/// It did not come in time.
-pub(crate) fn too_slow() -> Reply {
-    reply(StatusCode::REQUEST_TIMEOUT, TEXT, "the request did not come in time\n")
+/// A body that was not read to its end.
+pub(crate) fn unread(why: Unread) -> Reply {
+    let (status, text) = match why {
+        Unread::Broken => (StatusCode::BAD_REQUEST, "the body ended early\n"),
+        Unread::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the request is too large\n"),
+        Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the request did not come in time\n"),
+    };
+    reply(status, TEXT, text)
 }
 
 /// A fault of ours or of our disk: ask again later.

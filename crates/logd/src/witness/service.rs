@@ -54,7 +54,7 @@ impl Service {
     async fn add(&self, body: Incoming) -> Reply {
         let body = match door::body(body, LIMIT).await {
             Ok(body) => body,
-            Err(reply) => return reply,
+            Err(why) => return reply::unread(why),
         };
         let witness = self.0.clone();
         // It waits for the disk: not on a worker. Once begun it ends, also when the caller goes.
