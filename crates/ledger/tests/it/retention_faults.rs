@@ -62,15 +62,14 @@ fn a_fault_at_every_step_of_a_prune() {
             let store = Arc::new(FaultStore::of(files.clone()));
             store.fault_at(at, fault);
             let _ = try_prune(&store);
-            for seed in 0..2 {
-                let case = || format!("{fault:?} at step {at}, {name}, seed {seed}");
-                let crashed = Arc::new(store.crash(seed));
-                sound(&(crashed.clone() as Arc<dyn Store>), &acked, &case);
-                // Once more, and the result is the one without a fault.
-                try_prune(&crashed).unwrap_or_else(|error| panic!("{}: {error}", case()));
-                let dynamic: Arc<dyn Store> = crashed.clone();
-                assert!(sound(&dynamic, &acked, &case) >= gone, "{}", case());
-            }
+            let seed = at as u64;
+            let case = || format!("{fault:?} at step {at}, {name}, seed {seed}");
+            let crashed = Arc::new(store.crash(seed));
+            sound(&(crashed.clone() as Arc<dyn Store>), &acked, &case);
+            // Once more, and the result is the one without a fault.
+            try_prune(&crashed).unwrap_or_else(|error| panic!("{}: {error}", case()));
+            let dynamic: Arc<dyn Store> = crashed.clone();
+            assert!(sound(&dynamic, &acked, &case) >= gone, "{}", case());
         }
     }
 }
@@ -125,13 +124,12 @@ fn a_fault_at_every_step_of_a_restore() {
             let store = FaultStore::of(files.clone());
             store.fault_at(at, fault);
             let _ = archive::restore(&store, &vkey(), &copy, None);
-            for seed in 0..2 {
-                let case = || format!("{fault:?} at step {at}, seed {seed}");
-                let crashed: Arc<dyn Store> = Arc::new(store.crash(seed));
-                sound(&crashed, &acked, &case);
-                archive::restore(&*crashed, &vkey(), &copy, None).unwrap();
-                assert_eq!(sound(&crashed, &acked, &case), 0, "{}", case());
-            }
+            let seed = at as u64;
+            let case = || format!("{fault:?} at step {at}, seed {seed}");
+            let crashed: Arc<dyn Store> = Arc::new(store.crash(seed));
+            sound(&crashed, &acked, &case);
+            archive::restore(&*crashed, &vkey(), &copy, None).unwrap();
+            assert_eq!(sound(&crashed, &acked, &case), 0, "{}", case());
         }
     }
 }
@@ -143,7 +141,7 @@ fn no_flipped_byte_of_an_archive_comes_back() {
     archive::archive(&MemoryStore::of(files.clone()), &vkey(), &copy, None).unwrap();
     let (copy, files) = (copy.snapshot(), pruned(&files));
     for (name, bytes) in &copy {
-        for at in (0..bytes.len()).step_by(7) {
+        for at in (0..bytes.len()).step_by(13) {
             let mut damaged = copy.clone();
             damaged.get_mut(name).unwrap()[at] ^= 0x04;
             let store: Arc<dyn Store> = Arc::new(MemoryStore::of(files.clone()));
