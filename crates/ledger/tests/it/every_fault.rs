@@ -10,10 +10,13 @@ use ledger::lock::Lock;
 use ledger::repair::{self, Action};
 use ledger::store::memory::MemoryStore;
 use ledger::{AppendError, CheckpointError, Kind, Ledger, OpenError, Options};
+use testkit::clock::TestClock;
 use testkit::fault_store::{Fault, FaultStore};
 use testkit::rng::Rng;
 
-use crate::support::{Acked, SEGMENT, append, check, entries, kinds, open, options, vkey};
+use crate::support::{
+    Acked, SEGMENT, append, check, entries, kinds, open, options, options_with, vkey,
+};
 
 pub const EVERY: [Fault; 9] = [
     Fault::Error(ErrorKind::Other),
@@ -29,12 +32,15 @@ pub const EVERY: [Fault; 9] = [
 const NO_DESCRIPTOR: i32 = 24;
 
 /// Starts, appends over a segment's end, checkpoints, stops cleanly and not, starts again. Goes on
-/// after errors as a gateway would.
+/// after errors as a gateway would, while its clock jumps ahead and back.
 fn life(store: &Arc<FaultStore>, acked: &mut Acked) {
     for round in 0..3 {
-        let options = Options { segment_bytes: 2400, ..options() };
+        let now = [1_700_000_000_000, 5, 1_900_000_000_000][round];
+        let clock = Arc::new(TestClock::at(now));
+        let options = Options { segment_bytes: 2400, ..options_with(clock.clone()) };
         let Ok(ledger) = Ledger::open(store.clone(), options, &mut |_, _, _| {}) else { continue };
         for n in 0..3 {
+            clock.set([now + 60_000, now / 2, now][n]);
             let batch = entries(&format!("{round}.{n}"), 4);
             if let Ok(range) = ledger.append(batch.clone()) {
                 acked.extend(range.zip(batch));
