@@ -20,7 +20,7 @@ use seal::digest::Digest;
 use seal::note;
 use seal::time::UnixMillis;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::config::{AnchorsConfig, ConfigError};
 use crate::server::App;
@@ -114,9 +114,8 @@ pub(crate) async fn keep(app: Arc<App>, number: usize, mut stopping: watch::Rece
     // Not at once: a gateway that is restarted every few seconds asks nobody.
     let mut pause = anchoring.interval.min(SETTLED);
     loop {
-        tokio::select! {
-            _ = stopping.changed() => return,
-            () = sleep(jittered(pause)) => {}
+        if timeout(jittered(pause), stopping.changed()).await.is_ok() {
+            return;
         }
         let done = tokio::select! {
             _ = stopping.changed() => return,

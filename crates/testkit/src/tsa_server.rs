@@ -6,10 +6,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use stamp::Hash;
 
@@ -57,7 +56,8 @@ type Answer = Box<dyn Fn(&[u8]) -> Says + Send + Sync>;
 
 struct Shared {
     answer: Mutex<Arc<Answer>>,
-    asked: AtomicUsize,
+    asked: Mutex<usize>,
+    changed: Condvar,
     stopped: AtomicBool,
 }
 
@@ -68,7 +68,8 @@ impl TsaServer {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
             answer: Mutex::new(Arc::new(Box::new(answer))),
-            asked: AtomicUsize::new(0),
+            asked: Mutex::new(0),
+            changed: Condvar::new(),
             stopped: AtomicBool::new(false),
         });
         let own = shared.clone();
@@ -102,13 +103,25 @@ impl TsaServer {
 
     /// How often it was asked.
     pub fn asked(&self) -> usize {
-        self.shared.asked.load(Ordering::Acquire)
+        *self.shared.asked.lock().expect("no panic")
+    }
+
+    /// Waits until it was asked so often. A test that waits in vain hangs.
+    pub fn wait_asked(&self, times: usize) {
+        let asked = self.shared.asked.lock().expect("no panic");
+        let enough = self.shared.changed.wait_while(asked, |asked| *asked < times);
+        drop(enough.expect("no panic"));
     }
 }
 
 impl Drop for TsaServer {
     fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Release);
+        {
+            // Under the lock, so that nobody looks before and waits after.
+            let _asked = self.shared.asked.lock();
+            self.shared.stopped.store(true, Ordering::Release);
+        }
+        self.shared.changed.notify_all();
         // Wakes the listener, which sees that it is over.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
@@ -136,7 +149,8 @@ impl Shared {
         let mut query = vec![0; length.min(1 << 16)];
         reader.read_exact(&mut query).ok()?;
         assert!(typed, "a query has its media type");
-        self.asked.fetch_add(1, Ordering::AcqRel);
+        *self.asked.lock().ok()? += 1;
+        self.changed.notify_all();
         let answer = self.answer.lock().ok()?.clone();
         let said = match answer(&query) {
             Says::Reply(body) => Says::http(200, "application/timestamp-reply", &body),
@@ -145,9 +159,10 @@ impl Shared {
         match said {
             Says::Raw(bytes) => stream.write_all(&bytes).ok()?,
             _ => {
-                while !self.stopped.load(Ordering::Acquire) {
-                    thread::sleep(Duration::from_millis(10));
-                }
+                let over = self
+                    .changed
+                    .wait_while(self.asked.lock().ok()?, |_| !self.stopped.load(Ordering::Acquire));
+                drop(over);
             }
         }
         stream.flush().ok()

@@ -159,10 +159,7 @@ fn a_kill_while_the_authority_thinks_leaves_the_ledger_whole() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("the binary starts");
-    while server.asked() == 0 {
-        assert!(child.try_wait().expect("a child").is_none(), "it ended by itself");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    server.wait_asked(1);
     child.kill().expect("killed");
     child.wait().expect("ended");
     assert_eq!(verify(dir.path(), &[]).0, 0);

@@ -64,7 +64,7 @@ fn metric(gateway: &Gateway, series: &str) -> i64 {
 /// Waits until a series has reached a value; a test that waits in vain hangs, and says where.
 fn until(gateway: &Gateway, series: &str, least: i64) {
     while metric(gateway, series) < least {
-        thread::sleep(Duration::from_millis(20));
+        thread::park_timeout(Duration::from_millis(20));
     }
 }
 
@@ -124,10 +124,7 @@ fn an_authority_that_fails_costs_nothing_but_its_stamp() {
         let Says::Reply(good) = stamps(query) else { panic!("a reply") };
         Says::half(&good)
     });
-    let asked = tsa.asked();
-    while tsa.asked() == asked {
-        thread::sleep(Duration::from_millis(20));
-    }
+    tsa.wait_asked(tsa.asked() + 1);
     turn(&gateway);
     let mut admin = gateway.admin();
     admin.request("GET", "/readyz", "", &[]);
@@ -139,9 +136,7 @@ fn an_authority_that_fails_costs_nothing_but_its_stamp() {
     tsa.change(|_| Says::Nothing);
     let asked = tsa.asked();
     turn(&gateway);
-    while tsa.asked() == asked {
-        thread::sleep(Duration::from_millis(20));
-    }
+    tsa.wait_asked(asked + 1);
     turn(&gateway);
     let evidence = gateway.stop();
     let anchors = evidence.kinds.iter().filter(|kind| *kind == "anchor").count();
