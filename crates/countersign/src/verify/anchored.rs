@@ -389,4 +389,57 @@ mod tests {
         recent.push(size + 2, leaves[0], 0);
         assert!(recent.at(size).is_some() && recent.at(size + 1).is_none());
     }
+
+    /// An anchor whose root is out of reach when it is met is judged by a second look.
+    #[test]
+    fn what_reaches_far_back_is_looked_up() {
+        use record::trust::{LogKey, Quorum, Trust, TrustKey};
+        use testkit::tsa::{Issue, Reply, pem};
+        let key = testkit::key(7);
+        let store = std::sync::Arc::new(ledger::store::memory::MemoryStore::new());
+        // The time of the replies.
+        let clock = std::sync::Arc::new(testkit::clock::TestClock::at(1_795_219_200_000));
+        let options = ledger::Options::new("example.org/log", key.clone(), "tests", clock);
+        let log = ledger::Ledger::open(store.clone(), options, &mut |_, _, _| {}).expect("opened");
+        let entry = |kind, body: &str| {
+            let id = Digest::of(body.as_bytes()).to_string();
+            vec![ledger::Entry { kind, id, body: body.into() }]
+        };
+        for n in 0..3 {
+            log.append(entry(Kind::Facts, &format!("{{\"n\":{n}}}"))).expect("appended");
+        }
+        log.checkpoint().expect("signed");
+        let reader = || Reader::open(store.clone(), None).expect("a ledger");
+        let note = reader().checkpoint_bytes().map(<[u8]>::to_vec).expect("published");
+        let note = String::from_utf8(note).expect("a note");
+        let signer = Issue::signer("tsa", 2, &Issue::root("root", 1));
+        let imprint = *record::anchor::imprint(&note).as_bytes();
+        let reply = Reply::over(Hash::Sha256, &imprint, &signer).bytes();
+        let body = Anchor::new(&note, &reply).expect("an anchor").to_body();
+        log.append(entry(Kind::Anchor, &body)).expect("appended");
+        log.close().expect("closed");
+        let mut trust = Trust::empty();
+        let root = pem(&Issue::root("root", 1).certificate());
+        trust.add_key(TrustKey::tsa("clock", &root).expect("PEM")).expect("added");
+        trust.add_log(LogKey { vkey: log.vkey().clone(), quorum: Quorum::None }).expect("added");
+        let verifier = Verifier::new().trust(trust);
+        for bend in [false, true] {
+            let (reader, mut report) = (reader(), Report::default());
+            let mut anchors = Anchors::new(&verifier, &reader, &mut report);
+            let mut entries = reader.entries();
+            while let Some(ledger::read::Item::Entry(entry)) = entries.next().expect("readable") {
+                anchors.see(&entry);
+            }
+            for met in &mut anchors.met {
+                met.borne = None;
+                if bend {
+                    met.root = Digest::of(b"another history");
+                }
+            }
+            let attested = anchors.finish(&reader, &mut report).expect("readable");
+            assert_eq!(attested.over(2).is_some(), !bend, "{}", report.to_table());
+            assert_eq!(report.has(Code::AnchorRoot), bend, "{}", report.to_table());
+            assert!(attested.over(3).is_none());
+        }
+    }
 }
