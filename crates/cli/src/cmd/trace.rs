@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use countersign::{Level, Tracer};
 use countersign::trace::TraceError;
+use countersign::{Level, Tracer};
 
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
@@ -32,7 +32,7 @@ pub struct Args {
     trust: Option<PathBuf>,
     #[command(flatten)]
     identity: super::identity::Identity,
-    /// The level to insist on: consistent, signed, anchored
+    /// The level to insist on: consistent, signed, anchored, witnessed
     #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
     require: Vec<Level>,
     /// Answer in sentences

@@ -276,10 +276,18 @@ fn a_gateway_has_its_checkpoints_cosigned() {
         assert!(begun.elapsed() < PATIENCE, "no quorum: {:?}", up.readiness());
     }
     // Its upstream is nobody, and the refusal is evidence like any other.
-    assert_eq!(up.chat(&crate::running::ask("hello", false)).expect("answered").status, 502);
+    let answer = up.chat(&crate::running::ask("hello", false)).expect("answered");
+    assert_eq!(answer.status, 502);
     assert!(up.stop().success());
     let told = exit(&verify(&dir), 0);
     assert!(told.contains("signed, witnessed"), "{told}");
+    // The same for one request, from its end back to its roots.
+    let trace = |require| {
+        let id = answer.correlation();
+        countersign(&dir, &["trace", id, "--require", require, "--format", "json"])
+    };
+    let told = exit(&trace("witnessed"), 0);
+    assert!(told.contains("\"witnessed\":true") || told.contains("\"witnessed\": true"), "{told}");
 
     let port = two.port;
     two.kill();
@@ -292,6 +300,7 @@ fn a_gateway_has_its_checkpoints_cosigned() {
     let told = heard.matches("a witness does not cosign").count();
     assert_eq!(told, 1, "each change once: {heard}");
     exit(&verify(&dir), 11);
+    exit(&trace("witnessed"), 11);
     let two = Witness::start(home.path(), "w2", &vkey(&dir), &format!("127.0.0.1:{port}"));
     assert!(Running::up(&dir, &args, &[]).stop().success());
     exit(&verify(&dir), 0);
