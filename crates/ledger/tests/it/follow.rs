@@ -203,3 +203,31 @@ fn damage_and_a_foreign_signature_end_it() {
     let forged = follow(Arc::new(MemoryStore::of(files)), None).map(|_| ());
     assert!(matches!(forged, Err(FollowError::Damage(_))), "{forged:?}");
 }
+
+/// A prune writes segments anew, so the next frame lies elsewhere: a follower that stands in one
+/// goes on all the same.
+#[test]
+fn a_prune_under_way_loses_no_entry() {
+    let store: Arc<dyn ledger::Store> = Arc::new(MemoryStore::new());
+    let acked = crate::prune::fill(&store);
+    let reading: Arc<dyn Source> = store.clone();
+    let mut follow = follow(reading, None).unwrap();
+    let mut seen = Vec::new();
+    let polled = follow.poll(&mut |entry| {
+        seen.push(entry.index);
+        if seen.len() == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!(polled.unwrap(), 5);
+    crate::prune::prune(&store, &crate::prune::everything(), Vec::new());
+    let mut gone = Vec::new();
+    let polled = follow.poll(&mut |entry| {
+        seen.push(entry.index);
+        gone.extend(entry.body.present().is_none().then_some(entry.index));
+        ControlFlow::Continue(())
+    });
+    assert!(polled.is_ok(), "{polled:?}");
+    // The batch it stands in is one of those that were written anew.
+    assert!(gone.iter().any(|index| (5..8).contains(index)), "{gone:?}");
+    assert!(seen.len() > acked.len(), "{} of {}", seen.len(), acked.len());
+    assert_eq!(seen, (0..seen.len() as u64).collect::<Vec<_>>());
+}
