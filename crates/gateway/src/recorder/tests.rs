@@ -4,6 +4,7 @@ mod clock;
 mod conversations;
 mod endings;
 mod faults;
+mod joined;
 mod room;
 mod unreadable;
 
