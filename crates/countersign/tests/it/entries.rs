@@ -392,6 +392,6 @@ fn documents_are_what_they_are_filed_as() {
     let misfiled = entry(Kind::Facts, &Digest::of(b"other").to_string(), "{}");
     check(vec![misfiled], Tampered, &[Code::LedgerId]);
     check(vec![document(Kind::Capability, "{}")], Malformed, &[Code::CapMalformed]);
-    check(vec![document(Kind::Revocation, "{}")], Malformed, &[Code::LedgerKind]);
+    check(vec![document(Kind::Revocation, "{}")], Malformed, &[Code::KeyStatement]);
     check(vec![document(Kind::Feed, "{}")], ExitClass::Ok, &[]);
 }
