@@ -54,21 +54,24 @@ fn what_was_written_without_an_answer_is_continued_behind_and_closed() {
     let init =
         || Init { memory: false, clock: Arc::new(Ticking(AtomicU64::new(1_700_000_000_000))) };
     let state = State::open_or_init(dir.path(), init()).expect("made");
-    let first = Recorder::start(&state, setup(Profile::Full)).expect("started");
-    let between = Between::stand(&state.home().join("run"));
+    let recorder = Recorder::start(&state, setup(Profile::Full)).expect("started");
+    let first = Bench { state, recorder };
+    let between = Between::stand(&first.state.home().join("run"));
     let joined = State::open_or_join(dir.path(), init(), "gateway-2").expect("joined");
     let recorder = Recorder::start(&joined, setup(Profile::Full)).expect("started");
     let second = Bench { state: joined, recorder };
+    // The same facts are a document of each.
+    first.turn("billing", FIRST, "", &[]);
     second.turn("billing", FIRST, "", &[]);
 
-    let before = first.size();
+    let before = first.recorder.size();
     between.0.store(true, Ordering::Release);
     let (mut log, input) = second.log("billing", FIRST);
     let forward =
         Forward { body: Digest::of(b""), upstream: "simulator".to_owned(), model: "m".to_owned() };
     let id = log.id().to_owned();
     assert!(log.admitted(input, Ruling::allow(), forward).wait().is_err(), "nobody said it is");
-    assert!(first.size() > before, "and yet it is there");
+    assert!(first.recorder.size() > before, "and yet it is there");
     drop(log);
     while !second.recorder.ready() {
         thread::yield_now();
@@ -76,13 +79,15 @@ fn what_was_written_without_an_answer_is_continued_behind_and_closed() {
     second.turn("billing", FIRST, "", &[]);
     second.recorder.tick();
     second.recorder.close().expect("closed");
-    first.close().expect("closed");
+    first.recorder.close().expect("closed");
 
-    let reader = ledger::Reader::open_dir(&state.ledger_dir(), None).expect("readable");
+    let reader = ledger::Reader::open_dir(&first.state.ledger_dir(), None).expect("readable");
     let mut entries = reader.entries();
     let (mut last, mut outcomes) = (String::new(), Vec::new());
+    let mut ids = std::collections::HashSet::new();
     while let Some(item) = entries.next().expect("readable") {
         let Item::Entry(entry) = item else { panic!("damage") };
+        assert!(ids.insert((entry.leaf.kind, entry.leaf.id.clone())), "{} twice", entry.leaf.id);
         if entry.leaf.kind != Kind::Audit || entry.leaf.writer != "gateway-2" {
             continue;
         }
