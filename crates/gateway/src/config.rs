@@ -537,6 +537,11 @@ mod tests {
             let yaml = format!("upstream: {{url: 'http://a/v1', key: 'file:{endless}'}}");
             check(&yaml, Err(endless));
         }
+        check("upstream: {url: 'http://a/v1', key: 'command:echo sk-1'}", Ok(()));
+        for (command, told) in [("false", "ended with"), ("echo 'sk-1", "not closed")] {
+            let yaml = format!("upstream: {{url: 'http://a/v1', key: \"command:{command}\"}}");
+            check(&yaml, Err(told));
+        }
         check("admin: 127.0.0.1:8443\nupstream: {url: 'http://a/v1'}", Err("two ports"));
         check("limits: {body_bytes: 0}", Err("limits.body_bytes"));
         check("hosts: ['http://x']", Err("not a host name"));
