@@ -12,9 +12,12 @@ pub fn authorities(trust: &Trust) -> Result<Vec<Authority>, TrustError> {
         .keys_for(Purpose::Tsa)
         .map(|key| {
             let window = Window { from: key.valid.from, until: key.valid.until };
-            Authority::new(key.name.as_str(), key.certificates(), window).map_err(|error| {
-                TrustError::Key { name: key.name.clone(), cause: error.to_string() }
-            })
+            Authority::new(key.name.as_str(), key.certificates(), window)
+                .and_then(|authority| authority.under(&key.policies))
+                .map_err(|error| TrustError::Key {
+                    name: key.name.clone(),
+                    cause: error.to_string(),
+                })
         })
         .collect()
 }

@@ -217,6 +217,7 @@ impl AgentIdentity {
             reference: None,
             agent_id: Some(self.agent_id().clone()),
             valid: Validity::default(),
+            policies: Vec::new(),
         };
         trust.add_key(key).expect("one key with a well-formed name refuses nothing");
         trust

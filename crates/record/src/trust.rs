@@ -151,6 +151,8 @@ pub struct TrustKey {
     pub agent_id: Option<AgentId>,
     /// When it counts.
     pub valid: Validity,
+    /// For timestamp authorities: the policies (dotted OIDs) whose stamps count; none means any.
+    pub policies: Vec<String>,
 }
 
 impl TrustKey {
@@ -163,6 +165,7 @@ impl TrustKey {
             reference: None,
             agent_id: None,
             valid: Validity::default(),
+            policies: Vec::new(),
         }
     }
 
@@ -179,6 +182,7 @@ impl TrustKey {
             reference,
             agent_id: None,
             valid: Validity::default(),
+            policies: Vec::new(),
         }
     }
 
@@ -193,6 +197,7 @@ impl TrustKey {
                 reference: None,
                 agent_id: None,
                 valid: Validity::default(),
+                policies: Vec::new(),
             }),
             Err(cause) => Err(TrustError::Key { name, cause: cause.to_owned() }),
         }

@@ -3,6 +3,7 @@
 use seal::time::UnixMillis;
 
 use crate::certificate::Certificate;
+use crate::oid;
 use crate::time::Moment;
 
 /// When an authority counts: `from` inclusive, `until` exclusive.
@@ -37,6 +38,9 @@ pub enum AuthorityError {
         "the last certificate ({0}) is not that of a CA; give the authority's root, or a chain that ends with it"
     )]
     NoRoot(String),
+    /// A policy that is no OID.
+    #[error("the policy {0:?} is no dotted OID, such as 1.2.3.4.1")]
+    Policy(String),
 }
 
 /// A timestamp authority that is trusted. The last certificate is the root, where chains end; the
@@ -48,6 +52,7 @@ pub struct Authority {
     window: Window,
     helpers: Vec<Certificate>,
     root: Certificate,
+    policies: Vec<String>,
 }
 
 impl Authority {
@@ -69,7 +74,22 @@ impl Authority {
         if !root.is_authority() {
             return Err(AuthorityError::NoRoot(root.subject()));
         }
-        Ok(Authority { name: name.into(), window, helpers: read, root })
+        Ok(Authority { name: name.into(), window, helpers: read, root, policies: Vec::new() })
+    }
+
+    /// The same authority, whose stamps count under these policies (dotted OIDs) only; none given
+    /// means any.
+    pub fn under(mut self, policies: &[String]) -> Result<Authority, AuthorityError> {
+        if let Some(wrong) = policies.iter().find(|policy| oid::encode(policy).is_none()) {
+            return Err(AuthorityError::Policy(wrong.clone()));
+        }
+        self.policies = policies.to_vec();
+        Ok(self)
+    }
+
+    /// Whether a stamp under this policy counts.
+    pub(crate) fn takes(&self, policy: &str) -> bool {
+        self.policies.is_empty() || self.policies.iter().any(|taken| taken == policy)
     }
 
     /// The name it was given.

@@ -204,7 +204,7 @@ fn signed<'a>(
     if info.authority.is_some_and(|name| !bears(signer, name)) {
         faults.push(Fault::Signer("the tsa field names somebody else than the signer"));
     }
-    match chained(signer, token, authorities, info.time) {
+    match chained(signer, token, authorities, info) {
         Ok((authority, path)) => {
             faults.extend(others(signer_info, signer, &token.bag, &path).err());
             Some((signer.clone(), authority))
@@ -331,20 +331,23 @@ fn bears(certificate: &Certificate, name: &[u8]) -> bool {
         || certificate.other_names.iter().any(|other| other == name)
 }
 
-/// The first authority whose root the chain reaches; or why the most promising one does not.
+/// The first authority whose root the chain reaches and that takes the policy; or why the most
+/// promising one does not.
 fn chained<'a>(
     signer: &Certificate,
     token: &Token<'_>,
     authorities: &'a [Authority],
-    time: Moment,
+    info: &Info<'_>,
 ) -> Result<(&'a Authority, Path), Fault> {
+    let policy = oid::dotted(info.policy);
     let mut worst = Fault::Untrusted("no timestamp authority is trusted".to_owned());
     for authority in authorities {
-        match chain::find(signer, &token.bag, authority, time) {
-            Ok(path) => return Ok((authority, path)),
-            // That a chain was there and too old says more than that there was none.
+        match chain::find(signer, &token.bag, authority, info.time) {
+            Ok(path) if authority.takes(&policy) => return Ok((authority, path)),
+            // What held a chain up says more than that there was none.
+            Ok(_) => worst = Fault::Policy(policy.clone()),
             Err(fault @ Fault::Expired(_)) => worst = fault,
-            Err(fault) if !matches!(worst, Fault::Expired(_)) => worst = fault,
+            Err(fault) if !matches!(worst, Fault::Expired(_) | Fault::Policy(_)) => worst = fault,
             Err(_) => {}
         }
     }

@@ -59,7 +59,7 @@ struct Add {
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// A log's verifier key (vkey); its name is the log's origin
-    #[arg(long, value_name = "VKEY", conflicts_with_all = ["name", "purpose", "key", "reference", "agent_id", "from", "until"])]
+    #[arg(long, value_name = "VKEY", conflicts_with_all = ["name", "purpose", "key", "reference", "agent_id", "from", "until", "policy"])]
     log: Option<String>,
     /// The witnesses whose cosignatures its checkpoints need: none, or file:PATH of a C2SP
     /// tlog-policy beside the trust file
@@ -87,6 +87,9 @@ struct Add {
     /// Valid before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// For tsa: take stamps under this policy (dotted OID) only; may be repeated
+    #[arg(long, value_name = "OID")]
+    policy: Vec<String>,
 }
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
@@ -407,6 +410,7 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
         reference: args.reference.clone(),
         agent_id,
         valid,
+        policies: args.policy.clone(),
     })
 }
 

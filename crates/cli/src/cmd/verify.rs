@@ -202,6 +202,7 @@ fn pinned(paths: &[PathBuf]) -> Result<Trust, Failure> {
                 reference: None,
                 agent_id: None,
                 valid: Validity::default(),
+                policies: Vec::new(),
             })
             .map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
     }

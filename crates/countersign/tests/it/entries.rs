@@ -37,7 +37,15 @@ pub fn trust() -> Trust {
     ] {
         let (reference, agent_id) = (None, None);
         let name = name.to_owned();
-        let key = TrustKey { name, purpose, key, reference, agent_id, valid: Validity::default() };
+        let key = TrustKey {
+            name,
+            purpose,
+            key,
+            reference,
+            agent_id,
+            valid: Validity::default(),
+            policies: Vec::new(),
+        };
         trust.add_key(key).expect("different keys");
     }
     let log = key(3);

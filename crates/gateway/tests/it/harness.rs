@@ -145,7 +145,8 @@ impl Evidence {
         let mut entries = reader.entries();
         while let Some(item) = entries.next().expect("the ledger can be read") {
             let Item::Entry(entry) = item else { panic!("damage in a fresh ledger") };
-            let body = String::from_utf8(entry.body.present().expect("a body").to_vec()).expect("bodies are text");
+            let body = String::from_utf8(entry.body.present().expect("a body").to_vec())
+                .expect("bodies are text");
             evidence.kinds.push(entry.leaf.kind.as_str().to_owned());
             match entry.leaf.kind.as_str() {
                 "audit" => {

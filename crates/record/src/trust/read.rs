@@ -33,6 +33,8 @@ struct Key {
     agent_id: Option<String>,
     #[serde(default)]
     valid: Option<Valid>,
+    #[serde(default)]
+    policies: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +134,12 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
             Validity { from: time(valid.from)?, until: time(valid.until)? }
         }
     };
-    Ok(TrustKey { name, purpose, key: material, reference, agent_id, valid })
+    let policies = key.policies;
+    if !policies.is_empty() && purpose != Purpose::Tsa {
+        let cause = "only a timestamp authority has policies".to_owned();
+        return Err(TrustError::Key { name, cause });
+    }
+    Ok(TrustKey { name, purpose, key: material, reference, agent_id, valid, policies })
 }
 
 fn is_reference(key: &str) -> bool {

@@ -39,6 +39,10 @@ fn write_key(out: &mut String, key: &TrustKey) {
     if let Some(agent_id) = &key.agent_id {
         out.push_str(&format!("    agent_id: {agent_id}\n"));
     }
+    if !key.policies.is_empty() {
+        let policies: Vec<String> = key.policies.iter().map(|policy| quoted(policy)).collect();
+        out.push_str(&format!("    policies: [{}]\n", policies.join(", ")));
+    }
     if key.valid.from.is_some() || key.valid.until.is_some() {
         out.push_str("    valid:\n");
         if let Some(from) = key.valid.from {

@@ -109,6 +109,19 @@ fn a_witness_policy_is_read_with_the_file_and_belongs_to_its_log() {
 }
 
 #[test]
+fn an_authority_may_have_policies_and_nobody_else() {
+    let file = |purpose: &str, key: &str| {
+        format!(
+            "version: 1\nkeys:\n  - {{name: a, purpose: {purpose}, key: \"{key}\", policies: [\"1.2.3\", \"1.2.4\"]}}\n"
+        )
+    };
+    let error = parse(&file("receipts", "file:key2.pem")).unwrap_err();
+    assert!(error.to_string().contains("policies"), "{error}");
+    let error = parse(&file("hmac", "file:k1.hex")).unwrap_err();
+    assert!(!error.to_string().is_empty());
+}
+
+#[test]
 fn what_is_written_reads_back() {
     let once = parse(&full()).unwrap();
     let twice = parse(&once.to_yaml()).unwrap();

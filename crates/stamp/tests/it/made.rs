@@ -213,7 +213,17 @@ fn whom_the_caller_trusts() {
     assert_eq!(judge(&[window(TIME + 1, TIME + 2)]), "Expired");
     let foreign = authority(&[&Issue::root("other", 9)]);
     assert_eq!(judge(&[window(TIME - 1, TIME), foreign.clone()]), "Expired");
-    assert_eq!(judge(&[foreign, window(TIME - 1, TIME), window(TIME, TIME + 1)]), "good");
+    assert_eq!(judge(&[foreign.clone(), window(TIME - 1, TIME), window(TIME, TIME + 1)]), "good");
+    // One that is trusted under some policies takes no stamp under another.
+    let under = |policies: &[&str]| {
+        let policies: Vec<String> = policies.iter().map(|&policy| policy.to_owned()).collect();
+        window(TIME, TIME + 1).under(&policies)
+    };
+    assert_eq!(judge(&[under(&["1.2.3.4.9", "1.2.3.4.1"]).unwrap()]), "good");
+    assert_eq!(judge(&[under(&["1.2.3.4.10", "1.2.3.4"]).unwrap()]), "Policy");
+    assert_eq!(judge(&[under(&["1.2.3.4"]).unwrap(), foreign.clone()]), "Policy");
+    assert_eq!(judge(&[under(&["1.2.3.4"]).unwrap(), window(TIME, TIME + 1)]), "good");
+    assert!(under(&["any"]).is_err());
     let old = Issue { until: "20251231000000Z".into(), ..root() };
     assert_eq!(judge(&[authority(&[&old])]), "Expired");
     let code = Issue { purposes: Some((false, vec![CODE_SIGNING])), ..root() };

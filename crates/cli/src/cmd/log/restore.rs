@@ -6,8 +6,8 @@ use ledger::archive::restore;
 use ledger::store::file::FileStore;
 use seal::json::Value;
 
-use super::archive::failure;
 use super::super::identity::Identity;
+use super::archive::failure;
 use super::retention::Own;
 use crate::exit::{Exit, Outcome};
 use crate::output::{self, Format};
