@@ -10,8 +10,8 @@ mod gateway;
 mod journal;
 pub mod mutate;
 mod proofs;
-pub mod seeds;
 mod retention;
+pub mod seeds;
 mod stamps;
 mod text;
 
