@@ -158,6 +158,13 @@ fn instances(key: &Key) -> Vec<Value> {
         (Kind::Address, _) => value.as_str().is_none() || address(value),
         (Kind::Text, "upstream.url") => value.as_str().is_none_or(|text| text.starts_with("http")),
         (Kind::Number { .. }, "guard.scope_drift.chars_per_token") => value != &Value::from(0_i64),
+        // Age keys, addresses of services, files: a start opens them.
+        (Kind::Texts, "ledger.encryption.recipients" | "ledger.anchors.tsa") => {
+            !value.as_array().is_some_and(|list| list.iter().any(|item| item.as_str().is_some()))
+        }
+        (Kind::Secret, "ledger.encryption.identity") | (Kind::Text, "ledger.witnesses.policy") => {
+            value.as_str().is_none()
+        }
         _ => true,
     });
     values.into_iter().map(|value| document(key.path, value)).collect()

@@ -100,7 +100,7 @@ fn an_authority_is_trusted_by_its_root() {
     assert!(text.contains("CN=leaf"), "{text}");
     // The window of the file counts, not the certificate's alone.
     let late = ["trust", "add", "--trust", "late.yaml", "--name", "t", "--purpose", "tsa"];
-    run(&[&late[..], &["--key", "root.pem", "--from", "2027-01-01T00:00:00Z"]].concat(), 0);
+    run(&[&late[..], &["--key", "root.pem", "--from", "2027-02-01T00:00:00Z"]].concat(), 0);
     let output = audit(dir.path(), &[&verify[..], &["--trust", "late.yaml"]].concat(), 11);
     assert!(crate::running::said(&output).contains("CS-ANCHOR-007"));
     // What is believed is not looked for in the evidence: without a trust file it is only said.

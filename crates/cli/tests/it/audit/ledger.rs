@@ -105,7 +105,11 @@ fn an_export_is_of_one_key() {
         let output = audit(dir.path(), &[&export[..], &["--key", key]].concat(), 0);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(text.trim_end(), log.lines().nth(line).expect("a line"));
-        assert_eq!(said(&output).contains("follows one under another key"), remark, "{key}");
+        assert_eq!(
+            said(&output).contains("follows one that is not in this export"),
+            remark,
+            "{key}"
+        );
     }
     // A hole inside the epoch is a finding, a line nobody can read too.
     let own = own_log();
