@@ -56,7 +56,7 @@ pub fn cosign(input: &[u8]) {
     if let Ok(opened) = open_cosigned(input, keys.0, keys.1) {
         // Nobody but these two signed anything, and they signed this text.
         assert!(note.starts_with(&opened.text), "{opened:?}");
-        assert_eq!(opened.signers, [log.clone()]);
+        assert_eq!(opened.signers, std::slice::from_ref(log));
     }
     let Ok(text) = std::str::from_utf8(input) else { return };
     if let Ok(line) = Cosignature::parse(text) {

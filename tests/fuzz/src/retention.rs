@@ -83,7 +83,7 @@ fn filled() -> Files {
     let ledger = Ledger::open(store.clone(), small(), &mut |_, _, _| {}).expect("an empty store");
     for batch in 0..3 {
         let entry = |n: u32| Entry {
-            kind: if n % 2 == 0 { Kind::Facts } else { Kind::Receipt },
+            kind: if n.is_multiple_of(2) { Kind::Facts } else { Kind::Receipt },
             id: format!("{batch}.{n}"),
             body: "body ".repeat(n as usize * 9).into_bytes(),
         };

@@ -20,6 +20,7 @@ const CLIENTS: usize = 6;
 const ROUNDS: [usize; 6] = [1, 40, 7, 90, 19, 60];
 
 /// What a client holds in its hands once an answer has arrived in full.
+#[derive(Debug)]
 pub(crate) struct Acknowledged {
     pub(crate) correlation: String,
     pub(crate) receipt: Option<String>,
@@ -178,7 +179,8 @@ impl Evidence {
 
     pub(crate) fn holds(&self, answer: &Acknowledged) {
         let id = &answer.correlation;
-        let steps = self.steps.get(id).unwrap_or_else(|| panic!("{id} left no audit entry"));
+        let steps =
+            self.steps.get(id).unwrap_or_else(|| panic!("{id} left no audit entry: {answer:?}"));
         let receipt =
             answer.receipt.as_ref().unwrap_or_else(|| panic!("{id} came without a receipt"));
         assert!(self.decisions.contains(receipt), "the decision of {id} is not in the ledger");
