@@ -21,10 +21,11 @@ pub(super) fn prepare(run: &Path) -> io::Result<PathBuf> {
         let text = format!("{} must belong to this account alone: chmod 0700 it", run.display());
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
+    let run = &fs::canonicalize(run)?;
     if fits(run) {
         return Ok(run.join(SOCKET));
     }
-    let name = Digest::of(fs::canonicalize(run)?.as_os_str().as_bytes()).hex();
+    let name = Digest::of(run.as_os_str().as_bytes()).hex();
     let path = fallback()?.join(format!("{}.sock", name.get(..16).unwrap_or_default()));
     if path.as_os_str().len() + FRESH.len() > LONGEST {
         let text = format!("{} is too long for a socket: set a shorter TMPDIR", path.display());
@@ -39,6 +40,7 @@ pub(super) fn prepare(run: &Path) -> io::Result<PathBuf> {
 /// The socket's path for whoever looks for it. That it exists, and whose it is, shows when
 /// connecting.
 pub(super) fn find(run: &Path) -> io::Result<PathBuf> {
+    let run = &fs::canonicalize(run)?;
     if fits(run) {
         return Ok(run.join(SOCKET));
     }
@@ -52,7 +54,8 @@ pub(super) fn own() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Whether the path in `run` is short enough.
+/// Whether the path in `run` is short enough. Asked of the real path, so that the answer is the same
+/// for whoever reaches the directory by another name or from another working directory.
 fn fits(run: &Path) -> bool {
     run.join(SOCKET).as_os_str().len() + FRESH.len() <= LONGEST
 }

@@ -392,6 +392,23 @@ fn a_long_directory_gets_a_short_socket_that_clients_find() {
 }
 
 #[test]
+fn a_long_directory_is_served_by_whatever_name_it_is_reached() {
+    let home = tempfile::tempdir().unwrap();
+    let (long, short) = (home.path().join("x".repeat(120)), home.path().join("s"));
+    fs::create_dir_all(run(&long)).unwrap();
+    fs::set_permissions(run(&long), fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink(&long, &short).unwrap();
+    let ledger = Arc::new(open(Arc::new(MemoryStore::new())).unwrap());
+    for served in [&short, &long] {
+        let server = serve(ledger.clone(), &run(served), Serving::default()).unwrap();
+        for reached in [&short, &long] {
+            Client::connect(&run(reached), "one").unwrap().append(&prepared("a", 1)).unwrap();
+            until(|| server.connections() == 0);
+        }
+    }
+}
+
+#[test]
 fn a_directory_that_others_may_enter_is_not_served() {
     let home = home();
     fs::set_permissions(run(home.path()), fs::Permissions::from_mode(0o755)).unwrap();
