@@ -28,7 +28,7 @@ use crypt::Identities;
 use record::capability::{self, Statement};
 use record::entry::Keyring;
 use record::report::{Assurance, Code, Finding, Report};
-use record::trust::Trust;
+use record::trust::{Purpose, Trust};
 use record::verify::Judge;
 use seal::time::UnixMillis;
 use seal::{Digest, Zeroizing};
@@ -399,10 +399,22 @@ impl Verifier {
 
     fn token(&self, place: &str, token: &str, report: &mut Report) {
         let hash = match &self.ledger {
-            None => single::verify(place, token, self, report),
+            None => {
+                self.outside_the_log(report, "--ledger DIR");
+                single::verify(place, token, self, report)
+            }
             Some(dir) => keychange::verify_logged(dir, place, token, self, report),
         };
         self.expected(hash.iter().len() as u64, |head| hash == Some(*head), report);
+    }
+
+    /// Where keys may have come and gone, who looks at evidence outside of its log cannot know.
+    fn outside_the_log(&self, report: &mut Report, instead: &str) {
+        if self.believed().keys_for(Purpose::Root).next().is_some() {
+            report.note(format!(
+                "keys are taken as the trust file has them: whether one was replaced, revoked or compromised, only the log says ({instead})"
+            ));
+        }
     }
 
     /// Holds the evidence against the head and the count that were noted elsewhere. Whatever kind

@@ -90,7 +90,9 @@ fn authorities(trust: &Trust) -> Result<Vec<stamp::Authority>, ConfigError> {
         let window = stamp::Window { from: key.valid.from, until: key.valid.until };
         let refused =
             |error| ConfigError::Anchors(format!("trust file, key {}: {error}", key.name));
-        stamp::Authority::new(key.name.as_str(), key.certificates(), window).map_err(refused)
+        stamp::Authority::new(key.name.as_str(), key.certificates(), window)
+            .and_then(|authority| authority.under(&key.policies))
+            .map_err(refused)
     });
     each.collect()
 }

@@ -4,10 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::{HeaderMap, Method, Uri};
+use reach::hosts::Hosts;
 
 use crate::metrics::Route;
 use crate::problem::Refusal;
-use crate::receive::{self, Hosts};
+use crate::receive;
 
 /// The route of a request to a loopback listener that answers to `hosts` as well and takes bodies
 /// of at most `body_bytes`.
@@ -21,7 +22,8 @@ pub fn judge(
     target: &Uri,
     headers: &HeaderMap,
 ) -> Result<Route, Refusal> {
-    Hosts::new(IpAddr::V4(Ipv4Addr::LOCALHOST), hosts).addressed(target, headers)?;
+    let hosts = Hosts::new(IpAddr::V4(Ipv4Addr::LOCALHOST), hosts);
+    receive::addressed(&hosts, target, headers)?;
     let route = receive::route(method, target.path())?;
     receive::announced(headers, body_bytes)?;
     receive::passed_on(headers)?;

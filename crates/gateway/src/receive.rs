@@ -2,17 +2,17 @@
 //! host, no foreign page behind it, a path and method that exist, and a body of
 //! plain JSON that arrives in time and in bounds.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chat::Exchange;
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, ORIGIN,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
 };
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use reach::hosts::{Hosts, Unwelcome};
 use seal::digest::Digest;
 use seal::json::Limits;
 use tokio::time::{Instant, timeout_at};
@@ -23,74 +23,12 @@ use crate::problem::Refusal;
 use crate::recorder::RequestLog;
 use crate::server::App;
 
-/// The names under which a listener may be addressed. Loopback is not a
-/// boundary: a page in the caller's browser reaches it through a name of its
-/// own that resolves to 127.0.0.1, and then this list is what stops it.
-#[derive(Debug, Clone)]
-pub(crate) struct Hosts(Vec<String>);
-
-impl Hosts {
-    pub(crate) fn new(bound: IpAddr, configured: &[String]) -> Self {
-        let mut names: Vec<String> =
-            ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec();
-        names.push(match bound {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        });
-        names.extend(configured.iter().map(|name| name.to_ascii_lowercase()));
-        Self(names)
-    }
-
-    /// As [`Hosts::check`], and an absolute request target, which goes before the `Host` header,
-    /// names us too.
-    pub(crate) fn addressed(&self, target: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
-        match target.authority().map(|authority| without_port(authority.as_str())) {
-            None => {}
-            Some(Some(name)) if self.names(name) => {}
-            Some(_) => return Err(Refusal::HostNotAllowed),
-        }
-        self.check(headers)
-    }
-
-    fn names(&self, name: &str) -> bool {
-        self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
-    }
-
-    /// Exactly one `Host` that is ours, and no `Origin` but the one made of it.
-    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let mut hosts = headers.get_all(HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return Err(Refusal::HostNotAllowed);
-        };
-        let host = host.to_str().map_err(|_| Refusal::HostNotAllowed)?;
-        let name = without_port(host).ok_or(Refusal::HostNotAllowed)?;
-        if !self.names(name) {
-            return Err(Refusal::HostNotAllowed);
-        }
-        for origin in headers.get_all(ORIGIN) {
-            let origin = origin.to_str().map_err(|_| Refusal::ForeignOrigin)?;
-            let authority =
-                origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-            if !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
-                return Err(Refusal::ForeignOrigin);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The host of `host[:port]`; `None` where the port is not a number.
-fn without_port(host: &str) -> Option<&str> {
-    let end = match host.strip_prefix('[') {
-        Some(_) => host.find(']')? + 1,
-        None => host.find(':').unwrap_or(host.len()),
-    };
-    let (name, rest) = host.split_at(end);
-    let port = match rest {
-        "" => return Some(name),
-        rest => rest.strip_prefix(':')?,
-    };
-    port.bytes().all(|b| b.is_ascii_digit()).then_some(name)
+/// Whether the request addresses us, and no foreign page sent it.
+pub(crate) fn addressed(hosts: &Hosts, target: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    hosts.check(target, headers).map_err(|unwelcome| match unwelcome {
+        Unwelcome::Host => Refusal::HostNotAllowed,
+        Unwelcome::Origin => Refusal::ForeignOrigin,
+    })
 }
 
 /// The route of a request, or why there is none.
@@ -225,47 +163,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
-
-    fn hosts(pairs: &[(&'static str, &'static str)]) -> Result<(), Refusal> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        Hosts::new([127, 0, 0, 1].into(), &["gate.example".to_owned()]).check(&headers)
-    }
-
-    #[test]
-    fn only_our_names_and_no_foreign_page() {
-        for good in ["localhost:8443", "127.0.0.1", "[::1]:80", "LOCALHOST", "gate.example:1"] {
-            assert_eq!(hosts(&[("host", good)]), Ok(()), "{good}");
-        }
-        for bad in ["evil.example", "127.0.0.1.evil", "localhost:x", "[::1", "", "user@localhost"] {
-            assert_eq!(hosts(&[("host", bad)]), Err(Refusal::HostNotAllowed), "{bad}");
-        }
-        assert_eq!(hosts(&[]), Err(Refusal::HostNotAllowed));
-        let twice = [("host", "localhost"), ("host", "localhost")];
-        assert_eq!(hosts(&twice), Err(Refusal::HostNotAllowed));
-        let own = [("host", "localhost:1"), ("origin", "http://localhost:1")];
-        assert_eq!(hosts(&own), Ok(()));
-        for origin in ["http://localhost:2", "null", "https://evil.example"] {
-            let page = [("host", "localhost:1"), ("origin", origin)];
-            assert_eq!(hosts(&page), Err(Refusal::ForeignOrigin), "{origin}");
-        }
-    }
-
-    #[test]
-    fn an_absolute_target_names_us_too() {
-        let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, HeaderValue::from_static("localhost:1"));
-        let asked = |target: &'static str| hosts.addressed(&Uri::from_static(target), &headers);
-        assert_eq!(asked("/v1/models"), Ok(()));
-        assert_eq!(asked("http://127.0.0.1:1/v1/models"), Ok(()));
-        for bad in ["http://evil.example/v1/models", "http://user:pw@127.0.0.1/v1/models"] {
-            assert_eq!(asked(bad), Err(Refusal::HostNotAllowed), "{bad}");
-        }
-    }
 
     #[test]
     fn routes_know_their_methods() {

@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ledger::CheckpointError;
+use reach::hosts::Hosts;
 use seal::note::NoteSigner;
 use seal::time::UnixMillis;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +34,7 @@ use crate::flow::{self, Call};
 use crate::metrics::{Metrics, Route};
 use crate::patient::Patient;
 use crate::problem::Refusal;
-use crate::receive::{Hosts, passed_on, route};
+use crate::receive::{addressed, passed_on, route};
 use crate::recorder::{RecordError, Recorder, RequestLog, Setup, StartError};
 use crate::state::State;
 use crate::upstream::Upstream;
@@ -460,8 +461,7 @@ async fn data(
         return refused;
     }
     let log = app.recorder.begin(peer, request.method().as_str(), request.uri().path());
-    let routed = hosts
-        .addressed(request.uri(), request.headers())
+    let routed = addressed(hosts, request.uri(), request.headers())
         .and_then(|()| route(request.method(), request.uri().path()));
     match routed {
         Err(refusal) => closing::refuse(&app, Route::None, log, &refusal).await,
@@ -501,7 +501,7 @@ async fn operate(
     peer: &str,
     request: &Request<Incoming>,
 ) -> Response<Body> {
-    let addressed = hosts.addressed(request.uri(), request.headers());
+    let addressed = addressed(hosts, request.uri(), request.headers());
     match addressed.and_then(|()| admin::handle(app, request)) {
         Ok(response) => response,
         Err(refusal) => {

@@ -19,6 +19,7 @@ use crate::store::Source;
 use crate::store::file::FileStore;
 use crate::stored::StoredTiles;
 use crate::survey::{Statements, Survey};
+use crate::tilecheck::Standing;
 use crate::walk::{Fault, Found, Walk};
 
 pub use crate::body::{Body, EntryRef};
@@ -89,6 +90,10 @@ pub struct Summary {
     pub torn: Option<TornTail>,
     /// Bodies that are not here, held against the entries that say they were pruned.
     pub bodies: Accounts,
+    /// Head or checkpoint cover entries, and there are no tiles and bundles, or they are still being
+    /// made: a ledger from before there were any, or somebody removed them. The next start makes
+    /// them from the journal.
+    pub untiled: bool,
 }
 
 impl Reader {
@@ -160,6 +165,8 @@ impl Reader {
                 .comparing(self.statements.tile_check(&self.survey)),
             source: &*self.source,
             statements: &self.statements,
+            untiled: self.survey.standing() != Standing::Kept
+                && self.statements.sizes().iter().any(|size| *size > 0),
             damage: self.damage.clone(),
             tiles: Vec::new(),
             torn: None,
@@ -239,6 +246,7 @@ pub struct Entries<'r> {
     walk: Walk<'r>,
     source: &'r dyn Source,
     statements: &'r Statements,
+    untiled: bool,
     damage: Vec<Damage>,
     tiles: Vec<Damage>,
     torn: Option<TornTail>,
@@ -296,6 +304,7 @@ impl Entries<'_> {
             damage: self.damage,
             torn: self.torn,
             bodies: self.account.finish(),
+            untiled: self.untiled,
         }
     }
 

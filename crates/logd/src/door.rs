@@ -16,12 +16,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use reach::hosts::Hosts;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::hosts::Hosts;
 use crate::reply::{self, Reply};
 
 /// How a listener is reached.
@@ -146,7 +146,7 @@ async fn connection<A: Answers>(
     let service = service_fn(move |request: Request<Incoming>| {
         let (answers, hosts) = (answers.clone(), hosts.clone());
         async move {
-            let reply = if hosts.welcome(request.uri(), request.headers()) {
+            let reply = if hosts.check(request.uri(), request.headers()).is_ok() {
                 answers.answer(request).await
             } else {
                 reply::forbidden("this is not served under that name, or to that page")

@@ -2,7 +2,6 @@
 //! checkpoints of other logs.
 
 mod door;
-mod hosts;
 pub mod log;
 mod reply;
 pub mod witness;

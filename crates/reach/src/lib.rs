@@ -1,8 +1,10 @@
-//! The way out: timestamp authorities and witnesses, asked over HTTP, and programs that know a secret.
+//! The way out: timestamp authorities and witnesses, asked over HTTP, and programs that know a
+//! secret. And who may be let in: the names under which a listener answers.
 //!
 //! No redirect is followed, no proxy of the environment is believed, every answer has a limit and
 //! every step a deadline.
 
+pub mod hosts;
 pub mod http;
 pub mod secret;
 pub mod tsa;

@@ -497,6 +497,10 @@ codes! {
         "a tile or entry bundle is missing",
         "The head or checkpoint covers entries whose tile or bundle is not there, so proofs for them cannot be made from the files.",
         "Run `countersign ledger repair`: it makes the file anew from the journal and records that.";
+    LedgerUntiled = "CS-LEDGER-031", Warning, Ok,
+        "the ledger has no tiles",
+        "Entries are covered by the head, but no tile and no entry bundle is there, or they were being made for the first time when a crash came. So it is with a ledger from before there were tiles, and where somebody removed them all. The journal agrees with what was recorded and signed, so nothing is lost, but nobody can prove from the files.",
+        "Ask who removed them if the ledger had them; the next start, or `countersign log checkpoint`, makes them anew from the journal.";
 
     // ---- proofs of a log as files --------------------------------------------------------
     LogProof = "CS-LOG-001", Error, Malformed,

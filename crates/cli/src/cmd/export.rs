@@ -32,10 +32,11 @@ use take::Take;
   countersign export --format ocsf --follow --state siem.cursor | forwarder
   countersign export decisions --format cef --since 2026-11-20T00:00:00Z
 
-Without a format nothing is lost: receipts become a chain that `countersign verify` reads, audit lines
-(byte for byte) a log that `countersign audit verify` reads, decision receipts a line each. Formats of events are
-described in docs/operating/siem.md. Only entries under the newest checkpoint are exported, held
-against its root before the first of them is written; --unsigned adds what came later.
+Without a format nothing is lost: receipts become a chain that `countersign verify` reads, audit
+lines (byte for byte) a log that `countersign audit verify` reads, decision receipts a line each.
+Formats of events are described in docs/operating/siem.md. Only entries under the newest checkpoint
+are exported, held against its root before the first of them is written; --unsigned adds what came
+later.
 
 --state remembers how far an export came. The next run goes on there, and refuses (exit 12) if the
 log no longer begins with what was exported. Each entry is written at least once.")]

@@ -45,7 +45,7 @@ offline: whoever has it decides whose evidence counts.")]
     #[command(after_help = "Examples:
   countersign keys rotate receipts --root /media/stick/root.pem
   countersign keys rotate hmac --root root.pem --reason retired
-  countersign keys rotate decisions --root root.pem --reason compromised --compromised-at 2026-11-20T14:00:00Z
+  countersign keys rotate decisions --root root.pem --compromised-at 2026-11-20T14:00:00Z
   countersign keys rotate capabilities --key authority.pem --root root.pem
 
 The gateway is stopped meanwhile; the next start signs with the new key. The trust file stays as it

@@ -3,15 +3,16 @@
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crypt::Recipients;
+use gateway::Config;
 use ledger::lock::{Lock, LockError};
 use ledger::socket::{ConnectError, Seat, SeatError};
-use ledger::store::file::FileStore;
-use ledger::{AppendError, Ledger, OpenError, Options, SystemClock};
+use ledger::{AppendError, Body, Ledger, OpenError, Options, SystemClock};
 use record::report::ExitClass;
 use seal::Signer as _;
 
@@ -35,30 +36,57 @@ pub fn take<'a>(dir: &Path, writer: &str) -> Result<Seat<'a>, Failure> {
         }
         _ => {}
     }
-    let at = ledger.clone();
-    let open = move |lock, writer: &str| open(&key, &at, lock, writer);
+    let open = move |lock, writer: &str| open(&home, lock, writer);
     Seat::take(&run, &ledger, writer, PATIENCE, open).map_err(|error| failure(&error))
 }
 
-/// Opens the ledger as its sequencer.
-pub fn open(key: &Path, ledger: &Path, lock: Lock, writer: &str) -> Result<Ledger, SeatError> {
+/// Opens the ledger below `home` as its sequencer.
+pub fn open(home: &Path, lock: Lock, writer: &str) -> Result<Ledger, SeatError> {
     let setup = |error: &dyn std::fmt::Display| SeatError::Setup(error.to_string());
-    let signer = countersign::identity::read_secret_key(key).map_err(|error| setup(&error))?;
+    let (key, ledger) = (home.join("keys").join("log.pem"), &home.join("ledger"));
+    let signer = countersign::identity::read_secret_key(&key).map_err(|error| setup(&error))?;
     let fingerprint = signer.public().fingerprint().hex();
     let known = ledger::Reader::open_dir(ledger, None).ok();
     let origin = match known.as_ref().and_then(ledger::Reader::head) {
         Some(head) => head.origin.clone(),
         None => format!("countersign.local/{}", fingerprint.get(..12).unwrap_or_default()),
     };
-    let mut store = FileStore::open(ledger).map_err(|error| SeatError::Open(error.into()))?;
-    // Whom the gateway lets read, reads on.
-    let found = std::fs::metadata(ledger).map_err(|error| SeatError::Open(error.into()))?;
-    if found.mode() & GROUP_READS == GROUP_READS {
-        store = store.readable_by(found.gid()).map_err(|error| SeatError::Open(error.into()))?;
-    }
+    let store = super::ledger::store(ledger).map_err(|error| SeatError::Open(error.into()))?;
     let mut options = Options::new(origin, Arc::new(signer), writer, Arc::new(SystemClock));
     options.lock = Some(lock);
-    Ok(Ledger::open(Arc::new(store), options, &mut |_, _, _| {})?)
+    let configured = configure(&mut options, home)?;
+    let mut encrypted = false;
+    let ledger = Ledger::open(Arc::new(store), options, &mut |_, _, body| {
+        encrypted |= matches!(body, Body::Encrypted(_));
+    })?;
+    // What others append meanwhile would be written in the clear, too.
+    match encrypted && !configured {
+        true => Err(setup(
+            &"bodies here are encrypted, and for whom is not known: put the configuration with ledger.encryption at .countersign/config.yaml, or run the gateway that has it",
+        )),
+        false => Ok(ledger),
+    }
+}
+
+/// Stores as the gateway's configuration says; `false` where there is none.
+fn configure(options: &mut Options, home: &Path) -> Result<bool, SeatError> {
+    let path = home.join("config.yaml");
+    if !path.exists() {
+        return Ok(false);
+    }
+    let wrong =
+        |error: &dyn std::fmt::Display| SeatError::Setup(format!("{}: {error}", path.display()));
+    let config = Config::load(&path).map_err(|error| wrong(&error))?.ledger;
+    options.segment_bytes = config.segment_bytes;
+    options.segment_age = config.segment_age_seconds.map(Duration::from_secs);
+    options.recipients = match config.encryption.recipients.as_slice() {
+        [] => None,
+        keys => {
+            let recipients = Recipients::parse(keys.iter().map(String::as_str));
+            Some(Arc::new(recipients.map_err(|error| wrong(&error))?))
+        }
+    };
+    Ok(true)
 }
 
 /// What a place that was not given, or lost, means for the exit.
@@ -81,5 +109,3 @@ pub fn failure(error: &SeatError) -> Failure {
 
 /// How long a change of sequencers may take: a large ledger is verified when it is opened.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A directory that a group may look into.
-const GROUP_READS: u32 = 0o050;

@@ -30,11 +30,11 @@ enum Command {
     Show(Which),
     /// Add a key or a log; the file is written anew (its comments are not kept)
     #[command(after_help = "Examples:
-  countersign trust add --name mailer --purpose receipts --key mailer-public.pem --agent-id agent:mailer
+  countersign trust add --name mailer --purpose receipts --key mailer.pem --agent-id agent:mailer
   countersign trust add --log 'example.org/log+1a2b3c4d+AfQ...'
   countersign trust add --log 'example.org/log+1a2b3c4d+AfQ...' --quorum file:witnesses.policy
   countersign trust add --name k1 --purpose hmac --reference file:hmac-k1.hex
-  countersign trust add --name freetsa --purpose tsa --key freetsa-root.pem --until 2027-01-01T00:00:00Z")]
+  countersign trust add --name freetsa --purpose tsa --key root.pem --until 2027-01-01T00:00:00Z")]
     Add(Box<Add>),
     /// Check a trust file: form, references, expired keys
     #[command(after_help = "Examples:
@@ -132,6 +132,9 @@ fn show(which: &Which, dir: &Path) -> Outcome {
                 if let Some(until) = key.valid.until {
                     out.push_str(&format!("  until {until}"));
                 }
+                if !key.policies.is_empty() {
+                    out.push_str(&format!("  under {}", key.policies.join(", ")));
+                }
                 if let Some((_, cause)) = unreadable(&file, &key.name) {
                     out.push_str(&format!("  (not readable: {})", output::safe(cause)));
                 }
@@ -201,6 +204,7 @@ fn to_json(file: &TrustFile) -> Value {
             ("agent_id", key.agent_id.as_ref().map(|agent| agent.to_string()).into()),
             ("from", time(key.valid.from)),
             ("until", time(key.valid.until)),
+            ("policies", Value::array(key.policies.iter().map(|oid| Value::from(oid.as_str())))),
             ("reference", Value::from(key.reference.as_deref())),
             ("readable", unreadable(file, &key.name).is_none().into()),
         ])

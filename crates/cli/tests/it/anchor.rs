@@ -144,6 +144,58 @@ fn what_proves_nothing_is_told_and_not_stored() {
     assert_eq!(rootless.status.code(), Some(78), "{}", said(&rootless));
 }
 
+/// An authority that was added with `--policy` is believed under that policy alone, by `log anchor`
+/// and by `verify` alike.
+#[test]
+fn stamps_under_another_policy_are_refused_by_anchor_and_by_verify() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = std::sync::Arc::new(OpensslTsa::new(folder.path()));
+    let dir = made(&openssl);
+    let root = openssl.root();
+    let root = root.to_str().expect("UTF-8");
+    // Its stamps are under 1.2.3.4.1 unless 1.2.3.4.5 is asked for.
+    let trust_of = |policy: &str| {
+        let name = format!("{policy}.yaml");
+        fs::copy(dir.path().join("without.yaml"), dir.path().join(&name)).expect("copied");
+        let add = ["trust", "add", "--name", "openssl", "--purpose", "tsa", "--key", root];
+        let more = ["--policy", policy, "--trust", &name];
+        let added = countersign(dir.path(), &[&add[..], &more].concat());
+        assert!(added.status.success(), "{}", said(&added));
+        dir.path().join(name).to_str().expect("UTF-8").to_owned()
+    };
+    let (one, five) = (trust_of("1.2.3.4.1"), trust_of("1.2.3.4.5"));
+    let shown = countersign(dir.path(), &["trust", "show", "--trust", &five]);
+    assert!(said(&shown).contains("under 1.2.3.4.5"), "{}", said(&shown));
+
+    let own = openssl.clone();
+    let server = TsaServer::start(move |query| own.answer(query));
+    let anchor = |trust: &str, more: &[&str]| {
+        let args = ["log", "anchor", "--tsa", &server.url(), "--timeout", "5", "--trust", trust];
+        countersign(dir.path(), &[&args[..], more].concat())
+    };
+    let refused = anchor(&five, &[]);
+    assert_eq!(refused.status.code(), Some(11), "{}", said(&refused));
+    assert!(said(&refused).contains("nothing was stored"), "{}", said(&refused));
+    assert_eq!(anchor(&one, &["--policy", "1.2.3.4.5"]).status.code(), Some(11));
+    assert!(anchors(dir.path()).is_empty());
+    let kept = anchor(&one, &[]);
+    assert!(kept.status.success(), "{}", said(&kept));
+
+    let must = |trust: &str| verify(dir.path(), &["--require", "anchored", "--trust", trust]);
+    let (exit, report) = must(&one);
+    assert_eq!((exit, report.get("anchored")), (0, Some(&Value::Bool(true))), "{report:?}");
+    let (exit, report) = must(&five);
+    let told = format!("{:?}", report.get("findings"));
+    assert_eq!((exit, report.get("anchored")), (11, Some(&Value::Bool(false))), "{told}");
+    assert!(told.contains("1.2.3.4.1"), "{told}");
+
+    let receipts = ["--purpose", "receipts", "--key", root, "--policy", "1.2.3.4.5"];
+    for bad in [&receipts[..], &["--purpose", "tsa", "--key", root, "--policy", "any"]] {
+        let bad = countersign(dir.path(), &[&["trust", "add", "--name", "bad"], bad].concat());
+        assert!(!bad.status.success(), "{}", said(&bad));
+    }
+}
+
 /// Killed while the authority thinks: nothing was written, and the next call does it.
 #[test]
 fn a_kill_while_the_authority_thinks_leaves_the_ledger_whole() {

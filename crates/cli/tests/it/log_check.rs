@@ -18,6 +18,10 @@ fn made() -> tempfile::TempDir {
     base
 }
 
+fn digest(bytes: &[u8]) -> String {
+    seal::Digest::of(bytes).to_string()
+}
+
 fn tile(dir: &Path) -> PathBuf {
     let partial = dir.join(LEDGER).join("public/tile/0/000.p");
     let widths = fs::read_dir(&partial).expect("there are tiles").map(|entry| {
@@ -36,6 +40,10 @@ fn a_whole_ledger_is_well_and_a_touched_one_is_not() {
     let json = check(&["--format", "json"]);
     let report = String::from_utf8_lossy(&json.stdout).into_owned();
     assert!(report.contains("\"signed\"") && json.stderr.is_empty(), "{}", said(&json));
+    // Signed by whose word: the trust file and its digest, as `verify` names them.
+    let trust = fs::read(base.path().join("countersign.trust.yaml")).unwrap();
+    let named = said(&well);
+    assert!(named.contains("countersign.trust.yaml") && named.contains(&digest(&trust)), "{named}");
     // Without the log's key the signature is not judged, and that is said.
     fs::rename(base.path().join("countersign.trust.yaml"), base.path().join("kept")).unwrap();
     let unknown = check(&[LEDGER]);
@@ -65,6 +73,18 @@ fn a_whole_ledger_is_well_and_a_touched_one_is_not() {
     assert_eq!(fs::read(&tile).unwrap(), whole);
     let well = check(&[]);
     assert_eq!(well.status.code(), Some(0), "{}", said(&well));
+    // None at all is no damage, since the journal has it all, but nobody is left to think so.
+    let gone = base.path().join("gone");
+    fs::create_dir(&gone).unwrap();
+    for name in ["entries", "public/tile"] {
+        let from = base.path().join(LEDGER).join(name);
+        fs::rename(from, gone.join(name.replace('/', "-"))).unwrap();
+    }
+    for args in [&["log", "check"][..], &["verify", LEDGER]] {
+        let untiled = countersign(base.path(), args);
+        assert_eq!(untiled.status.code(), Some(0), "{}", said(&untiled));
+        assert!(said(&untiled).contains("CS-LEDGER-031"), "{}", said(&untiled));
+    }
     let nowhere = check(&["nowhere"]);
     assert_eq!(nowhere.status.code(), Some(66), "{}", said(&nowhere));
     let no_ledger = tempfile::tempdir().unwrap();

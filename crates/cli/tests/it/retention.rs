@@ -256,6 +256,14 @@ fn encrypted_bodies_are_for_those_who_hold_an_identity() {
     let up = gateway(dir, &upstream, &ledger);
     talk(&up, &upstream, 1);
     assert!(up.stop_and_listen().lines().all(|line| !line.contains("AGE-SECRET")));
+    // A tool that writes while no gateway does writes nothing in the clear: it is refused where it
+    // cannot know for whom, and encrypts where it can.
+    fs::write(dir.join("note.json"), "{\"by\":\"hand\"}").expect("written");
+    let append = ["log", "append", "--kind", "attestation", "note.json"];
+    let refused = ours(dir, &append, 78);
+    assert!(refused.contains("ledger.encryption"), "{refused}");
+    fs::copy(dir.join("config.yaml"), dir.join(".countersign/config.yaml")).expect("copied");
+    ours(dir, &append, 0);
 
     for holder in ["ours.txt", "auditor.txt"] {
         let verify = ["verify", ".countersign/ledger", "--identity", holder];

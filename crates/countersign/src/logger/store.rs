@@ -9,7 +9,7 @@ use ledger::lock::Lock;
 use ledger::read::{Item, Reader};
 use ledger::socket::{Seat, SeatError};
 use ledger::store::file::FileStore;
-use ledger::{Entry, Kind, Ledger, Options, Prepared};
+use ledger::{Body, Entry, Kind, Ledger, Options, Prepared};
 use record::receipt::{self, SignedReceipt};
 use seal::{SecretKey, Signer, Zeroizing};
 
@@ -52,7 +52,7 @@ impl LedgerSink {
             let body = match entry.body.present() {
                 Some(body) => std::str::from_utf8(body).map_err(|_| "not UTF-8".to_owned()),
                 // What a pruned receipt passes on to its children (its taint) is gone with it.
-                None if entry.body == ledger::Body::Pruned => continue,
+                None if entry.body == Body::Pruned => continue,
                 None => Err("its body is encrypted, and no identity is at hand".to_owned()),
             };
             let read = body.and_then(|jws| {
@@ -81,7 +81,16 @@ fn open_ledger(key: &Path, ledger: &Path, lock: Lock, writer: &str) -> Result<Le
     let store = FileStore::open(ledger).map_err(|error| SeatError::Open(error.into()))?;
     let mut options = Options::new(origin, Arc::new(signer), writer, Arc::new(SystemClock));
     options.lock = Some(lock);
-    Ok(Ledger::open(Arc::new(store), options, &mut |_, _, _| {})?)
+    let mut encrypted = false;
+    let ledger = Ledger::open(Arc::new(store), options, &mut |_, _, body| {
+        encrypted |= matches!(body, Body::Encrypted(_));
+    })?;
+    match encrypted {
+        true => Err(SeatError::Setup(
+            "bodies here are encrypted, and this program does not know for whom: let the gateway that does run beside it".to_owned(),
+        )),
+        false => Ok(ledger),
+    }
 }
 
 impl Sink for LedgerSink {

@@ -14,6 +14,7 @@ use super::Verifier;
 /// Judges the chain at `path`.
 pub(super) fn verify(path: &Path, verifier: &Verifier, report: &mut Report) -> io::Result<()> {
     report.kind = "receipt chain".to_owned();
+    verifier.outside_the_log(report, "verify the ledger, or one receipt with --ledger DIR");
     let mut source = ChainFile { path, failed: None };
     let options = ChainOptions {
         expect_head: verifier.expect_head,

@@ -201,6 +201,10 @@ pub(super) fn tail(summary: &Summary, report: &mut Report) {
         let detail = format!("entry {} is not whole", torn.index);
         report.push(Finding::new(Code::LedgerTorn, place, detail));
     }
+    if summary.untiled {
+        let detail = "head or checkpoint cover entries, and no tile and no bundle is there";
+        report.push(Finding::new(Code::LedgerUntiled, "", detail));
+    }
     let beyond = summary.size.saturating_sub(summary.checkpointed);
     report.count("covered", summary.size - beyond);
     if beyond > 0 {

@@ -5,25 +5,30 @@ use std::path::Path;
 
 use ledger::read::{Progress, ReadError, Reader};
 use record::report::{Assurance, Code, Finding, Report};
-use record::trust::Trust;
 
 use super::VerifyError;
 use super::ledger::{finding, tail};
 use super::pruned;
+use crate::trustfile::TrustFile;
 
 /// Re-verifies structure and hashes of everything in the ledger in `dir`: each frame, leaf and body,
 /// order, times and sequences, the roots in head and checkpoint, every tile and bundle, and files
-/// that do not belong there. The checkpoint's signature counts where `trust` has the log's key; else
-/// a note says that it was not judged. Reads only, also beside a running gateway.
+/// that do not belong there. The checkpoint's signature counts where the trust file has the log's
+/// key; else a note says that it was not judged. The report names the file. Reads only, also beside
+/// a running gateway.
 ///
 /// `progress` is called every few thousand entries. Errors: the files cannot be read.
 pub fn structure(
     dir: &Path,
-    trust: &Trust,
+    trust: Option<&TrustFile>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, VerifyError> {
     let mut report = Report::new(dir.display().to_string());
     report.kind = "log".to_owned();
+    if let Some(file) = trust {
+        report.trust_file = Some(file.path.display().to_string());
+        report.trust_digest = Some(file.digest);
+    }
     let failed = |error: ReadError| match error {
         ReadError::Io(error) => VerifyError::of(dir, error),
         error => VerifyError::of(dir, std::io::Error::other(error)),
@@ -38,7 +43,7 @@ pub fn structure(
         opened => opened.map_err(failed)?,
     };
     let origin = reader.checkpoint().map(|checkpoint| checkpoint.origin.clone());
-    let key = origin.as_deref().and_then(|origin| trust.log(origin)).cloned();
+    let key = origin.as_deref().zip(trust).and_then(|(origin, file)| file.trust.log(origin)).cloned();
     let reader = match &key {
         Some(key) => Reader::open_dir(dir, Some(std::slice::from_ref(key))).map_err(failed)?,
         None => reader,

@@ -328,6 +328,14 @@ fn a_single_token_is_judged_by_where_it_lies() {
         verifier.verify_text("token", text)
     };
     assert!(judge(&body(0), false).ok() && judge(&body(0), true).ok());
+    // Outside of the log nobody knows who came and went, and that is said.
+    let unaware = |text: &str, ledger| judge(text, ledger).to_table().contains("only the log says");
+    assert!(unaware(&body(0), false) && unaware(&body(2), false) && !unaware(&body(0), true));
+    let chain = log.path().join("chain.jsonl");
+    let line = record::chainfile::write_token(&Digest::of(body(0).as_bytes()), &body(0));
+    std::fs::write(&chain, line).expect("written");
+    let report = Verifier::new().trust(trust()).verify(&chain).expect("readable");
+    assert!(report.ok() && report.to_table().contains("only the log says"), "{}", report.to_table());
     assert!(judge(&body(2), false).has(Code::ReceiptKeyUnknown));
     let report = judge(&body(2), true);
     assert!(report.ok() && report.assurance == Assurance::Signed, "{}", report.to_table());

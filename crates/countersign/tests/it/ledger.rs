@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use countersign::{
     AgentIdentity, Assurance, Digest, ExitClass, Level, ProvenanceLogger, Scanner, Tracer, Value,
     Verifier,
 };
+use crypt::Recipients;
+use ledger::store::file::FileStore;
+use ledger::{Entry, Kind, Ledger, Options, SystemClock};
 use record::report::Code;
 use record::trust::{LogKey, Quorum, Trust};
 use seal::note::NoteSigner;
@@ -148,6 +152,28 @@ fn a_changed_byte_is_seen_by_the_trace_too() {
         assert!(!report.ok(), "byte {at}: {}", report.to_table());
         assert!(report.findings.iter().any(|finding| finding.place.contains("journal/")));
     }
+}
+
+/// It does not know for whom, and what others hand it meanwhile would lie in the clear, too.
+#[test]
+fn where_bodies_are_encrypted_no_program_becomes_the_sequencer() {
+    let (dir, agent) = (tempfile::tempdir().expect("a temporary directory"), agent());
+    fill(&agent, dir.path(), 1);
+    let home = dir.path().join(".countersign");
+    let pem = fs::read_to_string(home.join("keys/log.pem")).expect("the log's key");
+    let key = SecretKey::from_pem(&pem).expect("a key");
+    let origin = format!("countersign.local/{}", &key.public().fingerprint().hex()[..12]);
+    let store = FileStore::open(home.join("ledger")).expect("the store");
+    let mut options = Options::new(origin, Arc::new(key), "gateway", Arc::new(SystemClock));
+    let reader = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+    options.recipients = Some(Arc::new(Recipients::parse([reader]).expect("a key")));
+    let ledger = Ledger::open(Arc::new(store), options, &mut |_, _, _| {}).expect("opened");
+    let facts = Entry { kind: Kind::Facts, id: "facts".to_owned(), body: b"{}".to_vec() };
+    ledger.append(&[facts]).expect("appended");
+    ledger.close().expect("closed");
+    drop(ledger);
+    let refused = ProvenanceLogger::to_ledger(&agent, dir.path()).err().expect("refused");
+    assert!(refused.to_string().contains("bodies here are encrypted"), "{refused}");
 }
 
 /// The first is the sequencer; when it goes, the next one takes over.

@@ -36,12 +36,19 @@ fn init() -> Init {
 
 /// A directory whose trust file has the root of the authority.
 fn trusting() -> TempDir {
+    trusting_under(&[])
+}
+
+/// The same, for stamps under these policies only.
+fn trusting_under(policies: &[&str]) -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     drop(State::open_or_init(dir.path(), init()).expect("the state opens"));
     let path = dir.path().join("countersign.trust.yaml");
     let mut trust = TrustFile::read(&path, None).expect("a trust file").trust;
     let root = pem(&Issue::root("root", 1).certificate());
-    trust.add_key(TrustKey::tsa("clock", &root).expect("PEM")).expect("added");
+    let policies = policies.iter().map(ToString::to_string).collect();
+    let key = TrustKey { policies, ..TrustKey::tsa("clock", &root).expect("PEM") };
+    trust.add_key(key).expect("added");
     std::fs::write(&path, trust.to_yaml()).expect("written");
     dir
 }
@@ -142,6 +149,22 @@ fn an_authority_that_fails_costs_nothing_but_its_stamp() {
     let anchors = evidence.kinds.iter().filter(|kind| *kind == "anchor").count();
     assert!(anchors >= 1, "{:?}", evidence.kinds);
     evidence.verify_and_trace(&[]);
+}
+
+/// What `verify` would refuse by the trust file is not kept either.
+#[test]
+fn a_stamp_under_another_policy_is_not_kept() {
+    let tsa = TsaServer::start(stamps);
+    let other = Gateway::over(trusting_under(&["1.2.3.4.5"]), &yaml(&[&tsa], ""), None);
+    while metric(&other, KEPT) + metric(&other, FAILED) == 0 {
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    assert_eq!(metric(&other, KEPT), 0);
+    let evidence = other.stop();
+    assert!(!evidence.kinds.iter().any(|kind| kind == "anchor"), "{:?}", evidence.kinds);
+    let this = Gateway::over(trusting_under(&["1.2.3.4.1"]), &yaml(&[&tsa], ""), None);
+    until(&this, KEPT, 1);
+    this.stop();
 }
 
 #[test]

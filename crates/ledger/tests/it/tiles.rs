@@ -150,9 +150,13 @@ fn without_tiles() -> (Files, Acked) {
 fn a_ledger_from_before_there_were_tiles_gets_them() {
     let (files, acked) = without_tiles();
     let store = Arc::new(MemoryStore::of(files.clone()));
-    assert_eq!(read_all(store.clone()).0.damage, [], "nothing is wrong with it");
+    let (summary, _) = read_all(store.clone());
+    assert_eq!(summary.damage, [], "nothing is wrong with it");
+    // But it is said: it may also be a ledger whose tiles somebody removed.
+    assert!(summary.untiled);
     open(store.clone()).unwrap();
     check(store.clone(), &acked);
+    assert!(!read_all(store.clone()).0.untiled);
     let (again, _) = ledger_of(&[200, 600]);
     assert_eq!(store.snapshot(), again.snapshot());
     // A fault and a crash at every step of that start.

@@ -8,7 +8,7 @@ use record::report::ExitClass;
 use seal::json::Value;
 use seal::time::{UnixMillis, parse_rfc3339};
 
-use super::retention::Own;
+use super::own::Own;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -19,8 +19,8 @@ use crate::output::{self, Format};
 
 Copies the full segments under the checkpoint as they are, with a manifest of their digests and
 roots. Each copy is made durable and read back before it is listed. What the archive has already is
-read again and never overwritten. The ledger is verified on the way and stays as it is; a gateway may
-run meanwhile.")]
+read again and never overwritten. The ledger is verified on the way and stays as it is; a gateway
+may run meanwhile.")]
 pub struct Args {
     /// The directory of the archive; made if it is not there
     #[arg(long, value_name = "DIR")]

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use countersign::verify::structure;
 use ledger::read::Progress;
-use record::trust::Trust;
 
 use super::super::verify;
 use crate::exit::Outcome;
@@ -35,9 +34,8 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let path = args.ledger.unwrap_or_else(|| super::super::ledger_of(dir));
     super::super::must_exist(&path)?;
     let (file, passed_over) = super::super::trust_for(args.trust.as_deref(), dir, &path)?;
-    let trust = file.map_or_else(Trust::empty, |file| file.trust);
     let mut shown = Shown::new();
-    let checked = structure(&path, &trust, &mut |progress| shown.show(progress));
+    let checked = structure(&path, file.as_ref(), &mut |progress| shown.show(progress));
     shown.clear();
     let mut report = checked.map_err(verify::failure)?;
     passed_over.into_iter().for_each(|remark| report.note(remark));

@@ -1,15 +1,14 @@
 //! `countersign log checkpoint`: a signature over everything there is.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use ledger::store::file::FileStore;
-use ledger::{Ledger, OpenError, Options, Reader, SystemClock};
+use ledger::{Ledger, OpenError, Reader};
 use record::report::ExitClass;
 use seal::json::Value;
 
-use super::super::ledger::{GROUP_READS, lock, open};
+use super::super::ledger::open;
+use super::own::Own;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -26,29 +25,10 @@ pub struct Args {
 }
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
-    let home = dir.join(".countersign");
-    let path = home.join("ledger");
-    super::super::must_exist(&path)?;
-    let signer = countersign::identity::read_secret_key(&home.join("keys").join("log.pem"))
-        .map_err(super::super::agent::failure)?;
-    let reader = open(&path)?;
-    let before = reader.checkpoint().map_or(0, |checkpoint| checkpoint.size);
-    let Some(origin) = reader.head().map(|head| head.origin.clone()) else {
-        let message =
-            format!("{}: there is no head; see `countersign ledger repair`", path.display());
-        return Err(Failure::new(Exit::Evidence(ExitClass::Tampered), message));
-    };
-    let failed = |error: std::io::Error| Failure::io(&path, &error);
-    let lock = lock(&home, &path)?;
-    let mut store = FileStore::open(&path).map_err(failed)?;
-    // Whom the gateway lets read, reads on.
-    let found = std::fs::metadata(&path).map_err(failed)?;
-    if found.mode() & GROUP_READS == GROUP_READS {
-        store = store.readable_by(found.gid()).map_err(failed)?;
-    }
-    let mut options =
-        Options::new(origin.as_str(), Arc::new(signer), "operator", Arc::new(SystemClock));
-    options.lock = Some(lock);
+    let own = Own::of(dir)?;
+    let path = &own.path;
+    let before = open(path)?.checkpoint().map_or(0, |checkpoint| checkpoint.size);
+    let (store, options) = own.lock()?;
     let ledger = Ledger::open(Arc::new(store), options, &mut |_, _, _| {}).map_err(|error| {
         let exit = match &error {
             OpenError::Damaged(_) => Exit::Evidence(ExitClass::Tampered),
@@ -60,18 +40,18 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let (size, root) = (ledger.size(), ledger.root());
     drop(ledger);
     // What was published, not what was meant.
-    let signed = Reader::open_dir(&path, None).ok().and_then(|now| now.checkpoint().cloned());
+    let signed = Reader::open_dir(path, None).ok().and_then(|now| now.checkpoint().cloned());
     if signed.is_none_or(|signed| (signed.size, signed.root) != (size, root)) {
         return Err(Failure::new(Exit::Internal, "the checkpoint is not the one that was signed"));
     }
     match args.format {
         Format::Table => output::print(&format!(
             "origin  {}\nsize    {size}\nroot    {root}\nnew     {}\n",
-            output::safe(&origin),
+            output::safe(&own.vkey.name),
             size - before.min(size),
         ))?,
         Format::Json => output::json(&Value::object([
-            ("origin", Value::from(origin.as_str())),
+            ("origin", Value::from(own.vkey.name.as_str())),
             ("size", size.into()),
             ("root", root.into()),
             ("new", (size - before.min(size)).into()),

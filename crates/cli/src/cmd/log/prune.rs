@@ -14,7 +14,7 @@ use seal::json::Value;
 use seal::time::UnixMillis;
 
 use super::super::identity::Identity;
-use super::retention::Own;
+use super::own::Own;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 

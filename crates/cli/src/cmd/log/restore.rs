@@ -8,7 +8,7 @@ use seal::json::Value;
 
 use super::super::identity::Identity;
 use super::archive::failure;
-use super::retention::Own;
+use super::own::Own;
 use crate::exit::{Exit, Outcome};
 use crate::output::{self, Format};
 
@@ -17,8 +17,8 @@ use crate::output::{self, Format};
   countersign log restore --from /mnt/worm/ledger
 
 Nothing in the archive is believed: leaves must be the bytes that the ledger has, bodies must have
-the digests that the leaves state. A segment is swapped in whole or not at all. Encrypted bodies need
-the identity, so that they can be held against their leaves; they are stored encrypted again.")]
+the digests that the leaves state. A segment is swapped in whole or not at all. Encrypted bodies
+need the identity, so that they can be held against their leaves; they are stored encrypted again.")]
 pub struct Args {
     /// The directory of the archive
     #[arg(long, value_name = "DIR")]

@@ -25,12 +25,12 @@ const BODY: u64 = 64 << 20;
   countersign log verify receipt.tlog-proof --policy witnesses.policy --body receipt.jws
   countersign log verify 17.tlog-proof --policy witnesses.policy --leaf 17.leaf --format json
   countersign log verify go.tlog-proof --policy other.policy --entry entry.bin
-  countersign log verify --consistency growth.proof --old yesterday.checkpoint --policy witnesses.policy
+  countersign log verify --consistency growth.proof --old kept.checkpoint --policy witnesses.policy
 
-Offline: nothing but these files is read. The policy (C2SP tlog-policy) says which logs and witnesses
-count and how many witnesses must have signed; without a quorum line it is refused, and `quorum none`
-must be said. All is judged and the worst decides: 12 entry, body or older checkpoint do not fit;
-11 not signed by a log of the policy, or no quorum; 14 not a proof; 78 not a policy.")]
+Offline: nothing but these files is read. The policy (C2SP tlog-policy) says which logs and
+witnesses count and how many witnesses must have signed; without a quorum line it is refused, and
+`quorum none` must be said. All is judged and the worst decides: 12 entry, body or older checkpoint
+do not fit; 11 not signed by a log of the policy, or no quorum; 14 not a proof; 78 not a policy.")]
 pub struct Args {
     /// The proof: a .tlog-proof, or with --consistency what `log prove consistency` wrote
     proof: PathBuf,

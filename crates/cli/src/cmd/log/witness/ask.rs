@@ -56,9 +56,8 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let client = Client::new(roots.as_deref()).map_err(|error| wrong(&error))?;
 
     let lock = ledgers::lock(&home, &path)?;
-    let key = home.join("keys").join("log.pem");
     let ledger =
-        Arc::new(seat::open(&key, &path, lock, "operator").map_err(|error| seat::failure(&error))?);
+        Arc::new(seat::open(&home, lock, "operator").map_err(|error| seat::failure(&error))?);
     let policy = policy.for_log(ledger.vkey()).ok_or_else(|| {
         wrong(&"its logs are others, or a witness has the key of this log; name this log in it")
     })?;

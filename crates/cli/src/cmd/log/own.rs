@@ -1,6 +1,5 @@
-//! What `prune`, `archive` and `restore` share: the ledger to write to, and who may look into it.
+//! What the commands share that write to the ledger of their directory by themselves.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use record::report::ExitClass;
 use seal::Signer;
 use seal::note::{NoteSigner, VerifierKey};
 
-use super::super::ledger::{GROUP_READS, lock, open};
+use super::super::ledger::{lock, open, store};
 use crate::exit::{Exit, Failure};
 
 /// The ledger of a directory with the key of its log.
@@ -48,12 +47,7 @@ impl Own {
     pub fn lock(&self) -> Result<(FileStore, Options), Failure> {
         let failed = |error: std::io::Error| Failure::io(&self.path, &error);
         let lock = lock(&self.home, &self.path)?;
-        let mut store = FileStore::open(&self.path).map_err(failed)?;
-        // Whom the gateway lets read, reads on.
-        let found = std::fs::metadata(&self.path).map_err(failed)?;
-        if found.mode() & GROUP_READS == GROUP_READS {
-            store = store.readable_by(found.gid()).map_err(failed)?;
-        }
+        let store = store(&self.path).map_err(failed)?;
         let clock = Arc::new(SystemClock);
         let mut options =
             Options::new(self.origin.as_str(), self.signer.clone(), "operator", clock);
