@@ -169,7 +169,7 @@ fn where_bodies_are_encrypted_no_program_becomes_the_sequencer() {
     options.recipients = Some(Arc::new(Recipients::parse([reader]).expect("a key")));
     let ledger = Ledger::open(Arc::new(store), options, &mut |_, _, _| {}).expect("opened");
     let facts = Entry { kind: Kind::Facts, id: "facts".to_owned(), body: b"{}".to_vec() };
-    ledger.append(&[facts]).expect("appended");
+    ledger.append(vec![facts]).expect("appended");
     ledger.close().expect("closed");
     drop(ledger);
     let refused = ProvenanceLogger::to_ledger(&agent, dir.path()).err().expect("refused");
