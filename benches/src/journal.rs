@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use ledger::store::file::FileStore;
 use ledger::store::memory::MemoryStore;
-use ledger::{Entry, Kind, Ledger, Options, Store, SystemClock};
+use ledger::{Clock, Entry, Kind, Ledger, Options, Store, SystemClock};
 use seal::SecretKey;
 
 use crate::figure::{Figure, Table};
 use crate::{auditlog, floor, process};
 
+/// The log's key.
+pub const SEED: [u8; 32] = [9; 32];
 /// What a receipt weighs.
 const BODY: usize = 700;
 /// What a request of profile `full` appends.
@@ -192,8 +194,13 @@ fn disk(path: &Path) -> Result<Arc<dyn Store>> {
 
 /// A ledger in this store.
 pub fn open(store: Arc<dyn Store>) -> Result<Ledger> {
-    let signer = Arc::new(SecretKey::from_seed([9; 32]));
-    let options = Options::new("countersign.local/bench", signer, "bench", Arc::new(SystemClock));
+    open_at(store, Arc::new(SystemClock))
+}
+
+/// A ledger in this store, by this clock.
+pub fn open_at(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Ledger> {
+    let signer = Arc::new(SecretKey::from_seed(SEED));
+    let options = Options::new("countersign.local/bench", signer, "bench", clock);
     Ok(Ledger::open(store, options, &mut |_, _, _| {})?)
 }
 

@@ -1,5 +1,9 @@
-//! A log of millions of entries: how it is opened, checked, proved, and what it holds in memory.
+//! A log of millions of entries: how it is opened, checked, proved, pruned, and what it holds in
+//! memory.
 
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -7,11 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
-use ledger::Ledger;
 use ledger::store::file::FileStore;
+use ledger::{Clock, Ledger, SystemClock};
+use seal::SecretKey;
+use seal::time::UnixMillis;
 
 use crate::figure::{Figure, Table};
-use crate::journal::{entry, open};
+use crate::journal::{SEED, entry, open, open_at};
 use crate::{floor, process};
 
 /// Entries of one batch while the log is filled.
@@ -24,6 +30,15 @@ const SECONDS: u64 = 5;
 /// How often a checkpoint is signed then.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// A clock so far behind that what it stamps is old enough to be pruned.
+struct Past;
+
+impl Clock for Past {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(SystemClock.now().0.saturating_sub(2 * 86_400_000))
+    }
+}
+
 /// Fills a log with `entries` and looks at it.
 pub fn run(binary: &Path, entries: u64, table: &mut Table) -> Result<()> {
     table.section(
@@ -35,11 +50,12 @@ pub fn run(binary: &Path, entries: u64, table: &mut Table) -> Result<()> {
     fill(&path, entries, table)?;
     publish(dir.path(), table)?;
     reopen(&path, table)?;
-    look(binary, dir.path(), entries, table)
+    look(binary, dir.path(), entries, table)?;
+    prune(binary, dir.path(), entries, table)
 }
 
 fn fill(path: &Path, entries: u64, table: &mut Table) -> Result<()> {
-    let ledger = open(Arc::new(FileStore::open(path)?))?;
+    let ledger = open_at(Arc::new(FileStore::open(path)?), Arc::new(Past))?;
     let before = process::own()?;
     let begun = Instant::now();
     let mut at = 0;
@@ -130,19 +146,8 @@ fn reopen(path: &Path, table: &mut Table) -> Result<()> {
 
 /// The binary looks at it, as a user would.
 fn look(binary: &Path, dir: &Path, entries: u64, table: &mut Table) -> Result<()> {
-    let countersign = |arguments: &[&str]| {
-        let mut command = Command::new(binary);
-        command.arg("--dir").arg(dir).args(arguments);
-        process::run(command)
-    };
-    let checked = countersign(&["log", "check"])?;
-    ensure!(checked.success, "the log did not check:\n{}", checked.output);
-    let million = entries as f64 / 1e6;
-    table.add(
-        Figure::new("log check, a million entries", checked.wall.as_secs_f64() / million, "s")
-            .cpu(checked.cpu.as_secs_f64() * 1e6 / entries as f64),
-    );
-    table.add(Figure::new("log check, peak memory", checked.peak, "MB"));
+    let countersign = |arguments: &[&str]| ask(binary, dir, arguments);
+    million("log check", &countersign(&["log", "check"])?, entries, table)?;
     let index = (entries / 3).to_string();
     let proof = dir.join("a.tlog-proof");
     let proof = proof.to_string_lossy();
@@ -156,6 +161,54 @@ fn look(binary: &Path, dir: &Path, entries: u64, table: &mut Table) -> Result<()
             .floor(idle.wall.as_secs_f64() * 1e3, "its start"),
     );
     table.add(Figure::new("a proof of inclusion, peak memory", proved.peak, "MB"));
+    Ok(())
+}
+
+/// The bodies of all full segments go; everything that is left still checks and proves.
+fn prune(binary: &Path, dir: &Path, entries: u64, table: &mut Table) -> Result<()> {
+    let keys = dir.join(".countersign/keys");
+    fs::DirBuilder::new().mode(0o700).create(&keys)?;
+    let mut own = fs::OpenOptions::new();
+    own.write(true).create_new(true).mode(0o600);
+    let pem = SecretKey::from_seed(SEED).to_pem();
+    own.open(keys.join("log.pem"))?.write_all(pem.as_bytes())?;
+    let policy = dir.join("retention.yaml");
+    fs::write(&policy, "version: 1\nkeep: {attestation: 1d}\n")?;
+    let path = dir.join(".countersign/ledger");
+    let before = weight(&path)? as f64 / 1e6;
+    let policy = policy.to_string_lossy();
+    let pruned = ask(binary, dir, &["log", "prune", "--policy", &policy, "--yes"])?;
+    million("log prune", &pruned, entries, table)?;
+    let after = weight(&path)? as f64 / 1e6;
+    ensure!(after < before, "nothing went:\n{}", pruned.output);
+    table.add(Figure::new(format!("journal behind the prune, of {before:.0} MB"), after, "MB"));
+    million("log check behind it", &ask(binary, dir, &["log", "check"])?, entries, table)?;
+    let proof = dir.join("b.tlog-proof");
+    let proved = ask(
+        binary,
+        dir,
+        &["log", "prove", "inclusion", "--index", "7", "-o", &proof.to_string_lossy()],
+    )?;
+    ensure!(proved.success, "no proof of a pruned entry:\n{}", proved.output);
+    Ok(())
+}
+
+/// The binary at work in this directory.
+fn ask(binary: &Path, dir: &Path, arguments: &[&str]) -> Result<process::Ended> {
+    let mut command = Command::new(binary);
+    command.arg("--dir").arg(dir).args(arguments);
+    process::run(command)
+}
+
+/// What one of its commands cost.
+fn million(name: &str, ended: &process::Ended, entries: u64, table: &mut Table) -> Result<()> {
+    ensure!(ended.success, "{name} failed:\n{}", ended.output);
+    let wall = ended.wall.as_secs_f64() / (entries as f64 / 1e6);
+    table.add(
+        Figure::new(format!("{name}, a million entries"), wall, "s")
+            .cpu(ended.cpu.as_secs_f64() * 1e6 / entries as f64),
+    );
+    table.add(Figure::new(format!("{name}, peak memory"), ended.peak, "MB"));
     Ok(())
 }
 
