@@ -46,6 +46,11 @@ impl Content {
         matches!(self, Content::Absent { absent: Absent::Pruned, .. })
     }
 
+    /// Here, and closed to whoever verifies.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self, Content::Absent { absent: Absent::Encrypted, .. })
+    }
+
     /// A document that was pruned is stored anew when it is used again.
     pub(super) fn may_come_again(&self, kind: Kind) -> bool {
         self.is_pruned() && matches!(kind, Kind::Config | Kind::Ruleset | Kind::Facts)

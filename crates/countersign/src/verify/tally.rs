@@ -127,8 +127,14 @@ impl Tally {
             self.find(Code::LedgerDuplicate, index, kind, &id);
         }
         self.found.extend(findings);
-        if matches!(kind, Kind::Receipt | Kind::Decision) && !signed && !content.is_pruned() {
+        let token = matches!(kind, Kind::Receipt | Kind::Decision);
+        // Whoever can write the file can put a stranger's ciphertext into the place of any body:
+        // what nobody here can look into is nobody's word, whatever its kind.
+        if token && !signed && !content.is_pruned() || content.is_encrypted() {
             self.unsigned += 1;
+        }
+        if content.is_encrypted() && kind.is_permanent() {
+            self.find(Code::LedgerBody, index, kind, "entries of this kind are never encrypted");
         }
         match content {
             Content::Receipt(receipt) => self.receipt(index, &receipt),

@@ -12,6 +12,7 @@ use record::keychange::{self, NewKey, OldKey, Reason, Statement};
 use record::receipt::{self, Receipt};
 use record::report::Code;
 use record::trust::{LogKey, Purpose, Quorum, Trust, TrustKey};
+use seal::cosign::Cosigner;
 use seal::note::NoteSigner;
 use seal::time::UnixMillis;
 use seal::{Digest, Signer, Zeroizing};
@@ -27,6 +28,10 @@ const TIME: u64 = 1_795_219_200_000;
 const ROOT: u8 = 5;
 
 fn trust() -> Trust {
+    trust_with(Quorum::None)
+}
+
+fn trust_with(quorum: Quorum) -> Trust {
     let mut trust = Trust::empty();
     let mut receipts = TrustKey::public("agent", Purpose::Receipts, key(6).public().clone());
     receipts.agent_id = "agent:tester".parse().ok();
@@ -34,7 +39,7 @@ fn trust() -> Trust {
     let root = TrustKey::public("root", Purpose::Root, key(ROOT).public().clone());
     trust.add_key(root).expect("added");
     let vkey = NoteSigner::new(ORIGIN, &*key(7)).expect("a good name").vkey().clone();
-    trust.add_log(LogKey { vkey, quorum: Quorum::None }).expect("added");
+    trust.add_log(LogKey { vkey, quorum }).expect("added");
     let authority = pem(&Issue::root("root", 1).certificate());
     trust.add_key(TrustKey::tsa("clock", &authority).expect("PEM")).expect("added");
     trust
@@ -300,6 +305,32 @@ fn a_compromise_leaves_what_was_anchored_before() {
     log.finds(&[(Code::KeyCompromised, one)]);
 }
 
+/// What a witness saw it saw after it was logged, whatever its own clock says.
+#[test]
+fn a_witness_whose_clock_is_behind_makes_nothing_older() {
+    let (log_key, witness) = (key(7), key(11));
+    let cosigner = Cosigner::new("witness.example", &*witness).expect("a good name");
+    let vkey = NoteSigner::new(ORIGIN, &*log_key).expect("a good name").vkey().clone();
+    let policy = format!("log {vkey}\nwitness w {}\nquorum w\n", cosigner.vkey());
+    let mut trust = trust_with(Quorum::Policy("file:witnesses".into()));
+    trust.set_policy(ORIGIN, &policy).expect("a policy");
+    let mut log = Log::new();
+    let one = log.receipt(6);
+    log.clock.advance(3_600_000);
+    log.state(&revocation(6, TIME / 1_000));
+    let judge = |cosigned_at: u64| {
+        let signed = log.ledger.sign_checkpoint().expect("signed");
+        let line = cosigner.sign(&signed.checkpoint.text(), cosigned_at).expect("a time");
+        assert!(log.ledger.publish_cosigned(&signed.checkpoint, &[line]).expect("published"));
+        Verifier::new().trust(trust.clone()).verify(&log.path()).expect("readable")
+    };
+    for (at, behind) in [(1, true), (TIME / 1_000 + 3_600, false)] {
+        let report = judge(at);
+        assert!(report.has(Code::KeyCompromised), "{at}, entry {one}: {}", report.to_table());
+        assert_eq!(report.has(Code::WitnessTime), behind, "{at}: {}", report.to_table());
+    }
+}
+
 #[test]
 fn a_single_token_is_judged_by_where_it_lies() {
     let mut log = Log::new();
@@ -331,11 +362,15 @@ fn a_single_token_is_judged_by_where_it_lies() {
     // Outside of the log nobody knows who came and went, and that is said.
     let unaware = |text: &str, ledger| judge(text, ledger).to_table().contains("only the log says");
     assert!(unaware(&body(0), false) && unaware(&body(2), false) && !unaware(&body(0), true));
-    let chain = log.path().join("chain.jsonl");
+    let chain = log.dir.path().join("chain.jsonl");
     let line = record::chainfile::write_token(&Digest::of(body(0).as_bytes()), &body(0));
     std::fs::write(&chain, line).expect("written");
     let report = Verifier::new().trust(trust()).verify(&chain).expect("readable");
-    assert!(report.ok() && report.to_table().contains("only the log says"), "{}", report.to_table());
+    assert!(
+        report.ok() && report.to_table().contains("only the log says"),
+        "{}",
+        report.to_table()
+    );
     assert!(judge(&body(2), false).has(Code::ReceiptKeyUnknown));
     let report = judge(&body(2), true);
     assert!(report.ok() && report.assurance == Assurance::Signed, "{}", report.to_table());

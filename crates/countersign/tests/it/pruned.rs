@@ -10,7 +10,7 @@ use ledger::read::Item;
 use ledger::store::file::FileStore;
 use ledger::{Entry, Kind, Ledger, Options, Reader};
 use record::entry::{AuditChain, AuditDecision};
-use record::report::{Code, ExitClass};
+use record::report::{Assurance, Code, ExitClass};
 use record::retention::Retention;
 use seal::Digest;
 use seal::json::Value;
@@ -18,8 +18,8 @@ use seal::note::NoteSigner;
 use testkit::clock::TestClock;
 
 use crate::entries::{
-    AUDIT, CONFIG, ORIGIN, RULES, audit, chain, child, counted, document, key, of_receipt, outcome,
-    root, story, trust,
+    AUDIT, CONFIG, HMAC, ORIGIN, RULES, audit, chain, child, counted, document, key, of_receipt,
+    outcome, root, story, trust,
 };
 
 /// When the first batch is logged; each batch comes a day later, into a segment of its own.
@@ -207,6 +207,26 @@ fn open_and_half_kept_requests_stay_whole() {
     home.prune(&[Kind::Audit], 5);
     let gone: Vec<String> = home.gone().into_iter().map(|(_, id)| id).collect();
     assert_eq!(gone, ["ended early", "its end"]);
+}
+
+/// A stranger's ciphertext can be put into the place of any body: no kind is taken unread.
+#[test]
+fn what_nobody_here_can_read_is_not_signed_whatever_its_kind() {
+    let stranger = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+    let line = audit(&mut chain(HMAC), "a", AuditDecision::Block, &counted());
+    for hidden in [document(Kind::Config, CONFIG), document(Kind::Ruleset, RULES), line] {
+        let home = Home(tempfile::tempdir().expect("a directory"));
+        let kind = hidden.kind;
+        let recipients = crypt::Recipients::parse([stranger]).expect("a key");
+        let options = Options { recipients: Some(Arc::new(recipients)), ..home.options() };
+        let ledger = Ledger::open(home.store(), options, &mut |_, _, _| {}).expect("it opens");
+        ledger.append(vec![hidden]).expect("appended");
+        ledger.close().expect("closed");
+        drop(ledger);
+        let report = home.verify();
+        assert_eq!(report.assurance, Assurance::Consistent, "{kind}: {}", report.to_table());
+        assert!(report.has(Code::TrustLevel), "{kind}: {}", report.to_table());
+    }
 }
 
 #[test]
