@@ -637,6 +637,10 @@ codes! {
         "a line under the checkpoint is of nobody that was named",
         "Under a log's checkpoint stand its own signature and those of the witnesses of its policy in the trust file. Anything else proves nothing and has no business there.",
         "Name the witness in the policy of the log (quorum, in the trust file), or get a checkpoint without the line.";
+    WitnessTime = "CS-WITNESS-003", Warning, Ok,
+        "a cosignature is older than what it covers",
+        "A witness says that it saw the checkpoint more than 300 seconds before the last entry under it was logged: its clock was behind, or that of the log was ahead. Where a moment counts (what a compromised key signed), the later of the two is taken.",
+        "Set the clocks of the witness and of the log right; the next checkpoint is cosigned anew.";
 
     // ---- decision receipts ---------------------------------------------------------------
     DecisionMalformed = "CS-DECISION-001", Error, Malformed,

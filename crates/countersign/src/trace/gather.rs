@@ -140,7 +140,9 @@ pub(super) fn survey_ledger(
     survey.keys = Some(keys);
     let summary = entries.finish();
     survey.attested = anchors.finish_aside(&reader, report)?;
-    survey.proven.extend(survey.attested.proven().chain(Proven::witnessed(report)));
+    survey.proven.extend(
+        survey.attested.proven().chain(Proven::witnessed(survey.attested.logged(), report)),
+    );
     for damage in &summary.damage {
         report.push(journal::finding(damage));
     }
@@ -198,6 +200,14 @@ impl Survey {
     pub fn absence(&self, id: &str) -> Option<String> {
         let (index, absent) = self.absent.get(&short(id.as_bytes()))?;
         Some(absent.says(*index))
+    }
+
+    /// The same, of a body that is here and closed to whoever looks.
+    pub(super) fn shut(&self, id: &str) -> Option<String> {
+        match self.absent.get(&short(id.as_bytes())) {
+            Some((index, Absent::Encrypted)) => Some(Absent::Encrypted.says(*index)),
+            _ => None,
+        }
     }
 
     fn take(&mut self, index: u64, seen: Seen) {

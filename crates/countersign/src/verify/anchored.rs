@@ -41,6 +41,8 @@ pub(crate) struct Anchors {
     covered: u64,
     /// The last of them that is no anchor.
     last: Option<u64>,
+    /// When the last of them was logged.
+    logged: UnixMillis,
     found: Vec<Finding>,
     met: Vec<Met>,
     unjudged: u64,
@@ -67,6 +69,7 @@ impl Anchors {
             recent: Recent::default(),
             covered: checkpoint.map_or(0, |checkpoint| checkpoint.size),
             last: None,
+            logged: UnixMillis(0),
             found: Vec::new(),
             met: Vec::new(),
             unjudged: 0,
@@ -84,6 +87,9 @@ impl Anchors {
             }
         } else if index < self.covered {
             self.last = Some(index);
+        }
+        if index < self.covered {
+            self.logged = UnixMillis(leaf.ts);
         }
         self.recent.push(index, leaf_hash(entry.leaf_bytes), leaf.ts);
     }
@@ -162,7 +168,7 @@ impl Anchors {
     pub(crate) fn finish(mut self, reader: &Reader, report: &mut Report) -> io::Result<Attested> {
         self.look_again(reader)?;
         let mut found = std::mem::take(&mut self.found);
-        let mut attested = Attested { last: self.last, spans: Vec::new() };
+        let mut attested = Attested { last: self.last, logged: self.logged, spans: Vec::new() };
         // The earliest time of all anchors further up, by index.
         let mut above: Vec<(u64, u64)> = Vec::new();
         for met in &self.met {
@@ -242,6 +248,7 @@ impl Anchors {
 pub(crate) struct Attested {
     /// The last entry under the checkpoint that is no anchor.
     last: Option<u64>,
+    logged: UnixMillis,
     spans: Vec<AnchorReach>,
 }
 
@@ -249,6 +256,11 @@ impl Attested {
     /// As evidence that entries were there before a moment.
     pub(crate) fn proven(&self) -> impl Iterator<Item = Proven> + '_ {
         self.spans.iter().map(|span| Proven { size: span.size, before: span.before })
+    }
+
+    /// When the last entry under the checkpoint was logged, as the log says.
+    pub(crate) fn logged(&self) -> UnixMillis {
+        self.logged
     }
 
     /// The earliest anchor over entry `index`.

@@ -24,7 +24,7 @@ use seal::time::UnixMillis;
 
 use super::anchored::Anchors;
 use super::entry::{Raw, place};
-use super::{Verifier, VerifyError, find_ledger, single};
+use super::{Verifier, VerifyError, find_ledger, single, witnessed};
 use crate::trustfile::TrustFile;
 
 /// A size of the log that is known to have been reached before a moment: the checkpoint of that
@@ -39,11 +39,13 @@ pub(crate) struct Proven {
 
 impl Proven {
     /// What the witnesses of the checkpoint attest, as far as the report got: all of them had seen
-    /// it when the last of them signed.
-    pub(crate) fn witnessed(report: &Report) -> Option<Proven> {
+    /// it when the last of them signed, and not before its last entry was `logged`. A witness whose
+    /// clock is behind must not make forged evidence older than it is.
+    pub(crate) fn witnessed(logged: UnixMillis, report: &mut Report) -> Option<Proven> {
         let reach = report.witnessed_to.as_ref()?;
-        let before = reach.witnesses.iter().map(|(_, time)| *time).max()?;
-        Some(Proven { size: reach.size, before })
+        let (size, last) = (reach.size, reach.witnesses.iter().map(|(_, time)| *time).max()?);
+        witnessed::clocks(logged, report);
+        Some(Proven { size, before: last.max(logged) })
     }
 }
 
@@ -313,7 +315,7 @@ pub(crate) fn look(
         report.push(super::ledger::finding(damage));
     }
     let covered = summary.checkpointed;
-    let proven = attested.proven().chain(Proven::witnessed(report)).collect();
+    let proven = attested.proven().chain(Proven::witnessed(attested.logged(), report)).collect();
     Ok(Some(Look { keys, proven, entry: found, covered }))
 }
 

@@ -108,7 +108,7 @@ pub(super) fn verify(
         }
     }
     let attested = anchors.finish(&reader, report).map_err(|error| VerifyError::of(dir, error))?;
-    proven.extend(attested.proven().chain(Proven::witnessed(report)));
+    proven.extend(attested.proven().chain(Proven::witnessed(attested.logged(), report)));
     keys.conclude(&reader, &proven, &ring, report).map_err(|error| VerifyError::of(dir, error))?;
     if summary.size == 0 {
         report.push(Finding::new(Code::EvidenceEmpty, "", "the ledger has no entries"));

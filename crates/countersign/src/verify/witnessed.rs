@@ -13,6 +13,8 @@ use seal::time::UnixMillis;
 
 /// Where findings are.
 const CHECKPOINT: &str = "public/checkpoint";
+/// How far clocks may be off, milliseconds.
+const SKEW: u64 = 300_000;
 
 /// Judges the lines behind the log's own under the checkpoint, and states how far witnesses reach.
 /// That the log itself signed is judged elsewhere.
@@ -65,6 +67,19 @@ pub(super) fn judge(trust: &Trust, log: &LogKey, reader: &Reader, report: &mut R
     }
     if policy.quorum().is_some() {
         report.witnessed_to = Some(WitnessReach { size: judged.checkpoint.size, witnesses });
+    }
+}
+
+/// Tells of witnesses that say to have seen the checkpoint well before its last entry was `logged`.
+pub(super) fn clocks(logged: UnixMillis, report: &mut Report) {
+    let Some(reach) = &report.witnessed_to else { return };
+    let behind = |(name, time): &(String, UnixMillis)| {
+        let behind = logged.0.saturating_sub(time.0);
+        (behind > SKEW).then(|| format!("{name}: {} s", behind / 1_000))
+    };
+    let behind: Vec<String> = reach.witnesses.iter().filter_map(behind).collect();
+    if !behind.is_empty() {
+        report.push(Finding::new(Code::WitnessTime, CHECKPOINT, behind.join(", ")));
     }
 }
 
