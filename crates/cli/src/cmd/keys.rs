@@ -48,8 +48,8 @@ offline: whoever has it decides whose evidence counts.")]
   countersign keys rotate decisions --root root.pem --compromised-at 2026-11-20T14:00:00Z
   countersign keys rotate capabilities --key authority.pem --root root.pem
 
-The gateway is stopped meanwhile; the next start signs with the new key. The trust file stays as it
-is: its root key vouches for the new one. See docs/operating/keys.md.")]
+The gateway is stopped meanwhile (exit 69 while it runs); the next start signs with the new key. The
+trust file stays as it is: its root key vouches for the new one. See docs/operating/keys.md.")]
     Rotate(rotate::Args),
     /// Say in the ledger that a key does not count any more, signed by the root key
     #[command(after_help = "Examples:

@@ -89,42 +89,51 @@ const fn exit(args: &'static [&'static str], exit: i32) -> Step {
 const AGENT: &[&str] =
     &["agent", "new", "agent:mailer", "--allowed-models", "m1", "--allowed-tools", "mail"];
 
+/// Commands that print no document, or one in a form of its own, in the order of `--help`.
+const WITHOUT_FORMAT: &[&str] = &[
+    "up",
+    "gateway serve",
+    "receipt show",
+    "receipt graph",
+    "trust add",
+    "ledger repair",
+    "log serve",
+    "log witness keygen",
+    "log witness serve",
+    "audit show",
+    "audit export",
+    "config schema",
+    "code",
+    "completions",
+];
+
 #[test]
 fn every_command_explains_itself() {
-    for command in [
-        "up",
-        "gateway serve",
-        "verify",
-        "trace",
-        "agent new",
-        "agent show",
-        "receipt emit",
-        "receipt verify",
-        "receipt show",
-        "receipt graph",
-        "trust show",
-        "trust add",
-        "trust check",
-        "scan",
-        "ledger show",
-        "ledger repair",
-        "audit tail",
-        "audit show",
-        "audit verify",
-        "keys show",
-        "config check",
-        "config explain",
-        "config diff",
-        "config schema",
-        "code",
-        "completions",
-    ] {
-        let args: Vec<String> = command.split(' ').chain(["--help"]).map(str::to_owned).collect();
-        let (exit, stdout, stderr) = run(&args, Path::new("."), "");
+    let mut without_format = Vec::new();
+    let mut commands = vec![String::new()];
+    let mut seen = 0;
+    while let Some(command) = commands.pop() {
+        let words = command.split_whitespace().chain(["--help"]).map(str::to_owned);
+        let (exit, help, stderr) = run(&words.collect::<Vec<_>>(), Path::new("."), "");
         assert_eq!((exit, stderr.as_str()), (0, ""), "{command}");
-        assert!(stdout.contains("Examples:"), "{command} has no examples:\n{stdout}");
-        assert!(stdout.contains("--dir"), "{command}");
+        assert!(help.contains("--dir"), "{command}");
+        if help.contains("<COMMAND>") {
+            let names = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+            let names = names.take_while(|line| !line.is_empty());
+            // A description that is continued is indented further.
+            let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+            let names: Vec<_> = names.filter(|name| !matches!(*name, "" | "help")).collect();
+            commands.extend(names.iter().rev().map(|name| format!("{command} {name}")));
+            continue;
+        }
+        seen += 1;
+        assert!(help.contains("Examples:"), "{command} has no examples:\n{help}");
+        if !help.contains("--format <") {
+            without_format.push(command.trim().to_owned());
+        }
     }
+    assert!(seen > 40, "{seen}");
+    assert_eq!(without_format, WITHOUT_FORMAT);
 }
 
 #[test]

@@ -25,7 +25,10 @@ use crate::output::{self, Format};
 Asks for a timestamp (RFC 3161) over the checkpoint, judges the answer against the authorities of
 the trust file (purpose tsa), and appends it as an entry of kind anchor: through the process that
 writes the ledger, such as `countersign up`, if one runs. An answer that proves nothing is told and
-not stored. A gateway does this by itself: see ledger.anchors in its configuration.")]
+not stored. A gateway does this by itself: see ledger.anchors in its configuration.
+
+Exit 69: the authority cannot be reached in time; 11: what it answered proves nothing; 78: no
+authority is trusted; 10: no checkpoint covers an entry yet.")]
 pub struct Args {
     /// The authority's address
     #[arg(long, value_name = "URL")]

@@ -26,7 +26,11 @@ once it is durable: index and id.
 
 Kinds: attestation (JSON or a compact JWS), feed (JSON), capability (a statement) and receipt (a
 compact JWS), read strictly. Audit lines, decision receipts and documents come from the gateway
-alone; rotations and revocations from `countersign keys`.")]
+alone; rotations and revocations from `countersign keys`.
+
+Exit 65: not such an entry (of several lines, those before it are there); 69: whoever writes the
+ledger is busy or gone; 12: the ledger is damaged; 78: its bodies are encrypted, and for whom is
+not known here.")]
 pub struct Args {
     /// What it is: attestation, feed, capability or receipt
     #[arg(long, value_name = "KIND")]

@@ -20,7 +20,7 @@ use crate::output::{self, Format};
 Copies the full segments under the checkpoint as they are, with a manifest of their digests and
 roots. Each copy is made durable and read back before it is listed. What the archive has already is
 read again and never overwritten. The ledger is verified on the way and stays as it is; a gateway
-may run meanwhile.")]
+may run meanwhile. Exit 12: the ledger, or what lies in the archive, is not what was written.")]
 pub struct Args {
     /// The directory of the archive; made if it is not there
     #[arg(long, value_name = "DIR")]

@@ -18,7 +18,10 @@ use crate::output::Format;
 
 Compares journal, head, hash tiles, entry bundles and checkpoint with each other, byte for byte, and
 judges the checkpoint's signature where the trust file has the log's key. Reads only, also beside a
-running gateway. What the entries say is judged by `countersign verify`.")]
+running gateway. What the entries say is judged by `countersign verify`.
+
+Exit 0: everything agrees; 12: something was altered, is missing, or contradicts the rest; 11: no
+trusted key signed the checkpoint; 14: a file that does not belong there, or of a wrong form.")]
 pub struct Args {
     /// The ledger; default: .countersign/ledger in --dir
     ledger: Option<PathBuf>,

@@ -30,7 +30,10 @@ retention.yaml:
 Only full segments under the checkpoint, and only where the whole segment is older. What evidence
 that is kept cites stays, and so do open requests, the newest audit line of each writer, and the
 kinds rotation, revocation, anchor, repair and prune. Leaves stay in the tree, so every proof holds;
-an entry of kind prune says what went. Archive first: what is removed comes back only from a copy.")]
+an entry of kind prune says what went. Archive first: what is removed comes back only from a copy.
+
+--yes takes the place of the sequencer: exit 69 while a gateway runs. 12: the ledger is damaged, and
+nothing was changed; 78: not a policy.")]
 pub struct Args {
     /// The written policy
     #[arg(long, value_name = "FILE")]
@@ -106,7 +109,7 @@ fn tell(plan: &Plan, policy: &Policy, records: &[u64], args: &Args) -> Outcome {
             for (kind, before) in &policy.before {
                 let count = kinds.get(kind).copied().unwrap_or(0);
                 let before = UnixMillis(*before);
-                out.push_str(&format!("{kind:<12} before {before}  {count} bodies\n"));
+                out.push_str(&format!("{:<12} before {before}  {count} bodies\n", kind.as_str()));
             }
             let (segments, bytes) = (plan.segments.len(), plan.bytes());
             out.push_str(&format!(

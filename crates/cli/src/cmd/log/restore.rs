@@ -18,7 +18,8 @@ use crate::output::{self, Format};
 
 Nothing in the archive is believed: leaves must be the bytes that the ledger has, bodies must have
 the digests that the leaves state. A segment is swapped in whole or not at all. Encrypted bodies
-need the identity, so that they can be held against their leaves; they are stored encrypted again.")]
+need the identity, so that they can be held against their leaves; they are stored encrypted again.
+Exit 69 while a gateway runs; 12: archive or ledger is not what was written.")]
 pub struct Args {
     /// The directory of the archive
     #[arg(long, value_name = "DIR")]

@@ -18,7 +18,8 @@ use crate::output;
 
 Checkpoint and hash tiles are for everybody (C2SP tlog-tiles), and any static host can serve
 ledger/public/ as well. Entry bundles and bodies are served to who has the token, and not at all
-without one. Reads only; runs beside a gateway.")]
+without one. Reads only; runs beside a gateway, until SIGINT or SIGTERM. It prints where it listens,
+then nothing, so there is no --format.")]
 pub struct Args {
     /// The ledger; default: .countersign/ledger in --dir
     ledger: Option<PathBuf>,

@@ -13,7 +13,8 @@ use crate::output;
   countersign log witness keygen --name witness.example/w1 --key w1.pem
   countersign log witness keygen --name witness.example/w1 --key w1.pem --show
 
-What is printed is the verifier key: logs put it into their witness policy.")]
+One line is printed, the verifier key, so there is no --format: logs put it into their witness
+policy.")]
 pub struct Args {
     /// The witness's name: an address without scheme, such as witness.example/w1
     #[arg(long, value_name = "NAME")]

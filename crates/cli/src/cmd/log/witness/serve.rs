@@ -23,7 +23,9 @@ use crate::output;
   countersign log witness serve --state w1 --key w1.pem --name witness.example/w1 \\
       --logs logs.policy --listen 192.0.2.7:8445 --host witness.example
 
-What it cosigned last lies in --state. Never put an older copy of it back: make a new witness.")]
+What it cosigned last lies in --state. Never put an older copy of it back: make a new witness.
+Runs until SIGINT or SIGTERM. It prints where it listens and its verifier key, then nothing, so
+there is no --format.")]
 pub struct Args {
     /// The directory of its memory; made when missing
     #[arg(long, value_name = "DIR")]
