@@ -312,6 +312,11 @@ impl Verifier {
         }
     }
 
+    /// Whether anything but consistency is asked for; nothing said asks for signatures.
+    pub(crate) fn asks_for_signed(&self) -> bool {
+        self.require.is_empty() || self.require.iter().any(|level| *level != Level::Consistent)
+    }
+
     /// Whose timestamps count; certificates that cannot be trusted as an authority's are told.
     pub(crate) fn authorities(&self, report: &mut Report) -> Vec<stamp::Authority> {
         anchor::authorities(self.believed()).unwrap_or_else(|error| {

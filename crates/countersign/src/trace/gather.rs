@@ -27,7 +27,7 @@ use crate::verify::chain::lines;
 use crate::verify::entry::{self, Content, Judges, Raw};
 use crate::verify::keychange::{self, Keys, Proven};
 use crate::verify::ledger as journal;
-use crate::verify::pruned::Absent;
+use crate::verify::pruned::{self, Absent};
 use crate::verify::tally::{Short, short};
 
 /// The shape of the graph.
@@ -146,6 +146,7 @@ pub(super) fn survey_ledger(
     for damage in &summary.damage {
         report.push(journal::finding(damage));
     }
+    pruned::stripped(&summary.bodies, report);
     if let Some(torn) = &summary.torn {
         let place = format!("{} at byte {}", torn.file, torn.offset);
         report.push(Finding::new(Code::LedgerTorn, place, ""));

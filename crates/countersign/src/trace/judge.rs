@@ -86,6 +86,9 @@ impl Trace {
             away.iter().filter_map(|parent| survey.absence(&parent.to_string())).collect();
         let missing: Vec<&&Digest> =
             away.iter().filter(|parent| survey.absence(&parent.to_string()).is_none()).collect();
+        for said in away.iter().filter_map(|parent| survey.shut(&parent.to_string())) {
+            self.find(Code::LedgerEncrypted, &place, &format!("parent: {said}"));
+        }
         for parent in &missing {
             self.find(Code::ChainParent, &place, &format!("parent {parent}"));
         }
@@ -264,7 +267,12 @@ impl Trace {
             request.audits.iter().find(|audit| audit.entry.entry_id == decision.audit_entry_id);
         match audit {
             None => match survey.absence(&decision.audit_entry_id) {
-                Some(said) => self.report.note(format!("{place}: its audit entry: {said}")),
+                Some(said) => {
+                    self.report.note(format!("{place}: its audit entry: {said}"));
+                    if survey.shut(&decision.audit_entry_id).is_some() {
+                        self.find(Code::LedgerEncrypted, &place, &format!("audit entry: {said}"));
+                    }
+                }
                 None => self.find(Code::DecisionAudit, &place, &decision.audit_entry_id),
             },
             Some(audit) => {
@@ -283,6 +291,9 @@ impl Trace {
             }
         }
         for head in &decision.heads {
+            if let Some(said) = survey.shut(&head.to_string()) {
+                self.find(Code::LedgerEncrypted, &place, &format!("head: {said}"));
+            }
             if !survey.nodes.contains_key(head) && survey.absence(&head.to_string()).is_none() {
                 self.find(Code::DecisionHeads, &place, &head.to_string());
             }
@@ -312,6 +323,8 @@ impl Trace {
                 .into_iter()
                 .any(worst);
         let unsure = worst(ExitClass::Untrusted)
+            // Anybody can put ciphertext there: what was not read is nobody's word.
+            || self.report.has(Code::LedgerEncrypted)
             || self.rows.iter().any(|row| {
                 row.signature.holds != Some(true)
                     || (self.log.is_some() && row.inclusion.holds != Some(true))
@@ -324,5 +337,9 @@ impl Trace {
             Assurance::Signed
         };
         self.report.assure(level);
+        if self.report.has(Code::LedgerEncrypted) && self.report.ok() && verifier.asks_for_signed()
+        {
+            self.report.require(Assurance::Signed);
+        }
     }
 }

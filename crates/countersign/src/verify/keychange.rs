@@ -314,6 +314,7 @@ pub(crate) fn look(
     for damage in summary.damage.iter().skip(told) {
         report.push(super::ledger::finding(damage));
     }
+    super::pruned::stripped(&summary.bodies, report);
     let covered = summary.checkpointed;
     let proven = attested.proven().chain(Proven::witnessed(attested.logged(), report)).collect();
     Ok(Some(Look { keys, proven, entry: found, covered }))

@@ -120,7 +120,7 @@ impl Tally {
 }
 
 /// Bodies that somebody removed.
-pub(super) fn stripped(accounts: &Accounts, report: &mut Report) {
+pub(crate) fn stripped(accounts: &Accounts, report: &mut Report) {
     for index in &accounts.malformed {
         let place = format!("entry {index} (prune)");
         report.push(Finding::new(Code::LedgerPruneRecord, place, ""));

@@ -227,6 +227,43 @@ fn what_nobody_here_can_read_is_not_signed_whatever_its_kind() {
         assert_eq!(report.assurance, Assurance::Consistent, "{kind}: {}", report.to_table());
         assert!(report.has(Code::TrustLevel), "{kind}: {}", report.to_table());
     }
+    // Nor does a step stand on a parent that is shut.
+    let (root, home) = (root(), Home(tempfile::tempdir().expect("a directory")));
+    let next = child(&[(root.hash, &root.receipt.taint)], 1_795_000_001);
+    let recipients = crypt::Recipients::parse([stranger]).expect("a key");
+    let shut = Options { recipients: Some(Arc::new(recipients)), ..home.options() };
+    for (options, receipt) in [(shut, &root), (home.options(), &next)] {
+        let ledger = Ledger::open(home.store(), options, &mut |_, _, _| {}).expect("it opens");
+        ledger.append(vec![of_receipt(receipt)]).expect("appended");
+        ledger.close().expect("closed");
+    }
+    let tracer = countersign::Tracer::over_ledger(&home.path().join("ledger")).trust(trust());
+    let trace = tracer.trace(&next.hash.to_string()).expect("traced");
+    assert_eq!(trace.report.assurance, Assurance::Consistent, "{}", trace.to_table());
+    assert!(trace.to_table().contains("parent: body encrypted, logged at index 0"));
+    assert_eq!(trace.report.exit_class(), ExitClass::Untrusted);
+}
+
+/// A body that somebody took out is tampering for every command that looks, never `pruned`.
+#[test]
+fn a_body_removed_by_hand_is_tampering_for_trace_and_token_too() {
+    let (root, taint) = (root(), root().receipt.taint);
+    let next = child(&[(root.hash, &taint)], 1_795_000_001);
+    let batches = [vec![of_receipt(&root)], vec![of_receipt(&next)]];
+    let (home, other) = (Home::of(&batches), Home::of(&batches));
+    assert_eq!(other.prune(&[Kind::Receipt], 1), 1);
+    // The segment as a prune leaves it, in a ledger that records none.
+    let segment = |home: &Home| home.path().join("ledger/journal/00000000000000000000.seg");
+    std::fs::remove_file(segment(&home)).expect("removed");
+    std::fs::copy(segment(&other), segment(&home)).expect("copied");
+    let ledger = home.path().join("ledger");
+    let trace = countersign::Tracer::over_ledger(&ledger).trust(trust());
+    let trace = trace.trace(&next.hash.to_string()).expect("traced");
+    let token = Verifier::new().trust(trust()).ledger(Some(&ledger)).verify_text("t", &next.jws);
+    for report in [home.verify(), trace.report, token] {
+        assert!(report.has(Code::LedgerStripped), "{}", report.to_table());
+        assert_eq!(report.exit_class(), ExitClass::Tampered, "{}", report.to_table());
+    }
 }
 
 #[test]
