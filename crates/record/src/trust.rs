@@ -332,7 +332,7 @@ pub enum TrustError {
         cause: String,
     },
     /// Two keys for one log origin.
-    #[error("log {0:?} is there twice")]
+    #[error("log {0:?} is there twice; change the entry that names it")]
     SameLog(String),
 }
 
