@@ -33,6 +33,14 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Sends what is told while serving to standard error, as much as COUNTERSIGN_LOG asks for.
+pub fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
 /// Prints a value as JSON that people can read.
 pub fn json(value: &Value) -> Result<(), Failure> {
     print(&inert(&write_pretty(value)))

@@ -1,8 +1,8 @@
 //! `countersign ledger`: what is in a ledger, and repair by an operator's decision.
 
 use std::fs::DirBuilder;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -237,7 +237,7 @@ fn repair(dir: &Path, yes: bool) -> Outcome {
         return Ok(damaged);
     }
     let lock = lock(&home, &path)?;
-    let store = store(&path).map_err(failed)?;
+    let store = FileStore::reopen(&path).map_err(failed)?;
     let mut options = Options::new(origin, Arc::new(signer), "operator", Arc::new(SystemClock));
     options.lock = Some(lock);
     let index = perform(Arc::new(store), options, &plan).map_err(|error| {
@@ -269,16 +269,3 @@ pub fn lock(home: &Path, ledger: &Path) -> Result<Lock, Failure> {
         Failure::new(exit, error.to_string())
     })
 }
-
-/// The files of a ledger, to write to. Whom the gateway lets read, reads on.
-pub fn store(path: &Path) -> io::Result<FileStore> {
-    let store = FileStore::open(path)?;
-    let found = std::fs::metadata(path)?;
-    match found.mode() & GROUP_READS {
-        GROUP_READS => store.readable_by(found.gid()),
-        _ => Ok(store),
-    }
-}
-
-/// A directory that a group may look into.
-const GROUP_READS: u32 = 0o050;

@@ -12,6 +12,7 @@ use crypt::Recipients;
 use gateway::Config;
 use ledger::lock::{Lock, LockError};
 use ledger::socket::{ConnectError, Seat, SeatError};
+use ledger::store::file::FileStore;
 use ledger::{AppendError, Body, Ledger, OpenError, Options, SystemClock};
 use record::report::ExitClass;
 use seal::Signer as _;
@@ -51,7 +52,7 @@ pub fn open(home: &Path, lock: Lock, writer: &str) -> Result<Ledger, SeatError> 
         Some(head) => head.origin.clone(),
         None => format!("countersign.local/{}", fingerprint.get(..12).unwrap_or_default()),
     };
-    let store = super::ledger::store(ledger).map_err(|error| SeatError::Open(error.into()))?;
+    let store = FileStore::reopen(ledger).map_err(|error| SeatError::Open(error.into()))?;
     let mut options = Options::new(origin, Arc::new(signer), writer, Arc::new(SystemClock));
     options.lock = Some(lock);
     let configured = configure(&mut options, home)?;

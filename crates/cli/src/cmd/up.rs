@@ -111,13 +111,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
 
 /// Opens the state and serves until told to stop.
 pub fn start(config: Config, dir: &Path, memory: bool) -> Outcome {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
-        )
-        .with_writer(std::io::stderr)
-        .try_init();
+    output::log_to_stderr();
     let asked = Asked::of(&config);
     // Before keys are made: a configuration that cannot work leaves nothing behind.
     config.open_upstream().map_err(|error| Failure::new(Exit::Config, error.to_string()))?;

@@ -78,7 +78,7 @@ fn open_ledger(key: &Path, ledger: &Path, lock: Lock, writer: &str) -> Result<Le
     let signer = log_key(key).map_err(|error| SeatError::Setup(error.to_string()))?;
     let fingerprint = signer.public().fingerprint().hex();
     let origin = format!("countersign.local/{}", fingerprint.get(..12).unwrap_or_default());
-    let store = FileStore::open(ledger).map_err(|error| SeatError::Open(error.into()))?;
+    let store = FileStore::reopen(ledger).map_err(|error| SeatError::Open(error.into()))?;
     let mut options = Options::new(origin, Arc::new(signer), writer, Arc::new(SystemClock));
     options.lock = Some(lock);
     let mut encrypted = false;

@@ -46,11 +46,14 @@ impl FileStore {
         Ok(FileStore { dir, aside, held: Some(held), readers: None, open: Mutex::default() })
     }
 
-    /// The same directory, with another place for what is cut off.
-    #[must_use]
-    pub fn aside_to(mut self, dir: impl Into<PathBuf>) -> FileStore {
-        self.aside = dir.into();
-        self
+    /// Opens a directory for writing as its owner left it: whom it lets read, reads on.
+    pub fn reopen(dir: impl Into<PathBuf>) -> io::Result<FileStore> {
+        let store = FileStore::open(dir)?;
+        let found = fs::metadata(&store.dir)?;
+        match found.mode() & GROUP_READS {
+            GROUP_READS => store.readable_by(found.gid()),
+            _ => Ok(store),
+        }
     }
 
     /// The same directory, readable by a group (its number): directories 0750, files 0640, what is
@@ -364,6 +367,9 @@ fn give(file: &File, group: u32, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// A directory that a group may look into.
+const GROUP_READS: u32 = 0o050;
+
 /// Keeps a file open. One segment at a time is written: with the next one the others are finished,
 /// and a descriptor each would be too many in the end.
 fn keep(open: &mut HashMap<String, Arc<File>>, name: &str, file: Arc<File>) {
@@ -388,7 +394,7 @@ fn same(opened: &File, path: &Path) -> io::Result<()> {
 fn open_regular(path: &Path, write: bool) -> io::Result<File> {
     // A live writer replaces `head` by rename between look and open: look again, a few times.
     for _ in 0..8 {
-        let seen = fs::symlink_metadata(path)?;
+        let seen = fs::symlink_metadata(path).map_err(nowhere)?;
         if !seen.is_file() {
             break;
         }
@@ -399,6 +405,13 @@ fn open_regular(path: &Path, write: bool) -> io::Result<File> {
         }
     }
     Err(io::Error::other(format!("{} is not a regular file, or keeps changing", path.display())))
+}
+
+/// Below what is no directory nothing has a name; the listing tells what lies there instead.
+fn nowhere(error: io::Error) -> io::Error {
+    use rustix::io::Errno;
+    let way = [Errno::NOTDIR, Errno::LOOP].map(|number| Some(number.raw_os_error()));
+    if way.contains(&error.raw_os_error()) { io::ErrorKind::NotFound.into() } else { error }
 }
 
 /// Makes a directory with its parents, durably: a ledger whose directory vanishes in a crash would

@@ -80,6 +80,17 @@ fn full_segments_lose_the_right_to_be_written() {
     let store: Arc<dyn Store> =
         Arc::new(FileStore::open(&dir).unwrap().readable_by(group).unwrap());
     check_modes(0o440, 0o640);
+    // So it may behind whoever writes next and knows nothing of it.
+    append(
+        &open(Arc::new(FileStore::reopen(&dir).unwrap())).unwrap(),
+        &mut Acked::new(),
+        entries("c", 9),
+    );
+    check_modes(0o440, 0o640);
+    assert_eq!(
+        dir.join("public/checkpoint").metadata().unwrap().permissions().mode() & 0o777,
+        0o640
+    );
     // One that is writable all the same is as good: the mode is no evidence.
     let first = dir.join(segments(&*store).first().unwrap());
     std::fs::set_permissions(&first, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -27,19 +27,6 @@ impl Face {
     }
 }
 
-/// Sends what is told while serving to standard error.
-pub fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
-}
-
-/// Ctrl-C or SIGTERM.
-pub async fn stop() {
-    crate::cmd::up::stop().await;
-}
-
 /// Why nothing is served.
 pub fn failure(error: &ServeError) -> Failure {
     let exit = match error {

@@ -9,7 +9,7 @@ use record::report::ExitClass;
 use seal::Signer;
 use seal::note::{NoteSigner, VerifierKey};
 
-use super::super::ledger::{lock, open, store};
+use super::super::ledger::{lock, open};
 use crate::exit::{Exit, Failure};
 
 /// The ledger of a directory with the key of its log.
@@ -47,7 +47,7 @@ impl Own {
     pub fn lock(&self) -> Result<(FileStore, Options), Failure> {
         let failed = |error: std::io::Error| Failure::io(&self.path, &error);
         let lock = lock(&self.home, &self.path)?;
-        let store = store(&self.path).map_err(failed)?;
+        let store = FileStore::reopen(&self.path).map_err(failed)?;
         let clock = Arc::new(SystemClock);
         let mut options =
             Options::new(self.origin.as_str(), self.signer.clone(), "operator", clock);

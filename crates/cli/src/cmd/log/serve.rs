@@ -7,6 +7,7 @@ use logd::log::{Setup, Token};
 use seal::Zeroizing;
 
 use super::face;
+use crate::cmd::up::stop;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -34,7 +35,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
-    face::log_to_stderr();
+    output::log_to_stderr();
     let path = args.ledger.unwrap_or_else(|| super::super::ledger_of(dir));
     super::super::ledger::open(&path)?;
     let token = match &args.token {
@@ -60,7 +61,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         // Nobody reading it is no reason not to serve.
         let _ = output::print(&format!("log      http://{bound}\nentries  {opened}\n"));
     };
-    logd::log::serve(Setup { ledger: path, token }, &door, ready, face::stop())
+    logd::log::serve(Setup { ledger: path, token }, &door, ready, stop())
         .map_err(|error| face::failure(&error))?;
     Ok(Exit::Ok)
 }

@@ -13,6 +13,7 @@ use seal::policy::Policy;
 
 use super::keygen;
 use crate::cmd::log::face;
+use crate::cmd::up::stop;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -47,7 +48,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Outcome {
-    face::log_to_stderr();
+    output::log_to_stderr();
     let mut logs = args.log;
     if let Some(path) = &args.logs {
         let octets = output::read_input(path, 128 << 10)?;
@@ -69,7 +70,7 @@ pub fn run(args: Args) -> Outcome {
         // Nobody reading it is no reason not to serve.
         let _ = output::print(&format!("witness  http://{bound}\nvkey     {vkey}\n"));
     };
-    logd::witness::serve(witness.clone(), &door, ready, face::stop())
+    logd::witness::serve(witness.clone(), &door, ready, stop())
         .map_err(|error| face::failure(&error))?;
     Ok(Exit::Ok)
 }
