@@ -293,7 +293,12 @@ impl Verifier {
                         }
                         _ => {
                             let why = "timestamps lie in the ledger: `countersign trace WHAT --require anchored` looks there";
-                            audit::require_anchored(report, authorities, why);
+                            if authorities > 0 && report.ok() && !report.anchored {
+                                let detail = format!("{} is required, and {why}", Level::Anchored);
+                                report.push(Finding::new(Code::TrustLevel, "", detail));
+                            } else {
+                                audit::require_anchored(report, authorities, why);
+                            }
                         }
                     }
                 }

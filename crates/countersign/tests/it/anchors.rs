@@ -196,6 +196,32 @@ fn how_far_a_timestamp_reaches() {
 
 type Change = Box<dyn Fn(Reply) -> Reply>;
 
+/// By themselves a receipt and a chain are never anchored nor witnessed, whoever is trusted; where
+/// that is required the exit is the same as for a ledger.
+#[test]
+fn what_lies_outside_of_a_ledger_is_neither_anchored_nor_witnessed() {
+    let key = key(6);
+    let agent: AgentId = "agent:tester".parse().expect("a name");
+    let receipt = Receipt::user_input(agent, key.key_id(), 1_795_219_200, Digest::of(b"asked"));
+    let signed = receipt::sign(&receipt, &*key).expect("signed");
+    let dir = tempfile::tempdir().expect("a folder");
+    let chain = dir.path().join("chain.jsonl");
+    let hash = Digest::of(signed.jws.as_bytes());
+    std::fs::write(&chain, record::chainfile::write_token(&hash, &signed.jws)).expect("written");
+    for (trust, level) in [trust(), tsa()]
+        .into_iter()
+        .flat_map(|trust| [(trust.clone(), Level::Anchored), (trust, Level::Witnessed)])
+    {
+        let verifier = || Verifier::new().trust(trust.clone()).require(level);
+        let token = verifier().verify_text("receipt.jws", &signed.jws);
+        for report in [token, verifier().verify(&chain).expect("readable")] {
+            assert_eq!(report.exit_class(), ExitClass::Untrusted, "{}", report.to_table());
+            assert!(report.has(Code::TrustLevel), "{}", report.to_table());
+            assert!(!report.anchored && !report.witnessed);
+        }
+    }
+}
+
 #[test]
 fn timestamps_that_do_not_hold() {
     use ExitClass::{Malformed, Ok, Tampered, Untrusted};
