@@ -107,13 +107,6 @@ impl Assurance {
             Assurance::Signed => "signed",
         }
     }
-
-    /// The level with this name.
-    pub fn from_name(name: &str) -> Option<Assurance> {
-        [Assurance::None, Assurance::Consistent, Assurance::Signed]
-            .into_iter()
-            .find(|level| level.as_str() == name)
-    }
 }
 
 impl fmt::Display for Assurance {

@@ -20,8 +20,9 @@ Compares journal, head, hash tiles, entry bundles and checkpoint with each other
 judges the checkpoint's signature where the trust file has the log's key. Reads only, also beside a
 running gateway. What the entries say is judged by `countersign verify`.
 
-Exit 0: everything agrees; 12: something was altered, is missing, or contradicts the rest; 11: no
-trusted key signed the checkpoint; 14: a file that does not belong there, or of a wrong form.")]
+Exit 0: everything agrees; 12: something was altered, cut off, or contradicts the rest; 11: there is
+no checkpoint, or none that a trusted key signed; 14: a file that does not belong there, or a tile
+or bundle that is missing.")]
 pub struct Args {
     /// The ledger; default: .countersign/ledger in --dir
     ledger: Option<PathBuf>,
