@@ -18,7 +18,7 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("the ledger is in use by process {}: stop it first ({path})", .pid.as_deref().unwrap_or("unknown"))]
+    #[error("in use by process {}: stop it first ({path})", .pid.as_deref().unwrap_or("unknown"))]
     Held {
         /// What the holder wrote into the file.
         pid: Option<String>,

@@ -30,7 +30,7 @@ use seal::note::{self, Checkpoint, NoteError, VerifierKey};
 use seal::signer::Signer;
 
 use disk::{Disk, Files, Torn};
-use evidence::{Evidence, Misdeed, Why};
+use evidence::{Evidence, Kept, Misdeed, Why};
 use submission::{Submission, checkpoint_of};
 
 pub use service::serve;
@@ -232,6 +232,7 @@ impl Witness {
             }
         }
         seen.last = Some((submission.checkpoint.clone(), note.into()));
+        seen.evidence.settle(&self.dir.join("evidence").join(&log.id), submission.text);
         Verdict::Cosigned(line.to_string())
     }
 
@@ -248,8 +249,15 @@ impl Witness {
             why,
         };
         match seen.evidence.keep(&*self.disk, &dir, &misdeed) {
-            Ok(None) => {}
-            Ok(Some(file)) => tracing::error!(
+            Ok(Kept::Already) => {}
+            Ok(Kept::Full) => tracing::error!(
+                origin,
+                size = submission.checkpoint.size,
+                why = why.as_str(),
+                dir = %dir.display(),
+                "a log signed a checkpoint that does not extend what was cosigned, and enough of that kind is kept already"
+            ),
+            Ok(Kept::At(file)) => tracing::error!(
                 origin,
                 size = submission.checkpoint.size,
                 why = why.as_str(),

@@ -52,6 +52,17 @@ pub(super) struct Misdeed<'a> {
     pub why: Why,
 }
 
+/// What became of a misdeed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It lies there now.
+    At(PathBuf),
+    /// This checkpoint was kept before.
+    Already,
+    /// There is enough of this kind: only the log line tells of it.
+    Full,
+}
+
 /// How much is kept of one log.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
@@ -84,19 +95,17 @@ impl Evidence {
         }
     }
 
-    /// Keeps it durably and says where; `None` when this checkpoint is kept already, or enough is.
-    pub fn keep(
-        &mut self,
-        disk: &dyn Disk,
-        dir: &Path,
-        misdeed: &Misdeed<'_>,
-    ) -> io::Result<Option<PathBuf>> {
+    /// Keeps it durably and says where, unless this checkpoint is kept already or enough is.
+    pub fn keep(&mut self, disk: &dyn Disk, dir: &Path, misdeed: &Misdeed<'_>) -> io::Result<Kept> {
         let Misdeed { cosigned, text, body, time_seconds, why } = *misdeed;
         // One file for each checkpoint, however often it is handed in.
-        let name = format!("{}-{}.json", why.as_str(), &Digest::of(text.as_bytes()).hex()[..32]);
+        let name = name(why, text);
         let path = dir.join(&name);
-        if *self.of(why) >= why.most() || path.try_exists()? {
-            return Ok(None);
+        if path.try_exists()? {
+            return Ok(Kept::Already);
+        }
+        if *self.of(why) >= why.most() {
+            return Ok(Kept::Full);
         }
         let value = Value::object([
             ("cosigned", cosigned.map_or(Value::Null, Value::from)),
@@ -109,9 +118,21 @@ impl Evidence {
         match disk::replace(disk, dir, &name, bytes.as_bytes()) {
             Ok(()) => {
                 *self.of(why) += 1;
-                Ok(Some(path))
+                Ok(Kept::At(path))
             }
             Err(Torn::Before(error) | Torn::Unknown(error)) => Err(error),
         }
     }
+
+    /// This checkpoint was cosigned: that somebody handed it in with a bad proof before says nothing
+    /// about the log, and makes room for what does.
+    pub fn settle(&mut self, dir: &Path, text: &str) {
+        if self.unproven > 0 && fs::remove_file(dir.join(name(Why::Unproven, text))).is_ok() {
+            self.unproven -= 1;
+        }
+    }
+}
+
+fn name(why: Why, text: &str) -> String {
+    format!("{}-{}.json", why.as_str(), &Digest::of(text.as_bytes()).hex()[..32])
 }

@@ -224,6 +224,16 @@ fn bad_proofs_of_others_do_not_fill_the_disk() {
     assert!(matches!(witness.add_checkpoint(&body(1, &[], &fork.note(1))), Verdict::Refused(_)));
     assert!(matches!(witness.add_checkpoint(&body(1, &[], &log.note(160))), Verdict::Refused(_)));
     assert_eq!(kept(dir.path()).len(), 65);
+    // What turns out to extend the log is no evidence against it, and makes room for what is.
+    cosigned(witness.add_checkpoint(&log.ask(1, 60)));
+    assert_eq!(kept(dir.path()).len(), 64);
+    let fork = Author::new(200).forked(30);
+    assert!(matches!(witness.add_checkpoint(&fork.ask(60, 90)), Verdict::Refused(_)));
+    let before = kept(dir.path());
+    assert_eq!(before.len(), 65);
+    // Nothing but that checkpoint settles it.
+    cosigned(witness.add_checkpoint(&log.ask(60, 180)));
+    assert_eq!(kept(dir.path()), before);
 }
 
 #[test]
