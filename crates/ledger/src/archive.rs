@@ -303,7 +303,8 @@ fn read_copy(
     known: &ArchivedSegment,
 ) -> Result<Vec<u8>, ArchiveError> {
     let limit = usize::try_from(known.bytes).unwrap_or(usize::MAX);
-    let copy = from.read(&known.file, limit).map_err(ArchiveError::Archive)?;
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", known.file));
+    let copy = from.read(&known.file, limit).map_err(named).map_err(ArchiveError::Archive)?;
     let found = Digest::of(&copy);
     if found == known.digest {
         return Ok(copy);

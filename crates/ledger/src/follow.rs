@@ -78,7 +78,7 @@ pub enum FollowError {
     },
     /// The first entries are not here, so the tree over them cannot be told.
     #[error(
-        "the journal begins with entry {first}; restore the segments before it, or give --from-index {first} --unsigned"
+        "the journal begins with entry {first}, and without those before it nothing shows that the checkpoint covers the rest: put the segments before it back into journal/, from a copy or an archive"
     )]
     Archived {
         /// The first entry that is here.

@@ -4,7 +4,7 @@ mod cursor;
 pub mod epoch;
 pub mod out;
 pub mod stop;
-mod take;
+pub mod take;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -156,12 +156,18 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     if take.is_log() && !args.follow && args.state.is_none() {
         let mut epochs = Epochs::default();
         let mut first = open(&path, keys, None)?.unsigned(args.unsigned).opening(identities);
+        let mut absent = None;
         let polled = first.poll(&mut |entry| {
+            absent = absent.take().or_else(|| take.absent(entry));
             take.epoch_of(entry).into_iter().for_each(|epoch| epochs.add(epoch));
             ControlFlow::Continue(())
         });
         polled.map_err(|error| failure(&path, error))?;
-        take.only(epochs.choose(args.writer.as_deref(), args.key_id.as_deref())?);
+        let epoch = epochs.choose(args.writer.as_deref(), args.key_id.as_deref());
+        if let (Err(_), Some(absent)) = (&epoch, absent) {
+            output::complain(&format!("there are audit entries that cannot be read: {absent}"));
+        }
+        take.only(epoch?);
     }
     let stop = if args.follow { Some(Stop::install()?) } else { None };
     let mut out = Out::open(args.out.as_deref(), args.state.is_some())?;
@@ -293,7 +299,7 @@ pub fn failure(path: &Path, error: FollowError) -> Failure {
         FollowError::Io(error) => return Failure::io(path, error),
         FollowError::Cursor => return Failure::new(Exit::Input, error.to_string()),
         FollowError::Damage(damage) => countersign::export::class_of(damage),
-        FollowError::NoLedger | FollowError::Archived { .. } => ExitClass::Missing,
+        FollowError::NoLedger => ExitClass::Missing,
         _ => ExitClass::Tampered,
     };
     Failure::new(Exit::Evidence(class), format!("{}: {error}", path.display()))

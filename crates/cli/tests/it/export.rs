@@ -421,6 +421,12 @@ fn only_what_holds_is_exported() {
     assert!(matches!(output.status.code(), Some(12 | 14)), "{}", said(&output));
     fs::write(&segment, &bytes).expect("written");
     run(dir, &["export", "audit"], 0);
+    // Without its beginning nothing shows that the checkpoint covers the rest.
+    fs::rename(&segment, ledger.join("journal/00000000000000000002.seg")).expect("renamed");
+    for more in [&[][..], &["--unsigned", "--from-index", "2"]] {
+        let cut = complaint(dir, &[&["export", "audit"], more].concat(), 12);
+        assert!(cut.contains("put the segments before it back"), "{cut}");
+    }
 }
 
 #[test]

@@ -99,6 +99,13 @@ fn a_gateway_goes_on_behind_a_prune_and_everything_left_verifies() {
     // An archive may be made meanwhile.
     ours(dir, &["log", "archive", "--to", "archive"], 0);
     assert!(up.stop().success());
+    // Not into the ledger: what lies there beside it is a finding, and its checkpoint is its own.
+    for inside in ["", "/journal", "/public", "/not/there"] {
+        let to = format!(".countersign/ledger{inside}");
+        let refused = ours(dir, &["log", "archive", "--to", &to], 64);
+        assert!(refused.contains("lies in the ledger"), "{refused}");
+    }
+    ours(dir, &["log", "check"], 0);
     // Nothing is a day old.
     let plan = json(dir, &["log", "prune", "--policy", "retention.yaml", "--format", "json"], 0);
     assert_eq!(plan.get("segments").and_then(Value::as_array).map(<[_]>::len), Some(0));
@@ -281,6 +288,11 @@ fn encrypted_bodies_are_for_those_who_hold_an_identity() {
         assert!(verified.contains("nothing in them was verified"), "{verified}");
     }
     ours(dir, &["verify", ".countersign/ledger", "--require", "consistent"], 0);
+    for (lines, exit) in [(&["audit", "tail"][..], 0), (&["export", "audit"], 10)] {
+        let told = ours(dir, lines, exit);
+        assert!(told.contains("countersign export --identity FILE"), "{told}");
+    }
+    assert!(ours(dir, &["export", "audit", "--identity", "auditor.txt"], 0).contains("prev_hmac"));
     let receipt =
         entries(dir).into_iter().find(|(kind, ..)| *kind == Kind::Receipt).expect("one").1;
     let traced = ours(dir, &["trace", &receipt], 10);

@@ -63,7 +63,8 @@ fn each_of_ledger(path: &Path, f: EachLine<'_>) -> Result<(), Failure> {
                 Body::Pruned | Body::Encrypted(_) => {
                     if absent == 0 {
                         let why = entry.body.absence().unwrap_or_default();
-                        said = format!("{why}, logged at index {}", entry.index);
+                        let remedy = crate::cmd::export::take::remedy(entry.body);
+                        said = format!("{why}, logged at index {}; {remedy}", entry.index);
                     }
                     absent += 1;
                     f(None)?;

@@ -73,14 +73,15 @@ fn unless_closed(written: std::io::Result<()>, open: &mut bool) -> Result<(), Fa
     }
 }
 
-/// Whether a file lies, or would lie, in a directory.
+/// Whether a file or directory is, lies in, or would lie in a directory.
 pub fn lies_below(file: &Path, directory: &Path) -> bool {
-    let parent = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    match (parent.canonicalize(), directory.canonicalize()) {
-        (Ok(parent), Ok(directory)) => parent.starts_with(directory),
+    // What is not there yet lies where the first of its parents does that is.
+    let there = file.ancestors().find_map(|path| match path.as_os_str().is_empty() {
+        true => Path::new(".").canonicalize().ok(),
+        false => path.canonicalize().ok(),
+    });
+    match (there, directory.canonicalize()) {
+        (Some(there), Ok(directory)) => there.starts_with(directory),
         _ => false,
     }
 }

@@ -71,6 +71,12 @@ impl Take {
         entry::read_line(line).ok().map(|read| epoch(&read))
     }
 
+    /// Why an entry that is in question is not here, and what to do.
+    pub fn absent(&self, entry: &EntryRef<'_>) -> Option<String> {
+        let said = entry.body.absence().filter(|_| self.fits(entry))?;
+        Some(format!("{said}, logged at index {}; {}", entry.index, remedy(entry.body)))
+    }
+
     fn fits(&self, entry: &EntryRef<'_>) -> bool {
         let kind = match self.what {
             What::Receipts => Kind::Receipt,
@@ -99,10 +105,10 @@ impl Take {
                 };
                 *counter += 1;
                 // At once, since an export that follows ends some day only.
-                if *counter == 1 {
-                    let absent = entry.body.absence().unwrap_or_default();
-                    let index = entry.index;
-                    output::complain(&format!("{absent}, logged at index {index}: not exported"));
+                if *counter == 1
+                    && let Some(absent) = self.absent(entry)
+                {
+                    output::complain(&format!("not exported: {absent}"));
                 }
                 return Ok(());
             }
@@ -182,5 +188,14 @@ impl Take {
             return Ok(Exit::Evidence(ExitClass::Malformed));
         }
         Ok(Exit::Ok)
+    }
+}
+
+/// Where a body that is not here may be found.
+pub fn remedy(body: Body<'_>) -> &'static str {
+    match body {
+        Body::Present(_) => "",
+        Body::Pruned => "whether a prune accounts for it, `countersign verify` tells",
+        Body::Encrypted(_) => "`countersign export --identity FILE` opens it",
     }
 }

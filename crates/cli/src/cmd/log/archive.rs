@@ -36,6 +36,10 @@ pub struct Args {
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let before = args.before.as_deref().map(time).transpose()?;
     let own = Own::of(dir)?;
+    if crate::cmd::export::out::lies_below(&args.to, &own.path) {
+        let why = "--to lies in the ledger, where nothing but evidence may be";
+        return Err(Failure::new(Exit::Usage, why));
+    }
     let to = FileStore::open(&args.to).map_err(|error| {
         Failure::new(Exit::CannotCreate, format!("{}: {error}", args.to.display()))
     })?;
