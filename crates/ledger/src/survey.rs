@@ -176,7 +176,9 @@ impl Statements {
     pub fn tile_check(&self, survey: &Survey) -> TileCheck {
         let start = Place { segment: survey.segments.first().copied().unwrap_or(0), offset: 0 };
         let head = self.head.as_ref().map_or(0, |head| head.size);
-        TileCheck::new(survey.pieces.clone(), survey.standing(), self.sizes(), head, start)
+        let other = survey.unlisted.iter().filter_map(|name| Piece::parse(name)).collect();
+        let (pieces, standing) = (survey.pieces.clone(), survey.standing());
+        TileCheck::new(pieces, other, standing, self.sizes(), head, start)
     }
 
     /// Compares both with a journal that was walked to its end.

@@ -17,6 +17,8 @@ use crate::tiles::{Edge, FULL, Layer, MAX_PIECE, Piece, prefix};
 pub(crate) struct TileCheck {
     /// What is there, sorted.
     listed: Vec<Piece>,
+    /// What has the name of a piece and is no file, which is said already.
+    other: Vec<Piece>,
     /// The sizes whose tiles must be there.
     sizes: Vec<u64>,
     edge: Edge,
@@ -42,6 +44,7 @@ impl TileCheck {
     /// size `keep` is what a publisher goes on from.
     pub fn new(
         mut listed: Vec<Piece>,
+        other: Vec<Piece>,
         standing: Standing,
         mut sizes: Vec<u64>,
         keep: u64,
@@ -56,6 +59,7 @@ impl TileCheck {
         let keep = if standing == Standing::Kept { keep } else { 0 };
         let mut check = TileCheck {
             listed,
+            other,
             sizes,
             edge: Edge::default(),
             keep,
@@ -74,8 +78,8 @@ impl TileCheck {
         leaf: &[u8],
         behind: Place,
     ) -> io::Result<()> {
-        let TileCheck { listed, sizes, edge, damage, .. } = self;
-        let compare = Compare { source, listed, sizes };
+        let TileCheck { listed, other, sizes, edge, damage, .. } = self;
+        let compare = Compare { source, listed, other, sizes };
         edge.push(hash, leaf, &mut |piece, bytes| compare.piece(piece, bytes, damage))?;
         self.note(behind);
         Ok(())
@@ -95,9 +99,10 @@ impl TileCheck {
     /// Behind the last leaf of the journal.
     pub fn finish(mut self, source: &dyn Source) -> io::Result<TilesFound> {
         let journal = self.edge.size();
-        let compare = Compare { source, listed: &self.listed, sizes: &self.sizes };
-        for (piece, bytes) in self.edge.partials() {
-            compare.piece(piece, &bytes, &mut self.damage)?;
+        let TileCheck { listed, other, sizes, edge, damage, .. } = &mut self;
+        let compare = Compare { source, listed, other, sizes };
+        for (piece, bytes) in edge.partials() {
+            compare.piece(piece, &bytes, damage)?;
         }
         for piece in &self.listed {
             let end = piece.index.saturating_mul(u64::from(FULL)) + u64::from(piece.width);
@@ -145,6 +150,7 @@ impl Standing {
 struct Compare<'a> {
     source: &'a dyn Source,
     listed: &'a [Piece],
+    other: &'a [Piece],
     sizes: &'a [u64],
 }
 
@@ -205,6 +211,10 @@ impl Compare<'_> {
     fn appeared(&self, asked: Piece, bytes: &[u8]) -> io::Result<bool> {
         let must = prefix(asked.layer, bytes, asked.width);
         for piece in [asked, asked.full()] {
+            // A link and the like cannot be read, and is no tile for whoever proves from the files.
+            if self.other.contains(&piece) {
+                continue;
+            }
             match self.source.read(&piece.name(), MAX_PIECE) {
                 Ok(found) => return Ok(prefix(asked.layer, &found, asked.width) == must),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -43,13 +43,14 @@ pub fn structure(
         opened => opened.map_err(failed)?,
     };
     let origin = reader.checkpoint().map(|checkpoint| checkpoint.origin.clone());
-    let key = origin.as_deref().zip(trust).and_then(|(origin, file)| file.trust.log(origin)).cloned();
+    let key =
+        origin.as_deref().zip(trust).and_then(|(origin, file)| file.trust.log(origin)).cloned();
     let reader = match &key {
         Some(key) => Reader::open_dir(dir, Some(std::slice::from_ref(key))).map_err(failed)?,
         None => reader,
     };
     let summary = reader.check_with(progress).map_err(failed)?;
-    report.push_all("", summary.damage.iter().map(finding));
+    summary.damage.iter().map(finding).for_each(|finding| report.push(finding));
     pruned::stripped(&summary.bodies, &mut report);
     tail(&summary, &mut report);
     report.count("entries", summary.size);

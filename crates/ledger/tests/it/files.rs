@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ledger::store::Store;
 use ledger::store::file::FileStore;
-use ledger::{AppendError, CheckpointError, Ledger, Options};
+use ledger::{AppendError, Cause, CheckpointError, Ledger, OpenError, Options, Reader};
 
 use crate::support::{Acked, SEGMENT, append, check, entries, open, options};
 
@@ -100,6 +100,45 @@ fn a_directory_that_was_taken_away_is_not_made_anew_by_a_checkpoint() {
     fs::create_dir(&dir).unwrap();
     assert!(ledger.checkpoint().is_err());
     assert!(!dir.join("head").exists() && !dir.join("public").exists());
+}
+
+#[test]
+fn what_is_no_file_is_named_as_that_wherever_it_lies() {
+    type Put = fn(&Path);
+    let puts: [Put; 4] = [
+        |at| std::os::unix::fs::symlink("../elsewhere", at).unwrap(),
+        // A way that leads back to itself.
+        |at| std::os::unix::fs::symlink(at.file_name().unwrap(), at).unwrap(),
+        |at| drop(std::os::unix::net::UnixListener::bind(at).unwrap()),
+        |at| fs::create_dir(at).unwrap(),
+    ];
+    let names = ["head", SEGMENT, "public/checkpoint", "public/tile/0/000.p/3", "entries/000.p/3"];
+    // A directory in place of a directory is none of it.
+    let ways = ["public", "journal", "public/tile", "public/tile/0", "public/tile/0/000.p"];
+    let names = names.map(|name| (name, &puts[..]));
+    for (name, puts) in names.into_iter().chain(ways.map(|name| (name, &puts[..3]))) {
+        for (n, put) in puts.iter().enumerate() {
+            let home = tempfile::tempdir().unwrap();
+            let dir = home.path().join("l");
+            let (_, ledger) = ledger(&dir);
+            ledger.append(entries("a", 3)).unwrap();
+            ledger.close().unwrap();
+            drop(ledger);
+            fs::rename(dir.join(name), home.path().join("was")).unwrap();
+            put(&dir.join(name));
+            let read = Reader::open_dir(&dir, None).and_then(|reader| reader.check());
+            let read = read.unwrap_or_else(|error| panic!("{name} {n}: {error}"));
+            let named = |damage: &ledger::Damage| {
+                damage.file == name && matches!(damage.cause, Cause::Unlisted)
+            };
+            assert!(read.damage.iter().any(named), "{name} {n}: {:?}", read.damage);
+            let store = Arc::new(FileStore::read_only(&dir));
+            let Err(OpenError::Damaged(damage)) = open(store).map(drop) else {
+                panic!("{name} {n}")
+            };
+            assert!(named(&damage), "{name} {n}: {damage}");
+        }
+    }
 }
 
 #[test]
