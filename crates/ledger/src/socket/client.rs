@@ -155,7 +155,9 @@ impl Client {
             return Ok(size..size);
         }
         let Some(message) = wire::append(entries) else {
-            let text = format!("an append has more than {} bytes: divide it", wire::MAX_APPEND);
+            let (bytes, most) = (wire::MAX_APPEND, wire::MAX_ENTRIES);
+            let text =
+                format!("an append has more than {bytes} bytes or {most} entries: divide it");
             return Err(AppendError::Refused(text));
         };
         let mut connection = self.connection();

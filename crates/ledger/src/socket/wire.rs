@@ -14,6 +14,8 @@ use crate::store::Room;
 
 /// The longest append, in bytes: the longest body with room for what is appended along with it.
 pub(super) const MAX_APPEND: usize = 32 * 1024 * 1024;
+/// The most entries of an append: what each takes in memory is a multiple of what it takes here.
+pub(super) const MAX_ENTRIES: usize = 65_536;
 /// The longest message of any other kind, in bytes.
 pub(super) const MAX_SMALL: usize = 4096;
 /// Length and type.
@@ -141,7 +143,7 @@ pub(super) fn append(entries: &[Prepared]) -> Option<Vec<u8>> {
         let entry = prepared.entry();
         sum.checked_add(entry.body.len() + entry.id.len() + 32)
     });
-    if bodies? > MAX_APPEND {
+    if bodies? > MAX_APPEND || entries.len() > MAX_ENTRIES {
         return None;
     }
     let mut message = Message::new(b'A');
@@ -190,6 +192,9 @@ pub(super) fn read_append(bytes: &[u8]) -> Result<Vec<Entry>, NoMessage> {
     let mut rest = Rest(bytes);
     let mut entries = Vec::new();
     while !rest.0.is_empty() {
+        if entries.len() == MAX_ENTRIES {
+            return Err(NoMessage);
+        }
         let kind: Kind = rest.text()?.parse().map_err(|_| NoMessage)?;
         let id = rest.text()?.to_owned();
         let length = rest.array().map(u32::from_be_bytes)?;
@@ -319,6 +324,15 @@ mod tests {
             message.len() - 5
         );
         assert_eq!(read_append(content(&message).1), Ok(entries.clone()));
+        // Tiny ones take many times their bytes in memory: there is a number they end at.
+        let tiny = Entry { kind: Kind::Facts, id: "i".into(), body: Vec::new() };
+        let tiny = Prepared::of(tiny).expect("plain");
+        assert!(append(&vec![tiny.clone(); MAX_ENTRIES + 1]).is_none());
+        let most = append(&vec![tiny; MAX_ENTRIES]).expect("not too many");
+        assert_eq!(read_append(content(&most).1).map(|read| read.len()), Ok(MAX_ENTRIES));
+        let one = most.len() / MAX_ENTRIES;
+        let more = [content(&most).1, &most[HEADER..HEADER + one]].concat();
+        assert_eq!(read_append(&more), Err(NoMessage));
         for cut in 0..message.len() - HEADER {
             // A cut between two entries is an append of fewer: the length in front tells.
             let read = read_append(&message[HEADER..HEADER + cut]);
