@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use seal::base64;
@@ -43,7 +43,7 @@ impl Witness {
         serve
     }
 
-    /// Starts it; a second start is at the same address, as its policy says.
+    /// Starts it.
     fn start(dir: &Path, name: &str, log: &str, listen: &str) -> Witness {
         let mut child = Witness::command(dir, name, log, listen)
             .stdin(Stdio::null())
@@ -94,6 +94,15 @@ fn vkey(dir: &Path) -> String {
     let after = trust.split_once("logs:").expect("logs").1;
     let key = after.split_once("key:").expect("a key").1.lines().next().expect("a line");
     key.trim().trim_matches(['"', '\'']).to_owned()
+}
+
+/// The second of two witnesses, started again. Its port may be somebody else's by now: it takes
+/// another one, and the policy says so.
+fn again(home: &Path, dir: &Path, was: &str) -> Witness {
+    let two = Witness::start(home, "w2", &vkey(dir), "127.0.0.1:0");
+    let policy = fs::read_to_string(dir.join("witnesses")).expect("a policy");
+    fs::write(dir.join("witnesses"), policy.replace(was, &two.url)).expect("written");
+    two
 }
 
 fn append(dir: &Path, text: &str) {
@@ -204,7 +213,7 @@ fn a_quorum_of_two_fails_closed_when_one_is_down() {
     append(&dir, "first");
     exit(&ask(&dir), 0);
     exit(&verify(&dir), 0);
-    let port = two.port;
+    let was = two.url.clone();
     two.kill();
     append(&dir, "second");
     let told = exit(&ask(&dir), 69);
@@ -216,7 +225,7 @@ fn a_quorum_of_two_fails_closed_when_one_is_down() {
         "{told}"
     );
     let shown = exit(&countersign(&dir, &["log", "show"]), 0);
-    let two = Witness::start(home.path(), "w2", &vkey(&dir), &format!("127.0.0.1:{port}"));
+    let two = again(home.path(), &dir, &was);
     exit(&ask(&dir), 0);
     exit(&verify(&dir), 0);
     assert_eq!(exit(&countersign(&dir, &["log", "show"]), 0), shown);
@@ -289,7 +298,7 @@ fn a_gateway_has_its_checkpoints_cosigned() {
     let told = exit(&trace("witnessed"), 0);
     assert!(told.contains("\"witnessed\":true") || told.contains("\"witnessed\": true"), "{told}");
 
-    let port = two.port;
+    let was = two.url.clone();
     two.kill();
     let up = Running::up(&dir, &args, &[]);
     assert_eq!(up.chat(&crate::running::ask("hello", false)).expect("answered").status, 502);
@@ -301,7 +310,7 @@ fn a_gateway_has_its_checkpoints_cosigned() {
     assert_eq!(told, 1, "each change once: {heard}");
     exit(&verify(&dir), 11);
     exit(&trace("witnessed"), 11);
-    let two = Witness::start(home.path(), "w2", &vkey(&dir), &format!("127.0.0.1:{port}"));
+    let two = again(home.path(), &dir, &was);
     assert!(Running::up(&dir, &args, &[]).stop().success());
     exit(&verify(&dir), 0);
 
@@ -387,8 +396,10 @@ fn what_was_told_survives_kill_9() {
             }
         }
         let answers = Arc::new(AtomicU64::new(0));
+        let ended = Arc::new(AtomicBool::new(false));
         let asker = {
             let (honest, key, answers) = (honest.clone(), key.clone(), answers.clone());
+            let ended = ended.clone();
             thread::spawn(move || {
                 let mut size = remembered;
                 loop {
@@ -396,6 +407,10 @@ fn what_was_told_survives_kill_9() {
                     let Ok(answer) = request(port, "POST", "/add-checkpoint", &[], &body) else {
                         return size;
                     };
+                    if answer.status != 200 && ended.load(Ordering::SeqCst) {
+                        // Behind the kill the port may be somebody else's.
+                        return size;
+                    }
                     assert_eq!(answer.status, 200, "{answer:?}");
                     let line = Cosignature::parse(&answer.body).expect("a line");
                     assert!(line.verify(&key, &text));
@@ -408,6 +423,7 @@ fn what_was_told_survives_kill_9() {
         while answers.load(Ordering::SeqCst) < 1 + round * 3 && !asker.is_finished() {
             thread::yield_now();
         }
+        ended.store(true, Ordering::SeqCst);
         witness.kill();
         told = asker.join().expect("no panic");
     }
