@@ -172,7 +172,7 @@ fn where_bodies_are_encrypted_no_program_becomes_the_sequencer() {
     ledger.append(vec![facts]).expect("appended");
     ledger.close().expect("closed");
     drop(ledger);
-    let refused = ProvenanceLogger::to_ledger(&agent, dir.path()).err().expect("refused");
+    let refused = ProvenanceLogger::to_ledger(&agent, dir.path()).expect_err("refused");
     assert!(refused.to_string().contains("bodies here are encrypted"), "{refused}");
 }
 
