@@ -171,6 +171,9 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     }
     let stop = if args.follow { Some(Stop::install()?) } else { None };
     let mut out = Out::open(args.out.as_deref(), args.state.is_some())?;
+    if !args.octet_counting {
+        out.end_line()?;
+    }
     let mut failed = None;
     loop {
         if let (true, Some(log)) = (take.log.is_empty(), follow.origin()) {

@@ -383,6 +383,13 @@ fn following_goes_on_where_it_stopped_and_refuses_another_past() {
     let decisions = fs::read_to_string(dir.join("d.jsonl")).expect("the file");
     assert_eq!(decisions, run(dir, &["export", "decisions"], 0));
     run(dir, &["export", "audit", "--state", "other"], 65);
+    // A full disk cut a line short: what comes again stands on lines of its own.
+    let cut = &decisions[..decisions.len() - 9];
+    fs::write(dir.join("d.jsonl"), cut).expect("written");
+    fs::remove_file(dir.join("other")).expect("removed");
+    run(dir, &["export", "decisions", "--state", "other", "-o", "d.jsonl"], 0);
+    let file = fs::read_to_string(dir.join("d.jsonl")).expect("the file");
+    assert_eq!(file, format!("{cut}\n{decisions}"));
 
     // An older copy was put back: the prefix is no longer there.
     let refused =

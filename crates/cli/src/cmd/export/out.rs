@@ -1,7 +1,7 @@
 //! Where an export goes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::exit::{Exit, Failure};
@@ -29,6 +29,30 @@ impl Out {
             Failure::new(Exit::CannotCreate, format!("{}: {error}", path.display()))
         })?;
         Ok(Out::File(BufWriter::new(file), path.to_path_buf()))
+    }
+
+    /// Ends a line that a full disk or a crash left unfinished in a file that is continued; what is
+    /// on it comes again.
+    pub fn end_line(&mut self) -> Result<(), Failure> {
+        let Out::File(out, path) = self else { return Ok(()) };
+        let last = || {
+            let mut file = File::open(&*path)?;
+            let mut last = [b'\n'];
+            if file.metadata()?.len() > 0 {
+                file.seek(SeekFrom::End(-1))?;
+                file.read_exact(&mut last)?;
+            }
+            Ok(last == [b'\n'])
+        };
+        let ended = match out.get_ref().metadata().map(|meta| meta.is_file()) {
+            Ok(true) => last(),
+            other => other.map(|_| true),
+        };
+        match ended {
+            Ok(true) => Ok(()),
+            Ok(false) => out.write_all(b"\n").map_err(|error| Failure::io(path, &error)),
+            Err(error) => Err(Failure::io(path, &error)),
+        }
     }
 
     /// Writes bytes as they are.
