@@ -262,6 +262,7 @@ impl Verifier {
 
     /// What was asked for, held against what was reached.
     fn conclude(&self, report: &mut Report) {
+        witnessed::retract(report);
         let has_audit = [audit::KIND, ledger::KIND].contains(&report.kind.as_str());
         if let Some(hmac) = self.expect_entry.as_ref().filter(|_| !has_audit) {
             let detail = format!("there are no audit entries here, none has the hmac {hmac}");

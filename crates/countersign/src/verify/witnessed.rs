@@ -6,7 +6,7 @@
 //! them is made good by another line.
 
 use ledger::read::Reader;
-use record::report::{Assurance, Code, Finding, Report, WitnessReach};
+use record::report::{Assurance, Code, ExitClass, Finding, Report, WitnessReach};
 use record::trust::{LogKey, Quorum, Trust};
 use seal::note::{self, NoteError};
 use seal::time::UnixMillis;
@@ -83,8 +83,18 @@ pub(super) fn clocks(logged: UnixMillis, report: &mut Report) {
     }
 }
 
+/// Where something was tampered with, what the witnesses saw may be another history than the one
+/// that is here: then nothing is said of them.
+pub(super) fn retract(report: &mut Report) {
+    if report.findings.iter().any(|finding| finding.code.exit() == ExitClass::Tampered) {
+        report.witnessed_to = None;
+        report.witnessed = false;
+    }
+}
+
 /// After everything else was told: whether all that lies under the checkpoint is witnessed.
 pub(super) fn conclude(report: &mut Report) {
+    retract(report);
     report.witnessed =
         report.witnessed_to.is_some() && report.ok() && report.assurance == Assurance::Signed;
 }

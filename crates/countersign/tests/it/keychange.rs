@@ -331,6 +331,53 @@ fn a_witness_whose_clock_is_behind_makes_nothing_older() {
     }
 }
 
+/// Cosignatures over another history of the log are not said to reach over this one.
+#[test]
+fn the_witnesses_of_a_fork_are_not_those_of_this_ledger() {
+    let (log_key, witness) = (key(7), key(11));
+    let cosigner = Cosigner::new("witness.example", &*witness).expect("a good name");
+    let vkey = NoteSigner::new(ORIGIN, &*log_key).expect("a good name").vkey().clone();
+    let policy = format!("log {vkey}\nwitness w {}\nquorum w\n", cosigner.vkey());
+    let mut trust = trust_with(Quorum::Policy("file:witnesses".into()));
+    trust.set_policy(ORIGIN, &policy).expect("a policy");
+    let (mut log, mut fork) = (Log::new(), Log::new());
+    fork.made = 5;
+    let (_, hash) = log.receipt_as(6, "agent:tester");
+    fork.receipt(6);
+    for one in [&log, &fork] {
+        let signed = one.ledger.sign_checkpoint().expect("signed");
+        let text = signed.checkpoint.text();
+        let line = cosigner.sign(&text, TIME / 1_000).expect("a time");
+        assert!(one.ledger.publish_cosigned(&signed.checkpoint, &[line]).expect("published"));
+    }
+    let body = {
+        let reader = ledger::Reader::open_dir(&log.path(), None).expect("readable");
+        let found = reader.find(0, |entry| entry.body.present().map(<[u8]>::to_vec));
+        String::from_utf8(found.expect("readable").flatten().expect("a body")).expect("text")
+    };
+    let judge = || {
+        let verifier = || Verifier::new().trust(trust.clone());
+        [
+            verifier().verify(&log.path()).expect("readable"),
+            verifier().ledger(Some(&log.path())).verify_text("receipt.jws", &body),
+            Tracer::over_ledger(&log.path())
+                .trust(trust.clone())
+                .trace(&hash)
+                .expect("a trace")
+                .report,
+        ]
+    };
+    for report in judge() {
+        assert!(report.ok() && report.witnessed_to.is_some(), "{}", report.to_table());
+    }
+    let other = std::fs::read(fork.path().join("public/checkpoint")).expect("there");
+    std::fs::write(log.path().join("public/checkpoint"), other).expect("written");
+    for report in judge() {
+        assert_eq!(report.exit_class(), ExitClass::Tampered, "{}", report.to_table());
+        assert!(!report.witnessed && report.witnessed_to.is_none(), "{}", report.to_table());
+    }
+}
+
 #[test]
 fn a_single_token_is_judged_by_where_it_lies() {
     let mut log = Log::new();
