@@ -688,6 +688,104 @@ codes! {
         "An audit entry ends a request, and the decision receipt that is logged with it is not there. Counted refusals alone have none.",
         "Restore the ledger; an acknowledged answer has its decision receipt.";
 
+    // ---- feeds ---------------------------------------------------------------------------
+    FeedLimit = "CS-FEED-001", Error, Malformed,
+        "feed is too large",
+        "A feed document is at most 128 MiB. Larger input is not read at all, so that a hostile mirror cannot exhaust the verifier.",
+        "Ask the publisher to split the feed.";
+    FeedJson = "CS-FEED-002", Error, Malformed,
+        "feed is not strict JSON",
+        "UTF-8 without byte order mark, no duplicate keys, no lone surrogates, nothing behind the value. What two parsers could read differently is refused.",
+        "Fetch the feed again; if it stays, the publisher's tool is broken.";
+    FeedMember = "CS-FEED-003", Error, Malformed,
+        "a member of the feed is missing, unknown or of the wrong type",
+        "A feed has exactly ten members. Numbers are JSON integers: a string or float that another reader would coerce is not what was signed. An unknown member is outside of the signature, so anybody could have added it.",
+        "Fetch the feed again from its publisher; the detail names the member.";
+    FeedVersion = "CS-FEED-004", Error, Malformed,
+        "feed is of another version",
+        "The only version of the format is raucle-feed/v1; another one may sign other bytes.",
+        "Check that the file is a feed, and not a later format.";
+    FeedKey = "CS-FEED-005", Error, Malformed,
+        "the key that the feed carries is no key",
+        "public_key_pem is the canonical PEM text of an Ed25519 public key: LF line ends, a final LF.",
+        "Fetch the feed again from its publisher.";
+    FeedKeyWeak = "CS-FEED-006", Error, Untrusted,
+        "the key has small order",
+        "Under a key of small order one constant signature verifies for any text: whoever pins it believes everybody.",
+        "Do not pin this key. Ask the publisher for a real one.";
+    FeedKeyId = "CS-FEED-007", Error, Malformed,
+        "key_id is not that of the key",
+        "A key id is the first 16 hex digits of the SHA-256 over the key's PEM text. The feed names another one.",
+        "Fetch the feed again from its publisher.";
+    FeedUnpinned = "CS-FEED-008", Error, Untrusted,
+        "nobody says that this key may publish",
+        "A feed carries its key, and a key is not believed because it travels with what it signs: anyone can sign a feed with a key of his own.",
+        "Get the publisher's key over another way and give it with --pin, or add it to the trust file with purpose feed.";
+    FeedPin = "CS-FEED-009", Error, Untrusted,
+        "feed is signed by another key than the pinned one",
+        "The feed may be intact, but it is not from the publisher whose key was pinned. Keys are compared by their 32 bytes, however the PEM text is laid out.",
+        "If the publisher has a new key, take it with a rotation that the old one signed; otherwise somebody else offers this feed.";
+    FeedIssuer = "CS-FEED-010", Error, Untrusted,
+        "feed is issued in a name that its key was not pinned for",
+        "A pin binds a key to one issuer. With a free choice of name a publisher could speak for any other.",
+        "Pin the key for this issuer, if the publisher told you so.";
+    FeedKeyTime = "CS-FEED-011", Error, Untrusted,
+        "feed was issued outside of its key's time",
+        "issued_at lies before the pinned key's valid.from, or not before its valid.until.",
+        "Check the key's validity in the trust file.";
+    FeedRoot = "CS-FEED-012", Error, Tampered,
+        "the list of indicators is not the one that was signed",
+        "The declared root is not the digest of the indicators' ids: some were added, removed, doubled or changed.",
+        "Fetch the feed again, from another mirror. A part of a feed can be verified indicator by indicator instead.";
+    FeedCount = "CS-FEED-013", Error, Tampered,
+        "ioc_count is not the number of indicators",
+        "The document says how many indicators it has, and has more or fewer.",
+        "Fetch the feed again, from another mirror.";
+    FeedSignatureForm = "CS-FEED-014", Error, Untrusted,
+        "the feed's signature is not 64 bytes in base64url",
+        "A signature has one spelling: 86 characters without padding, with canonical trailing bits. What was cut off or respelled is not what the publisher wrote.",
+        "Fetch the feed again, from another mirror.";
+    FeedSignature = "CS-FEED-015", Error, Untrusted,
+        "the feed's signature does not verify",
+        "The key that the feed carries did not sign this manifest: issuer, feed id, time, key or root were changed, or the feed was made up.",
+        "Fetch the feed again, from another mirror.";
+    IocMember = "CS-FEED-016", Error, Malformed,
+        "a member of an indicator is missing, unknown or of the wrong type",
+        "An indicator has exactly twelve members; expires_at is null or an integer, and never left out.",
+        "Fetch the feed again; if it stays, tell the publisher.";
+    IocKind = "CS-FEED-017", Error, Malformed,
+        "an indicator is of an unknown kind",
+        "Kinds are regex, substring and unicode_signature. An indicator that nobody can match would be silently without effect.",
+        "Tell the publisher, or leave such indicators out with --skip-bad.";
+    IocSeverity = "CS-FEED-018", Error, Malformed,
+        "an indicator is of an unknown severity",
+        "Severities are low, medium, high and critical, in lower case. What a match leads to must not be guessed.",
+        "Tell the publisher, or leave such indicators out with --skip-bad.";
+    IocPattern = "CS-FEED-019", Error, Malformed,
+        "an indicator's pattern cannot be used",
+        "It is empty, which matches everything, too long, no list of code points, or a regular expression that the linear engine refuses. It must not be dropped silently: that is how a feed stops protecting.",
+        "Tell the publisher, or leave such indicators out with --skip-bad.";
+    IocIssuer = "CS-FEED-020", Error, Untrusted,
+        "an indicator speaks in another's name",
+        "Issuer and key id of each indicator must be those of the feed. One that names another issuer could revoke that issuer's indicators.",
+        "Do not use the feed. With --skip-bad the rest of it is taken, without this one.";
+    IocHash = "CS-FEED-021", Error, Tampered,
+        "an indicator is not what its id says",
+        "content_hash is the SHA-256 of the indicator's ten signed members. One of them, or the id, was changed.",
+        "Fetch the feed again, from another mirror.";
+    IocSignature = "CS-FEED-022", Error, Untrusted,
+        "an indicator's signature does not verify",
+        "The key of the feed did not sign this indicator, or the signature is not 86 characters of base64url.",
+        "Fetch the feed again, from another mirror.";
+    IocDuplicate = "CS-FEED-023", Error, Malformed,
+        "an indicator stands there twice",
+        "Ids are unique in a feed: one that comes twice changes the root and says nothing more.",
+        "Fetch the feed again; if it stays, tell the publisher.";
+    IocSkipped = "CS-FEED-024", Warning, Ok,
+        "a bad indicator was left out",
+        "It is signed by the publisher and of no use: unknown kind or severity, a pattern that cannot be matched, another's name. With --skip-bad the rest of the feed counts.",
+        "Tell the publisher. What this indicator was to find is not found.";
+
     // ---- evidence at large ---------------------------------------------------------------
     EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,
         "what was asked for is not there",

@@ -10,6 +10,7 @@ mod checklist;
 mod codes;
 mod common;
 mod decision;
+mod feed;
 mod keychange;
 mod mutations;
 mod property;
