@@ -16,6 +16,7 @@ use record::report::ExitClass;
 use seal::json::{self, Limits};
 use seal::time::UnixMillis;
 
+use super::identity::Identity;
 use super::verify::How;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
@@ -43,6 +44,8 @@ enum Command {
         /// Go on as the ledger grows, until SIGINT or SIGTERM: entries under a checkpoint
         #[arg(short = 'f', long)]
         follow: bool,
+        #[command(flatten)]
+        identity: Identity,
         /// How to print
         #[arg(long, default_value = "table")]
         format: Format,
@@ -56,6 +59,8 @@ enum Command {
         /// The ledger, or a log (JSON Lines); default: .countersign/ledger in --dir
         #[arg(long, value_name = "PATH")]
         ledger: Option<PathBuf>,
+        #[command(flatten)]
+        identity: Identity,
     },
     /// Count audit entries, by a field
     #[command(after_help = "Examples:
@@ -114,11 +119,13 @@ not cut off shows only --expect-head (the hmac of an entry the log must hold) or
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let at = |ledger: Option<PathBuf>| ledger.unwrap_or_else(|| super::ledger_of(dir));
     match args.command {
-        Command::Tail { lines, ledger, follow: true, format } => {
-            follow::run(&at(ledger), lines, format)
+        Command::Tail { lines, ledger, follow: true, identity, format } => {
+            follow::run(&at(ledger), &identity, lines, format)
         }
-        Command::Tail { lines, ledger, follow: false, format } => tail(&at(ledger), lines, format),
-        Command::Show { id, ledger } => show(&at(ledger), &id),
+        Command::Tail { lines, ledger, follow: false, identity, format } => {
+            tail(&at(ledger), &identity, lines, format)
+        }
+        Command::Show { id, ledger, identity } => show(&at(ledger), &identity, &id),
         Command::Count { which, by } => summary::count(&which, by, dir),
         Command::Report { which, owners } => summary::report(&which, owners, dir),
         Command::Export(args) => export::run(&args, dir),
@@ -127,9 +134,9 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     }
 }
 
-fn tail(path: &Path, count: usize, format: Format) -> Outcome {
+fn tail(path: &Path, identity: &Identity, count: usize, format: Format) -> Outcome {
     let mut lines: VecDeque<Vec<u8>> = VecDeque::new();
-    lines::each(path, &mut |line| {
+    lines::each(path, identity, &mut |line| {
         lines.push_back(line.to_vec());
         if lines.len() > count {
             lines.pop_front();
@@ -169,9 +176,9 @@ fn row(read: &ReadEntry) -> String {
     )
 }
 
-fn show(path: &Path, id: &str) -> Outcome {
+fn show(path: &Path, identity: &Identity, id: &str) -> Outcome {
     let mut found = Vec::new();
-    lines::each(path, &mut |line| {
+    lines::each(path, identity, &mut |line| {
         if let Ok(read) = entry::read_line(line)
             && (read.entry.entry_id == id || read.entry.meta_text("_request") == Some(id))
             && let Ok(value) = json::parse(line, Limits::DOCUMENT)

@@ -290,9 +290,19 @@ fn encrypted_bodies_are_for_those_who_hold_an_identity() {
     ours(dir, &["verify", ".countersign/ledger", "--require", "consistent"], 0);
     for (lines, exit) in [(&["audit", "tail"][..], 0), (&["export", "audit"], 10)] {
         let told = ours(dir, lines, exit);
-        assert!(told.contains("countersign export --identity FILE"), "{told}");
+        assert!(told.contains("--identity FILE opens it"), "{told}");
     }
-    assert!(ours(dir, &["export", "audit", "--identity", "auditor.txt"], 0).contains("prev_hmac"));
+    for (lines, says) in [
+        (&["export", "audit"][..], "prev_hmac"),
+        (&["audit", "export"], "prev_hmac"),
+        (&["audit", "tail"], "allow"),
+        (&["audit", "show", &requests[0]], "prev_hmac"),
+        (&["audit", "count", "--by", "decision"], "allow"),
+        (&["audit", "report"], "allow"),
+    ] {
+        let told = ours(dir, &[lines, &["--identity", "auditor.txt"]].concat(), 0);
+        assert!(told.contains(says) && !told.contains("encrypted"), "{lines:?}: {told}");
+    }
     let receipt =
         entries(dir).into_iter().find(|(kind, ..)| *kind == Kind::Receipt).expect("one").1;
     let traced = ours(dir, &["trace", &receipt], 10);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::lines;
 use crate::cmd::export::epoch::{Epochs, Links, epoch};
 use crate::cmd::export::out::Out;
+use crate::cmd::identity::Identity;
 use crate::exit::Outcome;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ pub struct Args {
     /// Write here, into a new file, instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    identity: Identity,
 }
 
 pub fn run(args: &Args, dir: &Path) -> Outcome {
@@ -29,13 +32,13 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     // It is read twice, which standard input is not.
     crate::cmd::must_exist(&path)?;
     let mut epochs = Epochs::default();
-    lines::each_entry(&path, &mut |read, _| {
+    lines::each_entry(&path, &args.identity, &mut |read, _| {
         epochs.add(epoch(read));
         Ok(())
     })?;
     let mut links = Links::new(epochs.choose(args.writer.as_deref(), args.key.as_deref())?);
     let mut out = Out::open(args.out.as_deref(), false)?;
-    let unreadable = lines::each_entry(&path, &mut |read, line| {
+    let unreadable = lines::each_entry(&path, &args.identity, &mut |read, line| {
         if !links.pass(read) {
             return Ok(());
         }

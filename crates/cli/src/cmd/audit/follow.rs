@@ -10,19 +10,20 @@ use ledger::follow::Follow;
 
 use crate::cmd::export::out::Out;
 use crate::cmd::export::stop::Stop;
+use crate::cmd::identity::Identity;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Format;
 
 /// How often the checkpoint is looked at.
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub fn run(path: &Path, count: usize, format: Format) -> Outcome {
+pub fn run(path: &Path, identity: &Identity, count: usize, format: Format) -> Outcome {
     crate::cmd::must_exist(path)?;
     if !path.is_dir() {
         return Err(Failure::new(Exit::Usage, "--follow is about a ledger, not about a log"));
     }
     let failed = |error| crate::cmd::export::failure(path, error);
-    let mut follow = Follow::open_dir(path, None, None).map_err(failed)?;
+    let mut follow = Follow::open_dir(path, None, None).map_err(failed)?.opening(identity.read()?);
     let stop = Stop::install()?;
     let mut out = Out::open(None, false)?;
     let mut lines: VecDeque<Vec<u8>> = VecDeque::new();

@@ -8,6 +8,7 @@ use ledger::read::Item;
 use ledger::{Body, Kind};
 use record::entry::{self, LINE_LIMIT, ReadEntry};
 
+use crate::cmd::identity::{Identity, look};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -52,9 +53,9 @@ pub fn each_raw(
 type EachLine<'f> = &'f mut dyn FnMut(Option<&[u8]>) -> Result<(), Failure>;
 
 /// Hands the audit lines of a ledger to `f`, without newline.
-fn each_of_ledger(path: &Path, f: EachLine<'_>) -> Result<(), Failure> {
+fn each_of_ledger(path: &Path, identity: &Identity, f: EachLine<'_>) -> Result<(), Failure> {
     let (mut absent, mut said) = (0u64, String::new());
-    let reader = crate::cmd::ledger::open(path)?;
+    let reader = look(path, identity)?;
     let mut entries = reader.entries();
     while let Some(item) = entries.next().map_err(|error| Failure::io(path, &error))? {
         match item {
@@ -83,14 +84,18 @@ fn each_of_ledger(path: &Path, f: EachLine<'_>) -> Result<(), Failure> {
 }
 
 /// Hands every line of a log or ledger to `f`, without what frames it.
-pub fn each(path: &Path, f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
-    each_or_gap(path, &mut |line| line.map_or(Ok(()), &mut *f))
+pub fn each(
+    path: &Path,
+    identity: &Identity,
+    f: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    each_or_gap(path, identity, &mut |line| line.map_or(Ok(()), &mut *f))
 }
 
 /// The same, with `None` for each line that was logged and is not here.
-fn each_or_gap(path: &Path, f: EachLine<'_>) -> Result<(), Failure> {
+fn each_or_gap(path: &Path, identity: &Identity, f: EachLine<'_>) -> Result<(), Failure> {
     if path.is_dir() || !path.exists() && path != Path::new("-") {
-        return each_of_ledger(path, f);
+        return each_of_ledger(path, identity, f);
     }
     let Some(mut input) = open(path)? else {
         return Err(Failure::new(Exit::Input, format!("{}: not a regular file", path.display())));
@@ -109,17 +114,21 @@ fn each_or_gap(path: &Path, f: EachLine<'_>) -> Result<(), Failure> {
 type EachEntry<'f> = &'f mut dyn FnMut(&ReadEntry, &[u8]) -> Result<(), Failure>;
 
 /// Hands every entry that can be read to `f`, with its line; returns how many lines could not.
-pub fn each_entry(path: &Path, f: EachEntry<'_>) -> Result<u64, Failure> {
-    each_entry_after(path, &mut |read, line, _| f(read, line))
+pub fn each_entry(path: &Path, identity: &Identity, f: EachEntry<'_>) -> Result<u64, Failure> {
+    each_entry_after(path, identity, &mut |read, line, _| f(read, line))
 }
 
 /// What is done with an entry, its line, and whether lines before it are not here.
 type EachEntryAfter<'f> = &'f mut dyn FnMut(&ReadEntry, &[u8], bool) -> Result<(), Failure>;
 
 /// The same, and `f` is told where lines were skipped because their bodies are not here.
-pub fn each_entry_after(path: &Path, f: EachEntryAfter<'_>) -> Result<u64, Failure> {
+pub fn each_entry_after(
+    path: &Path,
+    identity: &Identity,
+    f: EachEntryAfter<'_>,
+) -> Result<u64, Failure> {
     let (mut unreadable, mut gap) = (0, false);
-    each_or_gap(path, &mut |line| {
+    each_or_gap(path, identity, &mut |line| {
         let Some(line) = line else {
             gap = true;
             return Ok(());

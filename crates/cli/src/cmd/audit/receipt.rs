@@ -8,6 +8,7 @@ use seal::PublicKey;
 
 use super::lines;
 use crate::cmd::hmac::HmacKeys;
+use crate::cmd::identity::Identity;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -29,6 +30,8 @@ pub struct Args {
     /// The trust file, for its HMAC keys; default: as for `countersign verify`
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    #[command(flatten)]
+    identity: Identity,
     /// How to print
     #[arg(long, default_value = "table")]
     format: Format,
@@ -50,7 +53,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Err(finding) => report.push(finding),
         Ok(header) => {
             let wanted = args.entry.as_deref().unwrap_or(&header.entry);
-            let found = find(&log, wanted)?;
+            let found = find(&log, &args.identity, wanted)?;
             judge(&header, wanted, &found, &ring, &public, &mut report);
         }
     }
@@ -114,9 +117,13 @@ fn judge(
 }
 
 /// The entries with this id, at most two.
-fn find(log: &Path, id: &str) -> Result<Vec<Result<ReadEntry, Vec<Finding>>>, Failure> {
+fn find(
+    log: &Path,
+    identity: &Identity,
+    id: &str,
+) -> Result<Vec<Result<ReadEntry, Vec<Finding>>>, Failure> {
     let mut found = Vec::new();
-    lines::each(log, &mut |line| {
+    lines::each(log, identity, &mut |line| {
         let named = String::from_utf8_lossy(line).contains(id);
         if named && found.len() < 2 {
             match read_line(line) {

@@ -10,6 +10,7 @@ use seal::json::Value;
 use seal::time::{UnixMillis, parse_rfc3339};
 
 use super::lines;
+use crate::cmd::identity::Identity;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -27,6 +28,8 @@ pub struct Which {
     /// Entries before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<UnixMillis>,
+    #[command(flatten)]
+    identity: Identity,
     /// How to print
     #[arg(long, default_value = "table")]
     format: Format,
@@ -55,7 +58,7 @@ impl Which {
     fn each(&self, dir: &Path, f: &mut dyn FnMut(&ReadEntry)) -> Result<u64, Failure> {
         let path = self.path.clone().unwrap_or_else(|| crate::cmd::ledger_of(dir));
         crate::cmd::must_exist_or_stdin(&path)?;
-        lines::each_entry(&path, &mut |read, _| {
+        lines::each_entry(&path, &self.identity, &mut |read, _| {
             let at = UnixMillis(read.entry.ts_ns / 1_000_000);
             if self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|end| at < end) {
                 f(read);

@@ -196,6 +196,6 @@ pub fn remedy(body: Body<'_>) -> &'static str {
     match body {
         Body::Present(_) => "",
         Body::Pruned => "whether a prune accounts for it, `countersign verify` tells",
-        Body::Encrypted(_) => "`countersign export --identity FILE` opens it",
+        Body::Encrypted(_) => "--identity FILE opens it",
     }
 }
