@@ -216,6 +216,7 @@ impl AgentIdentity {
             key: KeyMaterial::Public(self.public().clone()),
             reference: None,
             agent_id: Some(self.agent_id().clone()),
+            issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
         };

@@ -17,7 +17,7 @@ use seal::signer::Signer;
 
 use crate::ioc::{ISSUER_LIMIT, SignedIoc};
 use crate::text::{is_label, key_of, member};
-use crate::trust::Validity;
+use crate::trust::{Purpose, Trust, TrustKey, Validity};
 
 pub use judge::{Compiles, Judge, Judged, Skipped, Verified, judge};
 pub use live::{Gone, Live, live};
@@ -66,6 +66,15 @@ impl Pin {
     /// A key for any issuer, at any time.
     pub fn new(key: PublicKey) -> Pin {
         Pin { key, issuer: None, valid: Validity::default() }
+    }
+
+    /// The keys that a trust file holds for feeds.
+    pub fn of(trust: &Trust) -> Vec<Pin> {
+        let pin = |key: &TrustKey| {
+            let (issuer, valid) = (key.issuer.clone(), key.valid);
+            Some(Pin { key: key.public_key()?.clone(), issuer, valid })
+        };
+        trust.keys_for(Purpose::Feed).filter_map(pin).collect()
     }
 
     /// The same key for this issuer only.

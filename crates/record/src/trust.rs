@@ -149,6 +149,8 @@ pub struct TrustKey {
     pub reference: Option<String>,
     /// For receipts: the agent it may sign as, sub-scopes included.
     pub agent_id: Option<AgentId>,
+    /// For feeds: the issuer it publishes for. Without one, whichever the feed names.
+    pub issuer: Option<String>,
     /// When it counts.
     pub valid: Validity,
     /// For timestamp authorities: the policies (dotted OIDs) whose stamps count; none means any.
@@ -164,6 +166,7 @@ impl TrustKey {
             key: KeyMaterial::Public(key),
             reference: None,
             agent_id: None,
+            issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
         }
@@ -181,6 +184,7 @@ impl TrustKey {
             key: KeyMaterial::Secret(secret),
             reference,
             agent_id: None,
+            issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
         }
@@ -196,6 +200,7 @@ impl TrustKey {
                 key: KeyMaterial::Certificates(chain),
                 reference: None,
                 agent_id: None,
+                issuer: None,
                 valid: Validity::default(),
                 policies: Vec::new(),
             }),
@@ -287,9 +292,9 @@ pub enum TrustError {
     /// An HMAC secret is too short or not hex.
     #[error("key {0:?} is not at least 16 bytes as lower-case hex")]
     Secret(String),
-    /// An agent id that is none, or on a key that signs no receipts.
+    /// An agent id that is none, or on a key that signs neither receipts nor feeds.
     #[error(
-        "key {name:?} has agent_id {agent_id:?}: it must be an agent id, on a key for receipts"
+        "key {name:?} has agent_id {agent_id:?}: it must be an agent id, on a key for receipts, or an issuer, on one for feeds"
     )]
     Agent {
         /// The key.
@@ -382,6 +387,13 @@ impl Trust {
         }
         if key.agent_id.is_some() && key.purpose != Purpose::Receipts {
             let agent_id = key.agent_id.map(|id| id.to_string()).unwrap_or_default();
+            return Err(TrustError::Agent { name: key.name, agent_id });
+        }
+        let fits = |issuer: &str| crate::text::is_label(issuer, crate::ioc::ISSUER_LIMIT);
+        if let Some(issuer) = &key.issuer
+            && (key.purpose != Purpose::Feed || !fits(issuer))
+        {
+            let agent_id = issuer.clone();
             return Err(TrustError::Agent { name: key.name, agent_id });
         }
         if let (Some(from), Some(until)) = (key.valid.from, key.valid.until)

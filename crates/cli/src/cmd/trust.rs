@@ -78,7 +78,7 @@ struct Add {
     /// A reference instead of the key itself: file:PATH (beside the trust file) or env:NAME
     #[arg(long, value_name = "REF")]
     reference: Option<String>,
-    /// Which agent the key signs as
+    /// Which agent the key signs as; for feed, the issuer it publishes for
     #[arg(long, value_name = "AGENT")]
     agent_id: Option<String>,
     /// Valid from this time on (RFC 3339)
@@ -125,6 +125,9 @@ fn show(which: &Which, dir: &Path) -> Outcome {
                 ));
                 if let Some(agent) = &key.agent_id {
                     out.push_str(&format!("  as {agent}"));
+                }
+                if let Some(issuer) = &key.issuer {
+                    out.push_str(&format!("  for {}", output::safe(issuer)));
                 }
                 if let Some(from) = key.valid.from {
                     out.push_str(&format!("  from {from}"));
@@ -202,6 +205,7 @@ fn to_json(file: &TrustFile) -> Value {
             ("fingerprint", key.public_key().map(|key| key.fingerprint()).into()),
             ("certificates", Value::array(certificates(key).map(certificate))),
             ("agent_id", key.agent_id.as_ref().map(|agent| agent.to_string()).into()),
+            ("issuer", Value::from(key.issuer.as_deref())),
             ("from", time(key.valid.from)),
             ("until", time(key.valid.until)),
             ("policies", Value::array(key.policies.iter().map(|oid| Value::from(oid.as_str())))),
@@ -366,9 +370,11 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
         }),
     };
     let valid = Validity { from: time("from", &args.from)?, until: time("until", &args.until)? };
-    let agent_id = args
-        .agent_id
-        .as_deref()
+    let (agent_id, issuer) = match purpose {
+        Purpose::Feed => (None, args.agent_id.clone()),
+        _ => (args.agent_id.as_deref(), None),
+    };
+    let agent_id = agent_id
         .map(|id| id.parse().map_err(|error| usage(format!("--agent-id: {error}"))))
         .transpose()?;
     let key =
@@ -413,6 +419,7 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
         key,
         reference: args.reference.clone(),
         agent_id,
+        issuer,
         valid,
         policies: args.policy.clone(),
     })

@@ -201,6 +201,7 @@ fn pinned(paths: &[PathBuf]) -> Result<Trust, Failure> {
                 key: KeyMaterial::Public(key),
                 reference: None,
                 agent_id: None,
+                issuer: None,
                 valid: Validity::default(),
                 policies: Vec::new(),
             })

@@ -43,6 +43,7 @@ pub fn trust() -> Trust {
             key,
             reference,
             agent_id,
+            issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
         };

@@ -115,7 +115,11 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
                 TrustError::Key { name: name.clone(), cause: error.to_string() }
             })?),
         };
-    let agent_id = match key.agent_id {
+    let (agent_id, issuer) = match purpose {
+        Purpose::Feed => (None, key.agent_id),
+        _ => (key.agent_id, None),
+    };
+    let agent_id = match agent_id {
         None => None,
         Some(agent_id) => {
             Some(agent_id.parse().map_err(|_| TrustError::Agent { name: name.clone(), agent_id })?)
@@ -139,7 +143,7 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
         let cause = "only a timestamp authority has policies".to_owned();
         return Err(TrustError::Key { name, cause });
     }
-    Ok(TrustKey { name, purpose, key: material, reference, agent_id, valid, policies })
+    Ok(TrustKey { name, purpose, key: material, reference, agent_id, issuer, valid, policies })
 }
 
 fn is_reference(key: &str) -> bool {

@@ -39,6 +39,9 @@ fn write_key(out: &mut String, key: &TrustKey) {
     if let Some(agent_id) = &key.agent_id {
         out.push_str(&format!("    agent_id: {agent_id}\n"));
     }
+    if let Some(issuer) = &key.issuer {
+        out.push_str(&format!("    agent_id: {}\n", quoted(issuer)));
+    }
     if !key.policies.is_empty() {
         let policies: Vec<String> = key.policies.iter().map(|policy| quoted(policy)).collect();
         out.push_str(&format!("    policies: [{}]\n", policies.join(", ")));

@@ -74,6 +74,21 @@ fn a_full_file_is_read() {
 }
 
 #[test]
+fn a_feeds_key_names_its_issuer() {
+    let pem = key(7).public().to_pem().replace('\n', "\\n");
+    let entry =
+        format!("name: f, purpose: feed, key: \"{pem}\", agent_id: \"alpha.example \\\" é\"");
+    let trust = parse(&format!("version: 1\nkeys:\n  - {{{entry}}}\n")).unwrap();
+    assert_eq!(trust.keys()[0].issuer.as_deref(), Some("alpha.example \" é"));
+    let pins = record::feed::Pin::of(&trust);
+    assert_eq!(
+        pins,
+        [record::feed::Pin::new(key(7).public().clone()).issuer("alpha.example \" é")]
+    );
+    assert_eq!(parse(&trust.to_yaml()).unwrap().keys()[0].issuer, trust.keys()[0].issuer);
+}
+
+#[test]
 fn a_witness_policy_is_read_with_the_file_and_belongs_to_its_log() {
     let trust = parse(&full()).unwrap();
     let policy = trust.policy_of("log.example/two").unwrap();
@@ -165,6 +180,7 @@ fn what_is_wrong_is_refused() {
         (one("name: a, purpose: hmac, key: \"file:key2.pem\""), "Secret"),
         (one(&format!("{good}, agent_id: gateway")), "Agent"),
         (one(&format!("{}, agent_id: \"agent:a\"", good.replace("receipts", "root"))), "Agent"),
+        (one(&format!("{}, agent_id: \"\"", good.replace("receipts", "feed"))), "Agent"),
         (one(&format!("{good}, valid: {{from: yesterday}}")), "Validity"),
         (
             one(&format!(

@@ -21,7 +21,7 @@ pub struct Args {
     /// Its name in reports, and for hmac its key id; default: the purpose
     #[arg(long)]
     name: Option<String>,
-    /// Which agent the key signs as (receipts)
+    /// Which agent the key signs as (receipts), or the issuer it publishes for (feed)
     #[arg(long, value_name = "AGENT")]
     agent_id: Option<String>,
     /// How to print
@@ -51,6 +51,10 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     };
     key.agent_id = match &args.agent_id {
         None => None,
+        Some(issuer) if purpose == Purpose::Feed => {
+            key.issuer = Some(issuer.clone());
+            None
+        }
         Some(id) => Some(id.parse().map_err(|error| usage(format!("--agent-id: {error}")))?),
     };
     let mut trust = Trust::empty();
