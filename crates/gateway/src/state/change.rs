@@ -165,8 +165,7 @@ pub fn rotate(
     let index = match desk.log(Kind::Rotation, &jws) {
         Ok(index) => index,
         Err(error) => {
-            // Nobody knows it: it need not lie there.
-            let _ = std::fs::remove_file(&staged);
+            forget(&staged, &error);
             return Err(error);
         }
     };
@@ -343,7 +342,7 @@ impl Desk {
         let index = match self.log(Kind::Rotation, &jws) {
             Ok(index) => index,
             Err(error) => {
-                let _ = std::fs::remove_file(&path);
+                forget(&path, &error);
                 return Err(error);
             }
         };
@@ -383,6 +382,19 @@ impl Desk {
         }
         named.ok_or_else(|| ChangeError::Unknown(which.to_owned()))
     }
+}
+
+/// Removes a new private key that nobody knows. Where a write or sync failed, the statement may lie in
+/// the journal all the same and be in force after the next start: then the key is needed.
+fn forget(new: &Path, error: &ChangeError) {
+    if !may_be_logged(error) {
+        let _ = std::fs::remove_file(new);
+    }
+}
+
+pub(super) fn may_be_logged(error: &ChangeError) -> bool {
+    use ledger::AppendError::{Failed, Gone, Stopped};
+    matches!(error, ChangeError::Append(Failed(_) | Stopped(_) | Gone { in_doubt: true }))
 }
 
 /// Who writes statements into the ledger; no client of a sequencer may have this name.

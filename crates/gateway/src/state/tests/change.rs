@@ -6,6 +6,7 @@ use record::keychange::Reason;
 use record::trust::{Purpose, TrustKey};
 use seal::key::SecretKey;
 
+use super::super::change::may_be_logged;
 use super::*;
 
 const SUPERSEDED: Cause = Cause { reason: Reason::Superseded, compromised_at: None };
@@ -188,4 +189,23 @@ fn nothing_is_changed_without_the_root_key() {
     let error = revoke(&scratch.0, init(), None, "decisions", &root(), ahead);
     assert!(matches!(error, Err(ChangeError::Refused(_))), "{error:?}");
     assert_eq!(files(), before);
+}
+
+/// A sync that failed says nothing of what the disk has: the new private key must outlive it.
+#[test]
+fn a_key_whose_statement_may_be_logged_is_kept() {
+    use ledger::{AppendError, Failure};
+    use std::io::{Error, ErrorKind};
+    let failed = || Arc::new(Failure::HeadMoved);
+    for (error, kept) in [
+        (AppendError::Failed(failed()), true),
+        (AppendError::Stopped(failed()), true),
+        (AppendError::Gone { in_doubt: true }, true),
+        (AppendError::Gone { in_doubt: false }, false),
+        (AppendError::Full(Arc::new(Error::from(ErrorKind::StorageFull))), false),
+        (AppendError::Closed, false),
+    ] {
+        let shown = error.to_string();
+        assert_eq!(may_be_logged(&ChangeError::Append(error)), kept, "{shown}");
+    }
 }
