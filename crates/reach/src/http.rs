@@ -332,7 +332,11 @@ impl Client {
 /// runtime: it would block one of its workers.
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, ClientError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(future))
+    let done = runtime.block_on(future);
+    // A lookup by the system that is still under way is left to itself: dropping the runtime would
+    // wait for it, long after the deadline.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 fn request(ask: &Ask<'_>) -> Result<Request<Full<Bytes>>, HttpError> {

@@ -116,6 +116,23 @@ fn silence_ends_at_the_deadline() {
     assert_eq!(error, HttpError::Timeout { url: url.to_string(), deadline });
 }
 
+/// The system's lookup of a name cannot be called off: a deadline that passed does not wait for it.
+/// A test that waits in vain hangs.
+#[test]
+fn what_cannot_be_called_off_is_not_waited_for() {
+    let (over, until_over) = mpsc::channel::<()>();
+    let (begun, until_begun) = mpsc::channel();
+    let done = block_on(async move {
+        tokio::task::spawn_blocking(move || {
+            let _ = begun.send(());
+            let _ = until_over.recv();
+        });
+        until_begun.recv()
+    });
+    assert_eq!(done.expect("a runtime"), Ok(()));
+    drop(over);
+}
+
 #[test]
 fn nobody_there() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
