@@ -114,6 +114,38 @@ fn what_does_not_come_by_hand_is_refused() {
     verified(dir.path());
 }
 
+#[test]
+fn a_last_checkpoint_that_cannot_be_written_is_told_as_that() {
+    let dir = made();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .arg("--dir")
+        .arg(dir.path())
+        .args(["log", "append", "--kind", "attestation", "--each-line", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(b"{\"a\":1}\n").expect("it reads");
+    let mut printed = BufReader::new(child.stdout.take().expect("piped"));
+    printed.read_line(&mut String::new()).expect("an answer");
+    let way = dir.path().join(".countersign/ledger/public/checkpoint.new");
+    // Between two checkpoints; the name is free but for the moment of one.
+    while std::fs::create_dir(&way).is_err() {
+        thread::yield_now();
+    }
+    stdin.write_all(b"{\"a\":2}\n").expect("it reads");
+    printed.read_line(&mut String::new()).expect("an answer");
+    drop(stdin);
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(74), "{}", said(&ended));
+    assert!(said(&ended).contains("not under a checkpoint yet"), "{}", said(&ended));
+    std::fs::remove_dir(&way).expect("removed");
+    verified(dir.path());
+    assert_eq!(writers(dir.path())["append-1"], 2);
+}
+
 /// Lines that are handed in one by one, each when the one before is acknowledged: as many appends.
 fn one_by_one(dir: &Path, name: &str, count: usize, acknowledged: &AtomicUsize) -> BTreeSet<u64> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))

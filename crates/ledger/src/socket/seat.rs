@@ -13,6 +13,7 @@ use crate::append::AppendError;
 use crate::entry::Prepared;
 use crate::ledger::Ledger;
 use crate::lock::{Lock, LockError};
+use crate::publish::CheckpointError;
 use crate::read::{Item, ReadError, Reader};
 
 /// Appends to a ledger that several processes write, without any of them being there beforehand.
@@ -62,6 +63,9 @@ pub enum SeatError {
     /// The ledger cannot be read to settle a call that was under way.
     #[error("whether the last entries were written cannot be told: {0}")]
     Settle(#[from] ReadError),
+    /// Everything that was acknowledged is there, but the last checkpoint is not.
+    #[error("what was appended is in the ledger, and not under a checkpoint yet: {0}")]
+    Unsigned(CheckpointError),
     /// What the opening callback needs is not there.
     #[error("{0}")]
     Setup(String),
@@ -151,7 +155,7 @@ impl<'a> Seat<'a> {
             Held::Sequencer { server, signing, ledger } => {
                 drop(server);
                 drop(signing);
-                ledger.close().map_err(|error| SeatError::Setup(error.to_string()))
+                ledger.close().map_err(SeatError::Unsigned)
             }
             Held::Client(_) | Held::Nothing => Ok(()),
         }

@@ -195,6 +195,10 @@ impl LogFiles {
                 );
                 evidence(ExitClass::Malformed, &self.path, sentence)
             }
+            TileError::Source { tile, error } if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                let sentence = format!("{} is longer than any tile", tile.path());
+                evidence(ExitClass::Tampered, &self.path, sentence)
+            }
             TileError::Source { error, .. } => Failure::io(&self.path, &error),
             error => evidence(ExitClass::Tampered, &self.path, error.to_string()),
         })
