@@ -290,6 +290,10 @@ fn what_cannot_be_changed_is_refused_with_what_to_do() {
     place.refused(&["keys", "rotate", "tsa", "--root", "root.pem"], 64, "trust file");
     place.refused(&["keys", "rotate", "approvals", "--root", "root.pem"], 64, "--key");
     place.refused(&["keys", "rotate", "receipts", "--root", "nowhere.pem"], 66, "nowhere.pem");
+    // What was given and would not be used is not passed over.
+    let useless = ["keys", "rotate", "hmac", "--key", "root.pem", "--root", "root.pem"];
+    place.refused(&useless, 64, "signing keys");
+    place.refused(&["keys", "generate", "hmac", "--name", "../k1"], 64, "id of an hmac key");
     place.refused(&["keys", "revoke", "nobody", "--root", "root.pem"], 64, "keys show");
     place.refused(&["keys", "revoke", "log", "--root", "root.pem"], 64, "keys show");
     let both = ["keys", "rotate", "receipts", "--root", "root.pem", "--reason", "compromised"];

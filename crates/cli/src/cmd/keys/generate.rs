@@ -38,6 +38,11 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         return Err(usage("a timestamp authority makes its own key: add its root certificate with `countersign trust add`".into()));
     }
     let name = args.name.unwrap_or_else(|| purpose.to_string());
+    if purpose == Purpose::Hmac && !record::keychange::is_secret_id(&name) {
+        return Err(usage(
+            "--name: the id of an hmac key has up to 64 letters, digits and _ . : -".into(),
+        ));
+    }
     let ending = if purpose == Purpose::Hmac { "hex" } else { "pem" };
     let file = args.out.unwrap_or_else(|| dir.join(format!("countersign-{purpose}.{ending}")));
     let made = new_secret_key().map_err(super::super::agent::failure)?;
