@@ -31,7 +31,8 @@ pub struct Args {
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let purpose = purpose(&args.purpose)?;
     if purpose == Purpose::Hmac && args.key.is_some() {
-        let why = "--key is about signing keys: the secrets of audit lines lie in .countersign/keys";
+        let why =
+            "--key is about signing keys: the secrets of audit lines lie in .countersign/keys";
         return Err(Failure::new(Exit::Usage, why));
     }
     let cause = args.why.cause()?;
