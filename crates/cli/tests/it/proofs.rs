@@ -312,7 +312,8 @@ fn a_ledger_from_before_the_tiles_proves_by_its_journal() {
     scene.log(&["prove", "inclusion", "--index", "4", "--bare", "-o", "with"], 0);
     // A tile that is longer than any may be is none, and told as that.
     let tile = format!("tile/0/000.p/{}", scene.size());
-    fs::write(scene.path().join(LEDGER).join("public").join(&tile), vec![7; 8193]).expect("written");
+    fs::write(scene.path().join(LEDGER).join("public").join(&tile), vec![7; 8193])
+        .expect("written");
     let long = scene.log(&["prove", "inclusion", "--index", "4"], 12);
     assert!(long.contains(&tile), "{long}");
     fs::remove_dir_all(scene.path().join(LEDGER).join("public/tile")).expect("removed");

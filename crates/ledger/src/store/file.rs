@@ -315,7 +315,8 @@ impl Store for FileStore {
                 opened => {
                     opened?.sync_all()?;
                     match self.held.iter().flatten().next() {
-                        Some((_, root)) => same(root, &self.dir),
+                        // The slash: a link may lead to the directory, as long as it leads to this one.
+                        Some((_, root)) => same(root, &self.dir.join("")),
                         None => Ok(()),
                     }
                 }

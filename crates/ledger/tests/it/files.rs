@@ -103,6 +103,29 @@ fn a_directory_that_was_taken_away_is_not_made_anew_by_a_checkpoint() {
 }
 
 #[test]
+fn a_ledger_that_a_link_leads_to_gets_its_checkpoints() {
+    let home = tempfile::tempdir().unwrap();
+    let (dir, other) = (home.path().join("ledger"), home.path().join("volume"));
+    fs::create_dir(&other).unwrap();
+    std::os::unix::fs::symlink("volume", &dir).unwrap();
+    let mut acked = Acked::new();
+    for n in 0..2 {
+        let (_, ledger) = ledger(&dir);
+        append(&ledger, &mut acked, entries(&format!("a{n}"), 2));
+        ledger.checkpoint().unwrap();
+        append(&ledger, &mut acked, entries(&format!("b{n}"), 2));
+    }
+    // A link that leads elsewhere now is another directory, as ever.
+    let (store, ledger) = ledger(&dir);
+    fs::remove_file(&dir).unwrap();
+    fs::create_dir(home.path().join("new")).unwrap();
+    std::os::unix::fs::symlink("new", &dir).unwrap();
+    assert!(ledger.append(entries("c", 1)).is_err());
+    drop((ledger, store));
+    check(Arc::new(FileStore::open(&other).unwrap()), &acked);
+}
+
+#[test]
 fn what_is_no_file_is_named_as_that_wherever_it_lies() {
     type Put = fn(&Path);
     let puts: [Put; 4] = [

@@ -195,7 +195,9 @@ impl LogFiles {
                 );
                 evidence(ExitClass::Malformed, &self.path, sentence)
             }
-            TileError::Source { tile, error } if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            TileError::Source { tile, error }
+                if error.kind() == std::io::ErrorKind::FileTooLarge =>
+            {
                 let sentence = format!("{} is longer than any tile", tile.path());
                 evidence(ExitClass::Tampered, &self.path, sentence)
             }
