@@ -184,7 +184,11 @@ pub fn serve(
         builder.worker_threads(workers);
     }
     let runtime = builder.enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(run(config, state, ready, shutdown))
+    let done = runtime.block_on(run(config, state, ready, shutdown));
+    // The ledger is closed by now. What still blocks a thread is a lookup of a name at most, which
+    // nothing can call off.
+    runtime.shutdown_timeout(LAST_WORDS);
+    done
 }
 
 /// The same inside a runtime.

@@ -187,6 +187,28 @@ fn readiness_asks_for_stamps_where_it_was_told_to() {
     gateway.stop();
 }
 
+/// The system's lookup of a name, of an authority or of an upstream, cannot be called off: a stop
+/// does not wait for it. A test that waits in vain hangs.
+#[test]
+fn what_cannot_be_called_off_does_not_hold_up_the_stop() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let state = State::open_or_init(dir.path(), init()).expect("the state opens");
+    let mut config = Config { simulator: true, ..Config::default() };
+    config.listen.set_port(0);
+    config.admin.set_port(0);
+    let (over, until_over) = std::sync::mpsc::channel::<()>();
+    let (begun, until_begun) = std::sync::mpsc::channel();
+    let lookup = async move {
+        tokio::task::spawn_blocking(move || {
+            let _ = begun.send(());
+            let _ = until_over.recv();
+        });
+        until_begun.recv().expect("it begins");
+    };
+    gateway::serve(config, state, |_| {}, lookup).expect("a clean stop");
+    drop(over);
+}
+
 #[test]
 fn an_authority_that_can_never_work_stops_the_start() {
     let dir = tempfile::tempdir().expect("a directory");
