@@ -130,7 +130,10 @@ impl Follow {
                 .ok_or(FollowError::Cursor)?,
             None => Frontier::new(),
         };
-        let checkpoint = follow.checkpoint()?;
+        let checkpoint = follow.checkpoint().map_err(|error| match error {
+            FollowError::Shrunk { has, .. } => FollowError::Shrunk { had: frontier.size(), has },
+            error => error,
+        })?;
         follow.seen.clear();
         // Before anything is looked for where it may no longer be.
         let covered = checkpoint.map_or(0, |checkpoint| checkpoint.size);
@@ -375,6 +378,10 @@ impl Follow {
     fn look(&mut self) -> Result<(Vec<u8>, Option<Checkpoint>), FollowError> {
         let raw = match self.source.read(CHECKPOINT, MAX_CHECKPOINT) {
             Ok(raw) => raw,
+            // What was signed once is not there any more: no wait for a first checkpoint.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.origin.is_some() => {
+                return Err(FollowError::Shrunk { had: self.pause.index(), has: 0 });
+            }
             // The first start has not come so far.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), None)),
             Err(error) => return Err(error.into()),

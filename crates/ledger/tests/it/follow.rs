@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ledger::Ledger;
 use ledger::follow::{Cursor, Follow, FollowError};
 use ledger::store::memory::MemoryStore;
-use ledger::store::{Item, Source};
+use ledger::store::{Item, Source, Store};
 
 use crate::support::{entries, open, options, vkey};
 
@@ -171,7 +171,7 @@ fn a_log_that_does_not_begin_so_is_refused() {
     }
 
     // While it is followed, the signed root changes under the same entries.
-    let fork = Arc::new(MemoryStore::of(older));
+    let fork = Arc::new(MemoryStore::of(older.clone()));
     small(&fork).append(entries("c", 9)).unwrap();
     let mut wrong = cursor.clone();
     wrong.peaks.pop();
@@ -180,6 +180,21 @@ fn a_log_that_does_not_begin_so_is_refused() {
     assert!(matches!(follow(store, Some(&wrong)), Err(FollowError::Origin { .. })));
     let empty = Arc::new(MemoryStore::new());
     assert!(matches!(follow(empty, None), Err(FollowError::NoLedger)));
+
+    // The checkpoint, or all of it, is taken away under the follower: that is no log that begins.
+    for gone in ["public/checkpoint", ""] {
+        let store = Arc::new(MemoryStore::of(older.clone()));
+        let mut reader = follow(store.clone(), None).unwrap();
+        news(&mut reader);
+        let cursor = reader.cursor().unwrap();
+        for name in older.keys().filter(|name| name.starts_with(gone)) {
+            store.remove(name).unwrap();
+        }
+        let polled = reader.poll(&mut |_| panic!("there is nothing"));
+        assert!(matches!(polled, Err(FollowError::Shrunk { had: 9, has: 0 })), "{polled:?}");
+        let again = follow(store, Some(&cursor)).map(|_| ());
+        assert!(matches!(again, Err(FollowError::Shrunk { had: 9, has: 0 })), "{again:?}");
+    }
 }
 
 #[test]
