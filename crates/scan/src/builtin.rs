@@ -15,6 +15,7 @@ mod restrictions;
 mod reworded;
 mod templates;
 
+use crate::indicator::Source;
 use crate::rule::{Action, Category, Pattern, Rule, Severity, Targets, View};
 
 /// All built-in rules.
@@ -51,7 +52,7 @@ impl Row<'_> {
     fn injection(self) -> Rule {
         let action = match self.severity {
             Severity::Low => Action::Flag,
-            Severity::Medium | Severity::High => Action::Block,
+            Severity::Medium | Severity::High | Severity::Critical => Action::Block,
         };
         self.rule(Category::Injection, action)
     }
@@ -66,6 +67,7 @@ impl Row<'_> {
             targets: self.targets,
             pattern: self.pattern,
             description: self.about.to_owned(),
+            source: Source::Builtin,
             hits: self.hits.iter().map(|text| (*text).to_owned()).collect(),
             misses: self.misses.iter().map(|text| (*text).to_owned()).collect(),
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 pub use record::receipt::Verdict;
 
+use crate::indicator::{Indicator, Source};
+use crate::mode::Mode;
 use crate::rule::{Action, Category, Severity};
 
 /// One rule that fired, and where.
@@ -27,9 +29,44 @@ pub struct Hit {
     pub redact: bool,
     /// Whether the hit was found in text that had to be decoded first.
     pub decoded: bool,
+    /// Who wrote what fired.
+    pub source: Source,
+    /// The publisher's categories, for an indicator or a rule from a file.
+    pub labels: Arc<[String]>,
+    /// Whether it is only watched: then `severity` is low, whatever the publisher says.
+    pub monitor: bool,
 }
 
 impl Hit {
+    /// An indicator that fired.
+    pub(crate) fn of_indicator(indicator: &Indicator, span: Range<usize>, decoded: bool) -> Hit {
+        let severity = if indicator.monitor { Severity::Low } else { indicator.severity };
+        Hit {
+            rule: indicator.id.clone(),
+            category: Category::Injection,
+            technique: indicator.technique.clone(),
+            severity,
+            action: if severity > Severity::Low { Action::Block } else { Action::Flag },
+            span,
+            redact: false,
+            decoded,
+            source: indicator.source.clone(),
+            labels: indicator.categories.clone(),
+            monitor: indicator.monitor,
+        }
+    }
+
+    /// The verdict that this hit leads to. What signed indicators say is not softened, and what was
+    /// not looked at is not called clean: both count at least as in [`Mode::Standard`].
+    pub fn verdict(&self, mode: Mode) -> Verdict {
+        let judged = mode.verdict(self.severity);
+        match (&self.source, self.category) {
+            _ if self.monitor => Verdict::Clean,
+            (Source::Feed { .. }, _) | (_, Category::Engine) => judged.max(self.severity.verdict()),
+            (Source::Builtin | Source::File(_), _) => judged,
+        }
+    }
+
     /// What stands in the text after redaction; names the rule, never the content.
     pub fn replacement(&self) -> String {
         format!("[REDACTED:{}]", self.technique)
@@ -47,7 +84,7 @@ pub struct Scan {
 }
 
 impl Scan {
-    pub(crate) fn of(mut hits: Vec<Hit>) -> Scan {
+    pub(crate) fn of(mut hits: Vec<Hit>, mode: Mode) -> Scan {
         hits.sort_by(|a, b| {
             (a.span.start, a.span.end, &a.rule).cmp(&(b.span.start, b.span.end, &b.rule))
         });
@@ -55,10 +92,16 @@ impl Scan {
         let verdict = hits
             .iter()
             .filter(|hit| hit.action != Action::Redact)
-            .map(|hit| hit.severity.verdict())
+            .map(|hit| hit.verdict(mode))
             .max()
             .unwrap_or(Verdict::Clean);
         Scan { verdict, hits }
+    }
+
+    /// Whether something was not looked at: encoded data beyond the limits, indicators that asked for
+    /// more work than there is, one that could not be looked for. Such a scan is never clean.
+    pub fn incomplete(&self) -> bool {
+        self.hits.iter().any(|hit| hit.category == Category::Engine)
     }
 
     /// The hits of one category.

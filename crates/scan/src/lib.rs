@@ -20,18 +20,28 @@ mod confusables;
 mod decode;
 mod detect;
 mod engine;
+mod filter;
 mod finding;
 mod hold;
+mod indicator;
+mod mode;
+mod needles;
 mod normalize;
+mod origin;
+mod required;
 mod rule;
 mod ruleset;
+mod session;
 mod unpack;
 mod walk;
 
-pub use engine::{ENGINE_VERSION, Engine};
+pub use engine::{ENGINE_VERSION, Engine, Options};
 pub use finding::{Hit, Scan, Verdict};
 pub use hold::{HOLD_BACK, Holder};
+pub use indicator::{Indicator, Kind, Limits, Refusal, Refused, Source};
+pub use mode::Mode;
 pub use normalize::unicode_version;
 pub use rule::{
     Action, Category, Detector, Pattern, Rule, RuleError, Severity, Target, Targets, View,
 };
+pub use ruleset::FeedRoot;

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::finding::Verdict;
+use crate::indicator::Source;
+use crate::mode::Mode;
 
 /// How bad a hit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +15,8 @@ pub enum Severity {
     Medium,
     /// Malicious.
     High,
+    /// Malicious in every mode.
+    Critical,
 }
 
 impl Severity {
@@ -22,16 +26,21 @@ impl Severity {
             Severity::Low => "low",
             Severity::Medium => "medium",
             Severity::High => "high",
+            Severity::Critical => "critical",
         }
     }
 
-    /// The verdict that a hit of this severity leads to.
+    /// The severity with this name, in lower or upper case, as feeds and rule files write it.
+    pub fn named(name: &str) -> Option<Severity> {
+        let all = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+        all.into_iter().find(|severity| {
+            name == severity.as_str() || name == severity.as_str().to_ascii_uppercase()
+        })
+    }
+
+    /// The verdict that a hit of this severity leads to in [`Mode::Standard`](crate::Mode).
     pub fn verdict(self) -> Verdict {
-        match self {
-            Severity::Low => Verdict::Clean,
-            Severity::Medium => Verdict::Suspicious,
-            Severity::High => Verdict::Malicious,
-        }
+        Mode::Standard.verdict(self)
     }
 }
 
@@ -258,6 +267,8 @@ pub struct Rule {
     pub pattern: Pattern,
     /// What it is about, in one sentence.
     pub description: String,
+    /// Who wrote it.
+    pub source: Source,
     /// Texts it must hit. Not part of the digest: they decide nothing.
     pub hits: Vec<String>,
     /// Texts close by that it must not hit.

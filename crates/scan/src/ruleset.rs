@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
+use seal::digest::Digest;
 use seal::json::{Value, write_receipt};
 
 use crate::decode::{FUEL_BASE, FUEL_FACTOR, MIN_RUN};
-use crate::engine::{ENGINE_VERSION, MAX_DEPTH};
+use crate::engine::{ENGINE_VERSION, MAX_DEPTH, Options};
+use crate::filter::{WORK_BASE, WORK_FACTOR};
+use crate::indicator::{Indicator, Source};
 use crate::normalize::unicode_version;
-use crate::rule::{Detector, Pattern, Rule, RuleError, View};
+use crate::rule::{Detector, Pattern, Rule, RuleError, Severity, View};
 use crate::unpack::INFLATED;
 use crate::walk::Needs;
 
@@ -64,10 +67,37 @@ pub(crate) fn compile(rules: Vec<Rule>) -> Result<(Vec<Compiled>, Vec<Option<Nee
 }
 
 /// The canonical JSON that stands for a ruleset: everything that decides a verdict.
-pub(crate) fn body(rules: &[Compiled]) -> Result<String, RuleError> {
+pub(crate) fn body(
+    rules: &[Compiled],
+    indicators: &[Indicator],
+    options: &Options,
+) -> Result<String, RuleError> {
     let rules = rules.iter().map(|compiled| describe(&compiled.rule));
+    let feeds = options.feeds.iter().map(|feed| {
+        Value::object([
+            ("feed", feed.feed.as_str().into()),
+            ("issuer", feed.issuer.as_str().into()),
+            ("root", feed.root.as_str().into()),
+        ])
+    });
+    // rules from files stand here in full, for nobody else keeps them; indicators of feeds by what
+    // their publishers signed
+    let of_files = indicators.iter().filter(|one| matches!(one.source, Source::File(_)));
+    let of_feeds: Vec<&Indicator> =
+        indicators.iter().filter(|one| matches!(one.source, Source::Feed { .. })).collect();
+    let mut hashes: Vec<String> = of_feeds.iter().map(|one| signed(one)).collect();
+    hashes.sort();
     let value = Value::object([
         ("engine", ENGINE_VERSION.into()),
+        ("feeds", Value::array(feeds)),
+        ("files", Value::array(of_files.map(describe_indicator))),
+        (
+            "indicators",
+            Value::object([
+                ("count", number(of_feeds.len())),
+                ("digest", Digest::of(hashes.concat().as_bytes()).to_string().as_str().into()),
+            ]),
+        ),
         (
             "limits",
             Value::object([
@@ -76,20 +106,53 @@ pub(crate) fn body(rules: &[Compiled]) -> Result<String, RuleError> {
                 ("fuel_factor", number(FUEL_FACTOR)),
                 ("inflated", number(INFLATED)),
                 ("run", number(MIN_RUN)),
+                ("work_base", number(WORK_BASE)),
+                ("work_factor", number(WORK_FACTOR)),
             ]),
         ),
+        ("mode", options.mode.as_str().into()),
         ("rules", Value::array(rules)),
         ("type", "countersign-ruleset/v1".into()),
         ("unicode", unicode_version().into()),
         (
             "verdicts",
-            Value::object(
-                [("high", "MALICIOUS"), ("low", "CLEAN"), ("medium", "SUSPICIOUS")]
-                    .map(|(severity, verdict)| (severity, Value::from(verdict))),
-            ),
+            Value::object(SEVERITIES.map(|severity| {
+                (severity.as_str(), Value::from(options.mode.verdict(severity).as_str()))
+            })),
         ),
     ]);
     write_receipt(&value).map_err(|error| RuleError::Body { reason: error.to_string() })
+}
+
+const SEVERITIES: [Severity; 4] =
+    [Severity::Critical, Severity::High, Severity::Low, Severity::Medium];
+
+/// A feed whose indicators are in a ruleset.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeedRoot {
+    /// Who signed it.
+    pub issuer: String,
+    /// Its id.
+    pub feed: String,
+    /// Its root, `sha256:` and 64 hexadecimal digits.
+    pub root: String,
+}
+
+/// What stands for an indicator of a feed: what was signed, and what is done about it here.
+fn signed(indicator: &Indicator) -> String {
+    let watched = if indicator.monitor { "monitor" } else { "act" };
+    format!("{} {watched}\n", indicator.source.content_hash().unwrap_or_default())
+}
+
+fn describe_indicator(indicator: &Indicator) -> Value {
+    Value::object([
+        ("categories", Value::array(indicator.categories.iter().map(String::as_str))),
+        ("id", (&*indicator.id).into()),
+        ("kind", indicator.kind.as_str().into()),
+        ("pattern", indicator.pattern.as_str().into()),
+        ("severity", indicator.severity.as_str().into()),
+        ("technique", (&*indicator.technique).into()),
+    ])
 }
 
 fn number(value: usize) -> Value {

@@ -29,7 +29,7 @@ impl Injection {
         let operator = matches!(found.role.as_deref(), Some("system" | "developer"));
         let response = match (found.category, found.severity) {
             (Category::Engine, _) => self.config.unread,
-            (Category::Injection, Severity::High) => self.config.high,
+            (Category::Injection, Severity::High | Severity::Critical) => self.config.high,
             (Category::Injection, Severity::Medium | Severity::Low) if operator => Response::Allow,
             (Category::Injection, Severity::Medium) => self.config.medium,
             (Category::Injection, Severity::Low) => self.config.low,

@@ -4,5 +4,6 @@ mod adversarial;
 mod clean;
 mod evasion;
 mod hold;
+mod indicators;
 mod phrases;
 mod rules;

@@ -1,7 +1,7 @@
 //! Every rule against its own samples, and the limits on what a rule may be.
 
 use countersign_scan::{
-    Action, Category, Engine, Pattern, Rule, RuleError, Severity, Target, Targets, View,
+    Action, Category, Engine, Pattern, Rule, RuleError, Severity, Source, Target, Targets, View,
 };
 
 #[test]
@@ -55,6 +55,7 @@ fn rule(pattern: Pattern) -> Rule {
         targets: Targets::ALL,
         pattern,
         description: String::new(),
+        source: Source::Builtin,
         hits: vec![],
         misses: vec![],
     }
@@ -112,7 +113,7 @@ fn the_page_lists_every_rule() {
         missing.iter().map(|r| format!("{r}\n")).collect::<String>()
     );
     let listed = page.lines().filter(|line| line.starts_with("| CS-")).count();
-    assert_eq!(listed, rows.len() + 1, "docs/rules.md lists rules that are gone");
+    assert_eq!(listed, rows.len() + 3, "docs/rules.md lists rules that are gone");
 }
 
 fn row(rule: &Rule) -> String {

@@ -1,0 +1,298 @@
+//! Our own first look for thousands of literals at once: every four letters of the text are looked
+//! up in a table of bits, and only where the bit is set are literals compared.
+//!
+//! Unlike an automaton it keeps no state between bytes, so that a text is read at the speed of the
+//! table, which stays in the processor's nearest caches (two bytes for a literal); ten thousand
+//! literals are made ready in milliseconds. Of each literal the rarest four letters are looked for,
+//! and no four letters stand for more than [`SHARED`] literals: what has to be compared at one
+//! place of the text is bounded, whoever wrote the literals.
+
+use std::collections::HashMap;
+
+/// At most so many literals are compared where the same letters stand.
+pub(crate) const SHARED: u32 = 256;
+
+/// Collects literals.
+pub(crate) struct Draft {
+    width: usize,
+    literals: Vec<(Box<[u8]>, u32)>,
+    /// For each literal where its rarest letters stand.
+    places: Vec<(u32, u16)>,
+    load: HashMap<u32, u32>,
+}
+
+impl Draft {
+    /// For literals of at least `width` bytes, two to four.
+    pub fn new(width: usize) -> Draft {
+        Draft { width, literals: Vec::new(), places: Vec::new(), load: HashMap::new() }
+    }
+
+    /// Adds a literal, which stands for `needle`; letters compare without case. Refuses one that is
+    /// too short or whose letters all stand for too many others.
+    pub fn add(&mut self, literal: &[u8], needle: u32) -> bool {
+        let seen = literal.len().min(usize::from(u16::MAX));
+        let places = literal.get(..seen).unwrap_or(literal).windows(self.width).enumerate();
+        let weighed = places.map(|(at, letters)| {
+            let gram = gram(letters);
+            let load = self.load.get(&gram).copied().unwrap_or(0);
+            let common: u32 = letters.iter().map(|letter| u32::from(commonness(*letter))).sum();
+            (load >= SHARED, common + 8 * load.min(64), gram, at)
+        });
+        let Some((false, _, gram, at)) = weighed.min() else { return false };
+        *self.load.entry(gram).or_insert(0) += 1;
+        self.literals.push((literal.to_ascii_lowercase().into(), needle));
+        self.places.push((gram, u16::try_from(at).unwrap_or(0)));
+        true
+    }
+
+    /// The table; `None` without literals.
+    pub fn build(self) -> Option<Filter> {
+        if self.literals.is_empty() {
+            return None;
+        }
+        let mut order: Vec<usize> = (0..self.literals.len()).collect();
+        order.sort_by_key(|index| self.places.get(*index).map_or(0, |(gram, _)| *gram));
+        let grams = self.load.len();
+        // one bit in sixteen is set at most
+        let bits = (grams * 16).next_power_of_two().clamp(1 << 12, 1 << 24);
+        let slots = (grams * 2).next_power_of_two();
+        let mut filter = Filter {
+            width: self.width,
+            shift: 32 - bits.trailing_zeros(),
+            bits: vec![0; bits / 64].into(),
+            slots: vec![(0, 0, 0); slots].into(),
+            anchors: Vec::with_capacity(order.len()).into(),
+            letters: Box::default(),
+        };
+        let (mut anchors, mut letters) = (Vec::with_capacity(order.len()), Vec::new());
+        let mut first = 0;
+        for (n, index) in order.iter().enumerate() {
+            let (literal, needle) = &self.literals[*index];
+            let (gram, at) = self.places[*index];
+            let start = letters.len() as u32;
+            letters.extend_from_slice(literal);
+            anchors.push(Anchor { start, end: letters.len() as u32, needle: *needle, at });
+            let last = order.get(n + 1).is_none_or(|next| self.places[*next].0 != gram);
+            if last {
+                filter.enter(gram, first, n as u32 + 1);
+                first = n as u32 + 1;
+            }
+        }
+        filter.anchors = anchors.into();
+        filter.letters = letters.into();
+        Some(filter)
+    }
+}
+
+/// Finds literals.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    width: usize,
+    shift: u32,
+    bits: Box<[u64]>,
+    /// Letters, and the anchors from where to where; an empty range is a free slot.
+    slots: Box<[(u32, u32, u32)]>,
+    anchors: Box<[Anchor]>,
+    letters: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct Anchor {
+    start: u32,
+    end: u32,
+    needle: u32,
+    /// Where in the literal its rarest letters stand.
+    at: u16,
+}
+
+/// A literal that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Found {
+    pub needle: u32,
+    /// Where it starts.
+    pub start: u32,
+}
+
+impl Filter {
+    fn enter(&mut self, gram: u32, first: u32, end: u32) {
+        let hash = hash(gram);
+        let bit = (hash >> self.shift) as usize;
+        if let Some(word) = self.bits.get_mut(bit / 64) {
+            *word |= 1 << (bit % 64);
+        }
+        let mask = self.slots.len() - 1;
+        let mut slot = hash as usize & mask;
+        while let Some((_, from, to)) = self.slots.get(slot)
+            && from != to
+        {
+            slot = (slot + 1) & mask;
+        }
+        if let Some(free) = self.slots.get_mut(slot) {
+            *free = (gram, first, end);
+        }
+    }
+
+    /// How many bytes it takes.
+    pub fn memory(&self) -> usize {
+        self.bits.len() * 8
+            + self.slots.len() * 12
+            + self.anchors.len() * size_of::<Anchor>()
+            + self.letters.len()
+    }
+
+    /// Every place where a literal stands, `work` counting what was compared; ends when it is used
+    /// up.
+    pub fn find(&self, text: &[u8], work: &mut Work, found: &mut Vec<Found>) {
+        let unused = 32 - 8 * self.width as u32;
+        let mut letters = 0u32;
+        for (at, byte) in text.iter().enumerate() {
+            letters = letters >> 8 | u32::from(*byte | 0x20) << 24;
+            let hash = hash(letters >> unused);
+            let bit = hash >> self.shift;
+            let word = self.bits.get(bit as usize / 64).copied().unwrap_or(0);
+            if word >> (bit % 64) & 1 != 0
+                && at + 1 >= self.width
+                && !self.compare(text, at + 1 - self.width, letters >> unused, work, found)
+            {
+                return;
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn compare(
+        &self,
+        text: &[u8],
+        place: usize,
+        gram: u32,
+        work: &mut Work,
+        found: &mut Vec<Found>,
+    ) -> bool {
+        let mask = self.slots.len() - 1;
+        let mut slot = hash(gram) as usize & mask;
+        let anchors = loop {
+            match self.slots.get(slot) {
+                Some((known, from, to)) if from != to => {
+                    if *known == gram {
+                        break self.anchors.get(*from as usize..*to as usize).unwrap_or_default();
+                    }
+                    slot = (slot + 1) & mask;
+                }
+                _ => return true,
+            }
+        };
+        for anchor in anchors {
+            let Some(start) = place.checked_sub(usize::from(anchor.at)) else { continue };
+            let literal = self.letters.get(anchor.start as usize..anchor.end as usize);
+            let Some(literal) = literal else { continue };
+            let Some(part) = text.get(start..start + literal.len()) else { continue };
+            if part.eq_ignore_ascii_case(literal) {
+                if !work.take(literal.len()) {
+                    return false;
+                }
+                found.push(Found { needle: anchor.needle, start: start as u32 });
+            }
+        }
+        work.take(anchors.len())
+    }
+}
+
+/// What may still be spent on looking closer, in bytes: deterministic, so that a verdict does not
+/// depend on load.
+#[derive(Debug)]
+pub(crate) struct Work {
+    left: usize,
+    /// Whether something was not looked at.
+    pub exhausted: bool,
+}
+
+/// Work per byte of the text, and on top of that.
+pub(crate) const WORK_FACTOR: usize = 8;
+pub(crate) const WORK_BASE: usize = 1 << 18;
+
+impl Work {
+    /// For a text of `len` bytes.
+    pub fn of(len: usize) -> Work {
+        Work { left: len.saturating_mul(WORK_FACTOR).saturating_add(WORK_BASE), exhausted: false }
+    }
+
+    /// Takes so much, or notes that it was not there.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => self.exhausted = true,
+        }
+        !self.exhausted
+    }
+}
+
+/// The letters as a number; case does not matter, and neither do a few signs that differ from one
+/// another as case does.
+fn gram(letters: &[u8]) -> u32 {
+    letters.iter().rev().fold(0, |gram, letter| gram << 8 | u32::from(letter | 0x20))
+}
+
+fn hash(gram: u32) -> u32 {
+    gram.wrapping_mul(0x9e37_79b1)
+}
+
+/// How common a byte is in text, roughly: a literal is looked for by its rarest part.
+fn commonness(byte: u8) -> u8 {
+    match byte.to_ascii_lowercase() {
+        b' ' | b'e' => 60,
+        b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 50,
+        b'c' | b'd' | b'h' | b'l' | b'm' | b'p' | b'u' => 40,
+        b'b' | b'f' | b'g' | b'v' | b'w' | b'y' => 30,
+        // a letter of another script that folds to none
+        0x7f => 60,
+        b'\n' | b',' | b'.' | b'-' => 30,
+        b'k' | b'0'..=b'9' => 20,
+        b'j' | b'q' | b'x' | b'z' => 10,
+        0x80.. => 20,
+        _ => 12,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(width: usize, literals: &[&str], text: &str, expect: &[(u32, u32)]) {
+        let mut draft = Draft::new(width);
+        for (n, literal) in (0..).zip(literals) {
+            assert!(draft.add(literal.as_bytes(), n), "{literal}");
+        }
+        let mut found = Vec::new();
+        let filter = draft.build().unwrap();
+        filter.find(text.as_bytes(), &mut Work::of(text.len()), &mut found);
+        found.sort();
+        let found: Vec<(u32, u32)> = found.iter().map(|f| (f.needle, f.start)).collect();
+        assert_eq!(found, expect, "{text}");
+    }
+
+    #[test]
+    fn literals_are_found_wherever_they_stand() {
+        check(
+            4,
+            &["ignore", "NORE", "xyzw"],
+            "Ignore IGNOREignore",
+            &[(0, 0), (0, 7), (0, 13), (1, 2), (1, 9), (1, 15)],
+        );
+        check(4, &["abcd"], "abc", &[]);
+        check(2, &["ab", "abc"], "ab abc", &[(0, 0), (0, 3), (1, 3)]);
+        check(3, &["a\u{e9}"], "xa\u{e9}", &[(0, 1)]);
+    }
+
+    #[test]
+    fn what_one_place_can_cost_is_bounded() {
+        let mut draft = Draft::new(4);
+        let taken = (0..1000).filter(|n| draft.add(b"aaaa", *n)).count();
+        assert_eq!(taken, SHARED as usize);
+        assert!(!draft.add(b"abc", 0));
+        let filter = draft.build().unwrap();
+        let text = vec![b'a'; 1 << 16];
+        let (mut work, mut found) = (Work::of(text.len()), Vec::new());
+        filter.find(&text, &mut work, &mut found);
+        assert!(work.exhausted && found.len() < WORK_FACTOR * text.len());
+    }
+}

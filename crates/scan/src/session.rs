@@ -1,0 +1,399 @@
+//! One scan under way: from the text as it was given to everything that is written inside of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex::bytes::Regex;
+
+use crate::decode::{self, Fuel};
+use crate::detect;
+use crate::engine::{Engine, MAX_DEPTH, MAX_PLACES};
+use crate::filter::Work;
+use crate::finding::Hit;
+use crate::normalize::{AT, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
+use crate::origin::Origin;
+use crate::rule::{Action, Detector, Severity, Target};
+use crate::ruleset::{Compiled, Matcher};
+use crate::unpack;
+use crate::walk::{Pass, REVERSED, TURNS};
+
+/// One scan under way.
+pub(crate) struct Session<'e> {
+    engine: &'e Engine,
+    target: Target,
+    pub hits: Vec<Hit>,
+    pub fuel: Fuel,
+    pub work: Work,
+    /// An indicator could not be looked for.
+    pub skipped: bool,
+}
+
+impl<'e> Session<'e> {
+    /// For a text of `len` bytes.
+    pub fn new(engine: &'e Engine, target: Target, len: usize) -> Session<'e> {
+        let (fuel, work) = (Fuel::of(len), Work::of(len));
+        Session { engine, target, hits: Vec::new(), fuel, work, skipped: false }
+    }
+
+    /// Reads the text that was given.
+    pub fn read(&mut self, text: &str) {
+        self.inspect(text, &Origin::Itself, 0);
+    }
+
+    fn inspect(&mut self, text: &str, origin: &Origin<'_>, depth: u8) {
+        if text.is_ascii() {
+            self.inspect_needles(text, text.as_bytes(), None, origin);
+            let classes = self.inspect_folded(text.as_bytes(), text, origin, false, depth);
+            if classes & CONTROL == 0 {
+                return;
+            }
+            // read once more as somebody does who does not see control characters
+            if depth == 0 {
+                self.fuel.again(text.len());
+            }
+        }
+        let folded = fold(text);
+        self.inspect_hidden(&folded.hidden, origin, depth);
+        let mapped = Origin::Mapped(&folded.map, origin);
+        self.inspect_needles(text, &folded.bytes, Some(&folded.map), origin);
+        self.inspect_folded(&folded.bytes, text, &mapped, folded.hidden.dropped, depth);
+        // escapes are resolved in the text itself: what they spell need not be ASCII
+        if folded.bytes.iter().any(|byte| matches!(byte, b'%' | b'&' | b'\\')) {
+            self.inspect_escapes(text, origin, depth);
+        }
+    }
+
+    /// What others look for, in a text and in what it folds to.
+    fn inspect_needles(
+        &mut self,
+        text: &str,
+        folded: &[u8],
+        map: Option<&[(u32, u32)]>,
+        origin: &Origin<'_>,
+    ) {
+        let needles = &self.engine.needles;
+        if needles.is_empty() {
+            return;
+        }
+        let mut matches = Vec::new();
+        self.skipped |= !needles.find(text, folded, map, &mut self.work, &mut matches);
+        for found in matches {
+            let Some(indicator) = needles.indicators.get(found.needle as usize) else { continue };
+            if indicator.targets.contains(self.target) {
+                let span = origin.raw(found.span);
+                self.hits.push(Hit::of_indicator(indicator, span, origin.is_decoded()));
+            }
+        }
+    }
+
+    /// Everything that is found in folded text; returns the classes of its bytes.
+    fn inspect_folded(
+        &mut self,
+        folded: &[u8],
+        text: &str,
+        origin: &Origin<'_>,
+        glued: bool,
+        depth: u8,
+    ) -> u8 {
+        let engine = self.engine;
+        let pass = engine.walker.walk(folded);
+        if !pass.candidates.is_empty() {
+            self.verify(folded, &pass, origin, glued);
+        }
+        if pass.spaced {
+            let words = Words::read(folded, Reading::Spaced, true);
+            let again = engine.walker.walk(&words.bytes);
+            for rule in again.candidates {
+                self.verify_words(rule, &words, folded, origin, true);
+            }
+        }
+        if pass.digits >= detect::MIN_DIGITS || pass.classes & AT != 0 {
+            self.detect(folded, &pass, origin);
+        }
+        if pass.classes & ESCAPE != 0 && std::ptr::eq(folded.as_ptr(), text.as_ptr()) {
+            self.inspect_escapes(text, origin, depth);
+        }
+        if pass.turns != 0 {
+            self.inspect_turned(folded, pass.turns, origin);
+        }
+        if pass.digits >= detect::MIN_DIGITS {
+            self.inspect_numbers(folded, origin, depth);
+        }
+        if !pass.runs.is_empty() {
+            self.inspect_runs(folded, pass.runs, origin, depth);
+        }
+        pass.classes
+    }
+
+    fn verify(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>, glued: bool) {
+        let engine = self.engine;
+        let mut plain = None;
+        let mut leet = None;
+        for rule in &pass.candidates {
+            let Some(compiled) = engine.rules.get(usize::from(*rule)) else { continue };
+            if !compiled.rule.targets.contains(self.target) {
+                continue;
+            }
+            match &compiled.matcher {
+                Matcher::Exact(regex) => self.verify_exact(compiled, regex, folded, origin),
+                Matcher::Words { .. } => {
+                    let words =
+                        plain.get_or_insert_with(|| Words::read(folded, Reading::Plain, false));
+                    let found = self.verify_words(*rule, words, folded, origin, glued);
+                    if !found && pass.leet {
+                        let known = |word: &[u8]| engine.walker.knows(word);
+                        let words = leet.get_or_insert_with(|| {
+                            Words::read(folded, Reading::Leet(&known), true)
+                        });
+                        self.verify_words(*rule, words, folded, origin, glued);
+                    }
+                }
+                Matcher::Detector(_) => {}
+            }
+        }
+    }
+
+    fn verify_exact(
+        &mut self,
+        compiled: &'e Compiled,
+        regex: &Regex,
+        folded: &[u8],
+        origin: &Origin<'_>,
+    ) {
+        let places = if compiled.rule.action == Action::Redact { usize::MAX } else { MAX_PLACES };
+        for found in regex.find_iter(folded).take(places) {
+            self.hit(compiled, origin.raw(found.range()), origin.is_decoded());
+        }
+    }
+
+    /// Whether the rule fired.
+    fn verify_words(
+        &mut self,
+        rule: u16,
+        words: &Words,
+        folded: &[u8],
+        origin: &Origin<'_>,
+        lost_spaces: bool,
+    ) -> bool {
+        let Some(compiled) = self.engine.rules.get(usize::from(rule)) else { return false };
+        let Matcher::Words { regex, glued, negatable } = &compiled.matcher else { return false };
+        if !compiled.rule.targets.contains(self.target) {
+            return false;
+        }
+        let mut spans: Vec<Range<usize>> =
+            regex.find_iter(&words.bytes).take(MAX_PLACES).map(|found| found.range()).collect();
+        if spans.is_empty()
+            && lost_spaces
+            && let Some(found) = glued.as_ref().and_then(|regex| regex.find(&words.bytes))
+        {
+            spans.push(found.range());
+        }
+        if spans.is_empty() {
+            return false;
+        }
+        // the map is made only now that something was found
+        let mapped;
+        let map = if words.map.len() == words.bytes.len() {
+            &words.map
+        } else {
+            mapped = Words::read(folded, Reading::Plain, true).map;
+            &mapped
+        };
+        let mut fired = false;
+        for span in spans {
+            let Some(start) = map.get(span.start) else { continue };
+            let Some(last) = span.end.checked_sub(1).and_then(|last| map.get(last)) else {
+                continue;
+            };
+            let (start, end) = (*start as usize, *last as usize + 1);
+            if *negatable && is_negated(&folded[..start]) {
+                continue;
+            }
+            fired = true;
+            self.hit(compiled, origin.raw(start..end), origin.is_decoded());
+        }
+        fired
+    }
+
+    fn detect(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>) {
+        let engine = self.engine;
+        let numbers = pass.digits >= detect::MIN_DIGITS;
+        let starts = if numbers { detect::number_starts(folded) } else { Vec::new() };
+        for rule in &engine.detectors {
+            let Some(compiled) = engine.rules.get(usize::from(*rule)) else { continue };
+            if !compiled.rule.targets.contains(self.target) {
+                continue;
+            }
+            let Matcher::Detector(detector) = compiled.matcher else { continue };
+            let found = match detector {
+                Detector::CreditCard if numbers => detect::credit_cards(folded, &starts),
+                Detector::UsSsn if numbers => detect::us_ssns(folded, &starts),
+                Detector::Iban if numbers => detect::ibans(folded),
+                Detector::Email if pass.classes & AT != 0 => detect::emails(folded),
+                _ => continue,
+            };
+            for span in found {
+                self.hit(compiled, origin.raw(span), origin.is_decoded());
+            }
+        }
+    }
+
+    fn inspect_hidden(&mut self, hidden: &Hidden, origin: &Origin<'_>, depth: u8) {
+        let raw = |span: &Range<usize>| origin.raw(span.clone());
+        for (span, text) in &hidden.tags {
+            self.structural(Detector::TagCharacters, raw(span), origin);
+            self.inspect_decoded(text, raw(span), depth);
+        }
+        for (span, bytes) in &hidden.bytes {
+            self.structural(Detector::InvisibleBytes, raw(span), origin);
+            if let Some(decoded) = decode::text_of(bytes) {
+                self.inspect_decoded(&decoded.text, raw(span), depth);
+            }
+        }
+        for span in hidden.overrides.iter().take(MAX_PLACES) {
+            self.structural(Detector::BidiOverride, raw(span), origin);
+        }
+        for span in hidden.in_word.iter().take(MAX_PLACES) {
+            self.structural(Detector::ZeroWidthInWord, raw(span), origin);
+        }
+    }
+
+    fn structural(&mut self, detector: Detector, span: Range<usize>, origin: &Origin<'_>) {
+        let engine = self.engine;
+        if origin.is_spelled() {
+            return;
+        }
+        for rule in &engine.detectors {
+            if let Some(compiled) = engine.rules.get(usize::from(*rule))
+                && matches!(compiled.matcher, Matcher::Detector(d) if d == detector)
+                && compiled.rule.targets.contains(self.target)
+            {
+                self.hit(compiled, span.clone(), origin.is_decoded());
+            }
+        }
+    }
+
+    fn inspect_escapes(&mut self, text: &str, origin: &Origin<'_>, depth: u8) {
+        let Some(plain) = decode::unescape(text, &mut self.fuel) else { return };
+        if depth >= MAX_DEPTH {
+            self.fuel.exhausted = true;
+            return;
+        }
+        self.inspect(&plain.text, &Origin::Spelled(&plain.map, origin), depth + 1);
+    }
+
+    fn inspect_runs(
+        &mut self,
+        folded: &[u8],
+        mut runs: Vec<Range<usize>>,
+        origin: &Origin<'_>,
+        depth: u8,
+    ) {
+        decode::join_lines(folded, &mut runs);
+        for run in runs {
+            let Some(bytes) = folded.get(run.clone()).filter(|bytes| decode::plausible(bytes))
+            else {
+                continue;
+            };
+            for decoded in unpack::decode_run(bytes, &mut self.fuel) {
+                if depth >= MAX_DEPTH {
+                    self.fuel.exhausted |= decoded.clean;
+                } else {
+                    self.inspect_decoded(&decoded.text, origin.raw(run.clone()), depth);
+                }
+            }
+            if self.fuel.exhausted {
+                return;
+            }
+        }
+    }
+
+    /// Reads the text with its letters moved back, or from its end.
+    fn inspect_turned(&mut self, folded: &[u8], turns: u8, origin: &Origin<'_>) {
+        for (turn, bit) in TURNS {
+            if turns & bit == 0 || !self.fuel.take(folded.len()) {
+                continue;
+            }
+            let text = turn(folded);
+            let places = 0..folded.len() as u32;
+            let map: Vec<(u32, u32)> = match *bit {
+                REVERSED => places.rev().map(|at| (at, at + 1)).collect(),
+                _ => places.map(|at| (at, at + 1)).collect(),
+            };
+            let origin = Origin::Turned(&map, origin);
+            if let Ok(turned) = std::str::from_utf8(&text) {
+                self.inspect_needles(turned, &text, None, &origin);
+            }
+            let pass = self.engine.walker.walk(&text);
+            self.verify(&text, &pass, &origin, false);
+        }
+    }
+
+    /// Reads rows of numbers as the bytes they may stand for.
+    fn inspect_numbers(&mut self, folded: &[u8], origin: &Origin<'_>, depth: u8) {
+        for row in unpack::numbers(folded) {
+            if !self.fuel.take(row.bytes.len()) {
+                return;
+            }
+            if let Some(decoded) = decode::text_of(&row.bytes).filter(|decoded| decoded.clean) {
+                self.inspect_decoded(&decoded.text, origin.raw(row.span), depth);
+            }
+        }
+    }
+
+    fn inspect_decoded(&mut self, text: &str, run: Range<usize>, depth: u8) {
+        if depth < MAX_DEPTH {
+            self.inspect(text, &Origin::Inside(run), depth + 1);
+        } else {
+            self.fuel.exhausted = true;
+        }
+    }
+
+    fn hit(&mut self, compiled: &Compiled, span: Range<usize>, decoded: bool) {
+        let rule = &compiled.rule;
+        // an address inside a token is no news; a secret or an instruction is
+        if decoded && rule.action == Action::Flag && rule.severity == Severity::Low {
+            return;
+        }
+        self.hits.push(Hit {
+            rule: compiled.id.clone(),
+            category: rule.category,
+            technique: compiled.technique.clone(),
+            severity: rule.severity,
+            action: rule.action,
+            span,
+            redact: rule.action == Action::Redact,
+            decoded,
+            source: rule.source.clone(),
+            labels: Arc::default(),
+            monitor: false,
+        });
+    }
+}
+
+/// Whether the text ends in a plain negation: only spaces may follow it, so that `never. Ignore`
+/// and `why not ignore` are not taken for one.
+fn is_negated(before: &[u8]) -> bool {
+    static NEGATIONS: &[&str] = &[
+        "never",
+        "do not",
+        "don't",
+        "dont",
+        "must not",
+        "should not",
+        "shouldn't",
+        "cannot",
+        "can't",
+        "will not",
+        "won't",
+        "did not",
+        "didn't",
+    ];
+    let kept = before.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+    let text = &before[..kept];
+    NEGATIONS.iter().any(|negation| {
+        let Some(start) = text.len().checked_sub(negation.len()) else { return false };
+        text[start..].eq_ignore_ascii_case(negation.as_bytes())
+            && start.checked_sub(1).is_none_or(|at| !text[at].is_ascii_alphanumeric())
+    })
+}
