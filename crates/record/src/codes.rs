@@ -785,6 +785,42 @@ codes! {
         "a bad indicator was left out",
         "It is signed by the publisher and of no use: unknown kind or severity, a pattern that cannot be matched, another's name. With --skip-bad the rest of the feed counts.",
         "Tell the publisher. What this indicator was to find is not found.";
+    FeedRollback = "CS-FEED-025", Error, Tampered,
+        "feed is older than one that was accepted before",
+        "Its issued_at lies before that of the feed accepted last, before the time asked for with --min-issued-at, or before what the ledger says was accepted. Whoever serves it may be hiding what was published since.",
+        "Keep what was accepted; fetch from another mirror, and ask the publisher if it stays.";
+    FeedFork = "CS-FEED-026", Error, Tampered,
+        "two feeds of one moment differ",
+        "A feed with the same issued_at and another root was accepted before, here or by what the ledger says. The publisher, or somebody with his key, shows different feeds to different readers.",
+        "Keep both documents and ask the publisher; an honest one signs each feed with a later time.";
+    FeedStale = "CS-FEED-027", Error, Untrusted,
+        "feed is older than its subscription allows",
+        "Its issued_at lies further back than the subscription's max_age. A mirror that always serves the same old feed hides what was published since.",
+        "Fetch from another mirror; if the publisher is just slow, subscribe again with a larger --max-age.";
+    FeedFuture = "CS-FEED-028", Error, Untrusted,
+        "feed was issued in the future",
+        "Its issued_at lies more than ten minutes ahead of this machine's clock. Accepted, it would make every honest feed until then a rollback.",
+        "Check this machine's clock; else tell the publisher.";
+    FeedOther = "CS-FEED-029", Error, Untrusted,
+        "another feed of the publisher was served",
+        "Its feed_id is not the one that was subscribed to. A mirror may not put one feed of a publisher in the place of another.",
+        "Check the address; subscribe to the other feed beside this one if you want it.";
+    FeedWithdrawn = "CS-FEED-030", Warning, Ok,
+        "an indicator vanished without a revocation",
+        "It counted before, the new feed does not have it, and nothing of its publisher revokes it. It is kept until it is revoked or expires, so that leaving it out switches nothing off.",
+        "Ask the publisher for a revocation if it is to go.";
+    FeedRotation = "CS-FEED-031", Error, Untrusted,
+        "the statement of a new feed key does not hold",
+        "The key of a feed changes by a statement of countersign-feed-rotation/v1 that the key before it signed, in the name of the subscribed issuer. This one is malformed, about another key or name, or signed by somebody else.",
+        "Get the statement again from the publisher; else get the new key another way and subscribe with --pin.";
+    FeedSeal = "CS-FEED-032", Error, Tampered,
+        "what is stored of a subscription was changed",
+        "The record, the feed or the indicators kept of a subscription are not those that were sealed when they were accepted, or the key of the seal is another one. Pins and high-water marks lie there, so nothing of it is used.",
+        "Find out who writes to .countersign/feeds; then subscribe again with --pin. What the ledger says was accepted still counts.";
+    FeedStrange = "CS-FEED-033", Warning, Ok,
+        "a feed revokes another publisher's indicator",
+        "What a publisher says has effect on that publisher's indicators alone. The revocation is without effect.",
+        "Nothing is lost; ask what the publisher means by it.";
 
     // ---- evidence at large ---------------------------------------------------------------
     EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,
