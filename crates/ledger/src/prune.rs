@@ -193,8 +193,9 @@ pub fn perform(
         for planned in part {
             let name = frame::segment_name(planned.first);
             let fresh = rewritten(&*store, planned)?;
-            store.replace(&name, &fresh).map_err(io::Error::from)?;
-            store.freeze(&name)?;
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+            store.replace(&name, &fresh).map_err(|error| named(error.into()))?;
+            store.freeze(&name).map_err(named)?;
         }
     }
     Ok(records)
