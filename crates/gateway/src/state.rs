@@ -284,7 +284,7 @@ impl State {
             files::directory(&path, files::Access::GroupMayRead)?;
             lock = lock.with_directory(&path)?;
             Arc::new(
-                FileStore::open(&path)
+                FileStore::reopen(&path)
                     .map_err(|error| StateError::Store { path, error: error.to_string() })?,
             )
         };
@@ -314,11 +314,12 @@ impl State {
             move |error| StateError::Share { path, group, error }
         };
         files::readers(&self.home(), number).map_err(failed(self.home()))?;
-        if let Some(number) = number
-            && !self.store.is_immediate()
-        {
+        if !self.store.is_immediate() {
             let path = self.ledger_dir();
-            let store = FileStore::open(&path).and_then(|store| store.readable_by(number));
+            let store = FileStore::open(&path).and_then(|store| match number {
+                Some(number) => store.readable_by(number),
+                None => Ok(store),
+            });
             self.store = Arc::new(store.map_err(failed(path))?);
         }
         Ok(self)

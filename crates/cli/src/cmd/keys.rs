@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use countersign::identity::read_secret_key;
-use gateway::Config;
 use gateway::state::{Cause, ChangeError, Init};
 use ledger::SystemClock;
 use record::keychange::Reason;
@@ -117,17 +116,6 @@ fn root_key(path: &Path) -> Result<SecretKey, Failure> {
 
 fn init() -> Init {
     Init { memory: false, clock: Arc::new(SystemClock) }
-}
-
-/// Who else reads the evidence, as the configuration of the directory says.
-fn readers(dir: &Path) -> Result<Option<String>, Failure> {
-    let path = dir.join(".countersign").join("config.yaml");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let config = Config::load(&path)
-        .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))?;
-    Ok(config.ledger.readers().map(str::to_owned))
 }
 
 fn failure(error: &ChangeError) -> Failure {

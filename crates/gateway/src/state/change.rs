@@ -122,7 +122,6 @@ pub enum ChangeError {
 pub fn rotate(
     dir: &Path,
     init: Init,
-    group: Option<&str>,
     target: Target<'_>,
     root: &dyn Signer,
     cause: Cause,
@@ -132,7 +131,7 @@ pub fn rotate(
     if !keychange::can_change(purpose) {
         return Err(ChangeError::Purpose { purpose });
     }
-    let desk = Desk::open(dir, init, group, root)?;
+    let desk = Desk::open(dir, init, root)?;
     if purpose == Purpose::Hmac {
         return desk.rotate_secret(root, cause, at);
     }
@@ -187,12 +186,11 @@ pub fn rotate(
 pub fn revoke(
     dir: &Path,
     init: Init,
-    group: Option<&str>,
     which: &str,
     root: &dyn Signer,
     cause: Cause,
 ) -> Result<Changed, ChangeError> {
-    let desk = Desk::open(dir, init, group, root)?;
+    let desk = Desk::open(dir, init, root)?;
     let (purpose, old) = desk.named(which)?;
     let statement = desk.statement(purpose, old, cause);
     let jws = desk.sign(&statement, root)?;
@@ -209,19 +207,14 @@ struct Desk {
 }
 
 impl Desk {
-    fn open(
-        dir: &Path,
-        init: Init,
-        group: Option<&str>,
-        root: &dyn Signer,
-    ) -> Result<Desk, ChangeError> {
+    fn open(dir: &Path, init: Init, root: &dyn Signer) -> Result<Desk, ChangeError> {
         // Opening makes what is missing; here something must be there.
         for needed in [dir.join(TRUST), folder(dir)] {
             if !files::exists(&needed).map_err(StateError::File)? {
                 return Err(ChangeError::NoState(needed));
             }
         }
-        let state = State::open_or_init(dir, init)?.readable_by(group)?;
+        let state = State::open_or_init(dir, init)?;
         let id = root.key_id();
         let detail = match state.trust.find(Purpose::Root, &id) {
             Some(key) if key.public_key() == Some(root.public()) => None,

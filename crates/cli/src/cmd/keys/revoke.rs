@@ -26,8 +26,7 @@ pub struct Args {
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let cause = args.why.cause()?;
     let root = super::root_key(&args.root)?;
-    let readers = super::readers(dir)?;
-    let changed = revoke(dir, super::init(), readers.as_deref(), &args.key, &root, cause)
+    let changed = revoke(dir, super::init(), &args.key, &root, cause)
         .map_err(|error| super::failure(&error))?;
     match args.format {
         Format::Table => output::print(&format!(

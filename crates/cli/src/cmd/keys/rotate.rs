@@ -37,7 +37,6 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     }
     let cause = args.why.cause()?;
     let root = super::root_key(&args.root)?;
-    let readers = super::readers(dir)?;
     let target = Target { purpose, file: args.key.as_deref() };
     let told = |step| {
         let said = match step {
@@ -48,7 +47,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         // Said as it happens: whoever interrupts this knows how far it came.
         output::complain(said);
     };
-    let changed = rotate(dir, super::init(), readers.as_deref(), target, &root, cause, &told)
+    let changed = rotate(dir, super::init(), target, &root, cause, &told)
         .map_err(|error| super::failure(&error))?;
     let (id, file) = changed.new.clone().unwrap_or_default();
     let kept = changed.kept.as_deref().map(output::path).unwrap_or_default();

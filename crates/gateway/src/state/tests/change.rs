@@ -1,5 +1,6 @@
 //! Replacing and revoking keys, with a crash behind each step.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use record::keychange::Reason;
@@ -46,7 +47,7 @@ fn start(scratch: &Scratch) -> Result<Recorder, crate::recorder::StartError> {
 
 fn change(scratch: &Scratch, purpose: Purpose, at: &dyn Fn(Step)) -> Result<Changed, ChangeError> {
     let target = Target { purpose, file: None };
-    rotate(&scratch.0, init(), None, target, &root(), SUPERSEDED, at)
+    rotate(&scratch.0, init(), target, &root(), SUPERSEDED, at)
 }
 
 /// The key ids that a start uses, by purpose: of the files, and of the ledger.
@@ -100,7 +101,7 @@ fn a_revoked_key_stops_the_start_until_it_is_replaced() {
     let scratch = rooted();
     start(&scratch).expect("started").close().expect("closed");
     let lost = Cause { reason: Reason::Compromised, compromised_at: Some(1_600_000_000) };
-    let gone = revoke(&scratch.0, init(), None, "gateway", &root(), lost).expect("revoked");
+    let gone = revoke(&scratch.0, init(), "gateway", &root(), lost).expect("revoked");
     assert_eq!(gone.purpose, Purpose::Receipts);
     let error = start(&scratch).err().expect("refused").to_string();
     assert!(error.contains("was revoked at entry 2 of the ledger (compromised)"), "{error}");
@@ -108,7 +109,7 @@ fn a_revoked_key_stops_the_start_until_it_is_replaced() {
     change(&scratch, Purpose::Receipts, &|_| ()).expect("rotated");
     start(&scratch).expect("started").close().expect("closed");
     // The same for the shared secret.
-    revoke(&scratch.0, init(), None, "k1", &root(), SUPERSEDED).expect("revoked");
+    revoke(&scratch.0, init(), "k1", &root(), SUPERSEDED).expect("revoked");
     let error = start(&scratch).err().expect("refused").to_string();
     assert!(error.contains("the hmac key k1 was revoked"), "{error}");
     change(&scratch, Purpose::Hmac, &|_| ()).expect("rotated");
@@ -148,7 +149,7 @@ fn a_key_of_another_file_is_replaced_there() {
     fs::write(&file, issuer.to_pem().as_bytes()).expect("written");
     fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("its owner's");
     let target = Target { purpose: Purpose::Capabilities, file: Some(&file) };
-    let turn = || rotate(&scratch.0, init(), None, target, &root(), SUPERSEDED, &|_| ());
+    let turn = || rotate(&scratch.0, init(), target, &root(), SUPERSEDED, &|_| ());
     let error = turn().expect_err("not trusted").to_string();
     assert!(error.contains("in the trust file"), "{error}");
     let path = scratch.0.join(TRUST);
@@ -177,7 +178,7 @@ fn nothing_is_changed_without_the_root_key() {
     for wrong in [[1; 32], [41; 32]] {
         let root = SecretKey::from_seed(wrong);
         let target = Target { purpose: Purpose::Receipts, file: None };
-        let error = rotate(&scratch.0, init(), None, target, &root, SUPERSEDED, &|_| ());
+        let error = rotate(&scratch.0, init(), target, &root, SUPERSEDED, &|_| ());
         assert!(matches!(error, Err(ChangeError::Root { .. })), "{error:?}");
     }
     for purpose in [Purpose::Root, Purpose::Tsa] {
@@ -186,7 +187,7 @@ fn nothing_is_changed_without_the_root_key() {
     }
     // A statement that would not count is not written.
     let ahead = Cause { reason: Reason::Compromised, compromised_at: Some(1_800_000_000) };
-    let error = revoke(&scratch.0, init(), None, "decisions", &root(), ahead);
+    let error = revoke(&scratch.0, init(), "decisions", &root(), ahead);
     assert!(matches!(error, Err(ChangeError::Refused(_))), "{error:?}");
     assert_eq!(files(), before);
 }
@@ -208,4 +209,23 @@ fn a_key_whose_statement_may_be_logged_is_kept() {
         let shown = error.to_string();
         assert_eq!(may_be_logged(&ChangeError::Append(error)), kept, "{shown}");
     }
+}
+
+/// Where the configuration that shares it lies is no business of whoever replaces a key.
+#[test]
+fn whom_the_evidence_is_shared_with_reads_on() {
+    let scratch = rooted();
+    let group = rustix::process::getegid().as_raw().to_string();
+    let shared = scratch.open().expect("opens").readable_by(Some(&group)).expect("shared");
+    let (home, ledger) = (shared.home(), shared.ledger_dir());
+    drop(shared);
+    change(&scratch, Purpose::Receipts, &|_| ()).expect("rotated");
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("there").mode() & 0o777;
+    assert_eq!(mode(&home), 0o750);
+    for file in ["head", "public/checkpoint", "journal/00000000000000000000.seg"] {
+        assert_eq!(mode(&ledger.join(file)), 0o640, "{file}");
+    }
+    // The owner takes it back.
+    drop(scratch.open().expect("opens").readable_by(None).expect("its owner's"));
+    assert_eq!(mode(&home), 0o700);
 }
