@@ -105,6 +105,7 @@ fn a_gateway_goes_on_behind_a_prune_and_everything_left_verifies() {
         let refused = ours(dir, &["log", "archive", "--to", &to], 64);
         assert!(refused.contains("lies in the ledger"), "{refused}");
     }
+    ours(dir, &["audit", "export", "--out", ".countersign/ledger/a.jsonl"], 64);
     ours(dir, &["log", "check"], 0);
     // Nothing is a day old.
     let plan = json(dir, &["log", "prune", "--policy", "retention.yaml", "--format", "json"], 0);

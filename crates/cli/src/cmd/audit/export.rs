@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::lines;
 use crate::cmd::export::epoch::{Epochs, Links, epoch};
-use crate::cmd::export::out::Out;
+use crate::cmd::export::out::{Out, lies_below};
 use crate::cmd::identity::Identity;
-use crate::exit::Outcome;
+use crate::exit::{Exit, Failure, Outcome};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,6 +31,10 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let path = args.ledger.clone().unwrap_or_else(|| crate::cmd::ledger_of(dir));
     // It is read twice, which standard input is not.
     crate::cmd::must_exist(&path)?;
+    if path.is_dir() && args.out.as_ref().is_some_and(|out| lies_below(out, &path)) {
+        let why = "--out lies in the ledger, where nothing but evidence may be";
+        return Err(Failure::new(Exit::Usage, why));
+    }
     let mut epochs = Epochs::default();
     lines::each_entry(&path, &args.identity, &mut |read, _| {
         epochs.add(epoch(read));
