@@ -6,6 +6,7 @@ mod code;
 mod completions;
 mod config;
 mod export;
+mod feed;
 mod gateway;
 mod hmac;
 mod identity;
@@ -74,6 +75,8 @@ enum Command {
     Audit(audit::Args),
     /// Export receipts, decisions and audit entries, also as events for a SIEM
     Export(Box<export::Args>),
+    /// Publish and verify feeds of signed indicators
+    Feed(feed::Args),
     /// Show, make, replace and revoke keys
     Keys(keys::Args),
     /// Check, explain and compare configuration files
@@ -101,6 +104,7 @@ impl Cli {
             Command::Log(args) => log::run(args, dir),
             Command::Audit(args) => audit::run(args, dir),
             Command::Export(args) => export::run(*args, dir),
+            Command::Feed(args) => feed::run(args, dir),
             Command::Keys(args) => keys::run(args, dir),
             Command::Config(args) => config::run(args, dir),
             Command::Code(args) => code::run(args),

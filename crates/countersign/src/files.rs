@@ -21,7 +21,7 @@ pub fn create(path: &Path, bytes: &[u8], secret: bool) -> io::Result<()> {
     sync_directory_of(path)
 }
 
-/// Puts new content in place of a file, so that a crash leaves the old or the new.
+/// Puts new content in place of a file, or where none was, so that a crash leaves the old or the new.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
@@ -31,7 +31,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Ok(()) | Err(_) => {}
     }
     create(fresh, bytes, false)?;
-    std::fs::set_permissions(fresh, std::fs::metadata(path)?.permissions())?;
+    match std::fs::metadata(path) {
+        Ok(old) => std::fs::set_permissions(fresh, old.permissions())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
     std::fs::rename(fresh, path)?;
     sync_directory_of(path)
 }

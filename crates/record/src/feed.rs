@@ -5,6 +5,7 @@
 //! it likes; there is one writer. [`judge()`] verifies one under pinned keys, [`live()`] says which
 //! indicators of many feeds count at a moment.
 
+mod draft;
 mod judge;
 mod live;
 mod read;
@@ -15,13 +16,17 @@ use seal::json::{MAX_SAFE_INTEGER, Value, push_string, utf16_order, write_pretty
 use seal::key::PublicKey;
 use seal::signer::Signer;
 
-use crate::ioc::{ISSUER_LIMIT, SignedIoc};
+use crate::ioc::{ISSUER_LIMIT, Kind, SignedIoc};
 use crate::text::{is_label, key_of, member};
 use crate::trust::{Purpose, Trust, TrustKey, Validity};
 
+pub use draft::{DRAFTS, DRAFTS_LIMIT, Draft, DraftError, Drafts, Fault};
 pub use judge::{Compiles, Judge, Judged, Skipped, Verified, judge};
 pub use live::{Gone, Live, live};
 pub use read::read;
+
+/// Whether a pattern is found in a text, or why it cannot be looked for.
+pub type Matches<'a> = dyn Fn(Kind, &str, &str) -> Result<bool, String> + 'a;
 
 /// The one version of the format.
 pub const VERSION: &str = "raucle-feed/v1";

@@ -184,7 +184,7 @@ pub enum SignError {
 
 impl Ioc {
     /// Hashes and signs it. Categories and revocations are sorted.
-    pub fn sign(mut self, signer: &dyn Signer) -> Result<SignedIoc, SignError> {
+    pub fn sign(self, signer: &dyn Signer) -> Result<SignedIoc, SignError> {
         if self.key_id != signer.key_id() {
             return Err(SignError::Key(self.key_id));
         }
@@ -201,12 +201,23 @@ impl Ioc {
         check_sizes(&self.description, &self.categories, self.revokes.len())
             .map_err(SignError::Limit)?;
         check_pattern(self.kind, &self.pattern).map_err(SignError::Pattern)?;
-        self.categories.sort_by(|a, b| utf16_order(a, b));
-        self.revokes.sort_unstable();
-        let preimage = self.preimage();
+        let ioc = self.sorted();
+        let preimage = ioc.preimage();
         let (content_hash, signature) =
             (Digest::of(preimage.as_bytes()), signer.sign(preimage.as_bytes()));
-        Ok(SignedIoc { ioc: self, content_hash, signature })
+        Ok(SignedIoc { ioc, content_hash, signature })
+    }
+
+    /// With its lists in the order in which they are signed.
+    pub(crate) fn sorted(mut self) -> Ioc {
+        self.categories.sort_by(|a, b| utf16_order(a, b));
+        self.revokes.sort_unstable();
+        self
+    }
+
+    /// The id it has, or will have once it is signed.
+    pub fn content_hash(&self) -> Digest {
+        Digest::of(self.preimage().as_bytes())
     }
 
     /// The canonical bytes that are hashed and signed.

@@ -102,6 +102,7 @@ const WITHOUT_FORMAT: &[&str] = &[
     "log witness serve",
     "audit show",
     "audit export",
+    "feed propose",
     "config schema",
     "code",
     "completions",

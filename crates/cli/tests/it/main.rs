@@ -8,6 +8,7 @@ mod configuration;
 mod deploy;
 mod export;
 mod faults;
+mod feeds;
 mod flip;
 mod interop;
 mod join;

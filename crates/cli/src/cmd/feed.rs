@@ -1,0 +1,58 @@
+//! `countersign feed`: signed indicators, one file for each subcommand.
+
+mod add;
+mod init;
+mod pattern;
+mod pin;
+mod propose;
+mod publish;
+mod review;
+mod revoke;
+mod show;
+mod source;
+mod verify;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::exit::Outcome;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take up an indicator, or those of a proposal, into the drafts of a feed
+    Add(Box<add::Args>),
+    /// Start a feed: a key, and a file for its drafts
+    Init(init::Args),
+    /// Write a proposal: an unsigned indicator with samples, for a publisher to review
+    Propose(Box<propose::Args>),
+    /// Sign the drafts and write the feed as a static file
+    Publish(publish::Args),
+    /// Run the samples of drafts or of a proposal, and show what else would match
+    Review(review::Args),
+    /// Withdraw an indicator
+    Revoke(revoke::Args),
+    /// Print what a feed or a drafts file holds, unverified
+    Show(show::Args),
+    /// Judge a feed under a pinned key
+    Verify(verify::Args),
+}
+
+pub fn run(args: Args, dir: &Path) -> Outcome {
+    match args.command {
+        Command::Add(args) => add::run(*args, dir),
+        Command::Init(args) => init::run(args, dir),
+        Command::Propose(args) => propose::run(*args),
+        Command::Publish(args) => publish::run(args, dir),
+        Command::Review(args) => review::run(args, dir),
+        Command::Revoke(args) => revoke::run(args, dir),
+        Command::Show(args) => show::run(&args),
+        Command::Verify(args) => verify::run(args, dir),
+    }
+}
