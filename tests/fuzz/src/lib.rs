@@ -6,6 +6,7 @@
 
 mod api;
 mod evidence;
+mod feeds;
 mod gateway;
 mod journal;
 pub mod mutate;
@@ -28,6 +29,8 @@ pub const TARGETS: &[Target] = &[
     ("config", gateway::config),
     ("cosign", proofs::cosign),
     ("decision", evidence::decision),
+    ("drafts", feeds::drafts),
+    ("feed", feeds::feed),
     ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),

@@ -24,6 +24,8 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "config" => texts(CONFIGS).collect(),
         "cosign" | "policy" | "proof" | "tile" => crate::proofs::seeds(target),
         "decision" => tokens(DECISIONS, "decisions"),
+        "drafts" => texts(crate::feeds::DRAFTS).collect(),
+        "feed" => strings(crate::feeds::FEEDS, "cases", "document"),
         "head" => texts(HEADS).collect(),
         "json" => {
             let payloads = strings(RECEIPTS, "receipts", "payload").into_iter().take(3);

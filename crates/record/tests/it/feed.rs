@@ -2,6 +2,7 @@
 
 mod property;
 mod shared;
+mod vectors;
 
 use record::feed::{Feed, publish};
 use record::ioc::{Ioc, Kind, Severity, SignedIoc};
