@@ -9,13 +9,17 @@
 
 use std::collections::HashMap;
 
+/// So many bytes are read at once.
+const BLOCK: usize = 1_024;
+
 /// At most so many literals are compared where the same letters stand.
 pub(crate) const SHARED: u32 = 256;
 
 /// Collects literals.
 pub(crate) struct Draft {
-    width: usize,
-    literals: Vec<(Box<[u8]>, u32)>,
+    pub width: usize,
+    known: HashMap<Box<[u8]>, u32>,
+    literals: Vec<Box<[u8]>>,
     /// For each literal where its rarest letters stand.
     places: Vec<(u32, u16)>,
     load: HashMap<u32, u32>,
@@ -24,25 +28,37 @@ pub(crate) struct Draft {
 impl Draft {
     /// For literals of at least `width` bytes, two to four.
     pub fn new(width: usize) -> Draft {
-        Draft { width, literals: Vec::new(), places: Vec::new(), load: HashMap::new() }
+        Draft {
+            width,
+            known: HashMap::new(),
+            literals: Vec::new(),
+            places: Vec::new(),
+            load: HashMap::new(),
+        }
     }
 
-    /// Adds a literal, which stands for `needle`; letters compare without case. Refuses one that is
+    /// Adds a literal, once, and gives its number; letters compare without case. Refuses one that is
     /// too short or whose letters all stand for too many others.
-    pub fn add(&mut self, literal: &[u8], needle: u32) -> bool {
+    pub fn add(&mut self, literal: &[u8]) -> Option<u32> {
+        let literal: Box<[u8]> = literal.to_ascii_lowercase().into();
+        if let Some(number) = self.known.get(&literal) {
+            return Some(*number);
+        }
         let seen = literal.len().min(usize::from(u16::MAX));
-        let places = literal.get(..seen).unwrap_or(literal).windows(self.width).enumerate();
+        let places = literal.get(..seen).unwrap_or(&literal).windows(self.width).enumerate();
         let weighed = places.map(|(at, letters)| {
             let gram = gram(letters);
             let load = self.load.get(&gram).copied().unwrap_or(0);
             let common: u32 = letters.iter().map(|letter| u32::from(commonness(*letter))).sum();
-            (load >= SHARED, common + 8 * load.min(64), gram, at)
+            (load >= SHARED, common + load / 16, gram, at)
         });
-        let Some((false, _, gram, at)) = weighed.min() else { return false };
+        let Some((false, _, gram, at)) = weighed.min() else { return None };
         *self.load.entry(gram).or_insert(0) += 1;
-        self.literals.push((literal.to_ascii_lowercase().into(), needle));
+        let number = u32::try_from(self.literals.len()).ok()?;
+        self.known.insert(literal.clone(), number);
+        self.literals.push(literal);
         self.places.push((gram, u16::try_from(at).unwrap_or(0)));
-        true
+        Some(number)
     }
 
     /// The table; `None` without literals.
@@ -53,12 +69,13 @@ impl Draft {
         let mut order: Vec<usize> = (0..self.literals.len()).collect();
         order.sort_by_key(|index| self.places.get(*index).map_or(0, |(gram, _)| *gram));
         let grams = self.load.len();
-        // one bit in sixteen is set at most
-        let bits = (grams * 16).next_power_of_two().clamp(1 << 12, 1 << 24);
-        let slots = (grams * 2).next_power_of_two();
+        // one bit in thirty-two is set at most
+        let bits = (grams * 32).next_power_of_two().clamp(1 << 12, 1 << 24);
+        let slots = (grams * 2).next_power_of_two().max(2);
         let mut filter = Filter {
             width: self.width,
             shift: 32 - bits.trailing_zeros(),
+            slot_shift: 32 - slots.trailing_zeros(),
             bits: vec![0; bits / 64].into(),
             slots: vec![(0, 0, 0); slots].into(),
             anchors: Vec::with_capacity(order.len()).into(),
@@ -67,11 +84,11 @@ impl Draft {
         let (mut anchors, mut letters) = (Vec::with_capacity(order.len()), Vec::new());
         let mut first = 0;
         for (n, index) in order.iter().enumerate() {
-            let (literal, needle) = &self.literals[*index];
+            let literal = &self.literals[*index];
             let (gram, at) = self.places[*index];
             let start = letters.len() as u32;
             letters.extend_from_slice(literal);
-            anchors.push(Anchor { start, end: letters.len() as u32, needle: *needle, at });
+            anchors.push(Anchor { start, end: letters.len() as u32, literal: *index as u32, at });
             let last = order.get(n + 1).is_none_or(|next| self.places[*next].0 != gram);
             if last {
                 filter.enter(gram, first, n as u32 + 1);
@@ -89,6 +106,7 @@ impl Draft {
 pub(crate) struct Filter {
     width: usize,
     shift: u32,
+    slot_shift: u32,
     bits: Box<[u64]>,
     /// Letters, and the anchors from where to where; an empty range is a free slot.
     slots: Box<[(u32, u32, u32)]>,
@@ -100,7 +118,8 @@ pub(crate) struct Filter {
 struct Anchor {
     start: u32,
     end: u32,
-    needle: u32,
+    /// Its number.
+    literal: u32,
     /// Where in the literal its rarest letters stand.
     at: u16,
 }
@@ -108,7 +127,8 @@ struct Anchor {
 /// A literal that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Found {
-    pub needle: u32,
+    /// Its number.
+    pub literal: u32,
     /// Where it starts.
     pub start: u32,
 }
@@ -121,7 +141,7 @@ impl Filter {
             *word |= 1 << (bit % 64);
         }
         let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
+        let mut slot = (hash >> self.slot_shift) as usize;
         while let Some((_, from, to)) = self.slots.get(slot)
             && from != to
         {
@@ -143,23 +163,40 @@ impl Filter {
     /// Every place where a literal stands, `work` counting what was compared; ends when it is used
     /// up.
     pub fn find(&self, text: &[u8], work: &mut Work, found: &mut Vec<Found>) {
-        let unused = 32 - 8 * self.width as u32;
-        let mut letters = 0u32;
-        for (at, byte) in text.iter().enumerate() {
-            letters = letters >> 8 | u32::from(*byte | 0x20) << 24;
-            let hash = hash(letters >> unused);
-            let bit = hash >> self.shift;
-            let word = self.bits.get(bit as usize / 64).copied().unwrap_or(0);
-            if word >> (bit % 64) & 1 != 0
-                && at + 1 >= self.width
-                && !self.compare(text, at + 1 - self.width, letters >> unused, work, found)
-            {
-                return;
-            }
+        match self.width {
+            4 => self.find_by::<4>(text, work, found),
+            3 => self.find_by::<3>(text, work, found),
+            _ => self.find_by::<2>(text, work, found),
         }
     }
 
-    #[inline(never)]
+    fn find_by<const WIDTH: usize>(&self, text: &[u8], work: &mut Work, found: &mut Vec<Found>) {
+        // Places are noted without a branch, which no processor could foresee, and looked at after.
+        let mut noted = [0u16; BLOCK];
+        let mut first = 0;
+        while let Some(rest) = text.get(first..).filter(|rest| rest.len() >= WIDTH) {
+            let part = &rest[..rest.len().min(BLOCK + WIDTH - 1)];
+            let mut count = 0;
+            for (at, letters) in (0u16..).zip(part.array_windows::<WIDTH>()) {
+                let bit = hash(gram(letters)) >> self.shift;
+                let word = self.bits.get(bit as usize / 64).copied().unwrap_or(0);
+                if let Some(place) = noted.get_mut(count) {
+                    *place = at;
+                }
+                count += (word >> (bit % 64) & 1) as usize;
+            }
+            for at in noted.get(..count).unwrap_or_default() {
+                let place = first + usize::from(*at);
+                let letters = text.get(place..place + WIDTH).unwrap_or_default();
+                if !self.compare(text, place, gram(letters), work, found) {
+                    return;
+                }
+            }
+            first += BLOCK;
+        }
+    }
+
+    #[inline]
     fn compare(
         &self,
         text: &[u8],
@@ -169,7 +206,7 @@ impl Filter {
         found: &mut Vec<Found>,
     ) -> bool {
         let mask = self.slots.len() - 1;
-        let mut slot = hash(gram) as usize & mask;
+        let mut slot = (hash(gram) >> self.slot_shift) as usize;
         let anchors = loop {
             match self.slots.get(slot) {
                 Some((known, from, to)) if from != to => {
@@ -190,7 +227,7 @@ impl Filter {
                 if !work.take(literal.len()) {
                     return false;
                 }
-                found.push(Found { needle: anchor.needle, start: start as u32 });
+                found.push(Found { literal: anchor.literal, start: start as u32 });
             }
         }
         work.take(anchors.len())
@@ -228,10 +265,18 @@ impl Work {
 
 /// The letters as a number; case does not matter, and neither do a few signs that differ from one
 /// another as case does.
+#[inline]
 fn gram(letters: &[u8]) -> u32 {
-    letters.iter().rev().fold(0, |gram, letter| gram << 8 | u32::from(letter | 0x20))
+    let of = |bytes: [u8; 4]| u32::from_le_bytes(bytes) | 0x2020_2020;
+    match *letters {
+        [a, b] => of([a, b, 0, 0]),
+        [a, b, c] => of([a, b, c, 0]),
+        [a, b, c, d, ..] => of([a, b, c, d]),
+        _ => 0,
+    }
 }
 
+#[inline]
 fn hash(gram: u32) -> u32 {
     gram.wrapping_mul(0x9e37_79b1)
 }
@@ -260,13 +305,13 @@ mod tests {
     fn check(width: usize, literals: &[&str], text: &str, expect: &[(u32, u32)]) {
         let mut draft = Draft::new(width);
         for (n, literal) in (0..).zip(literals) {
-            assert!(draft.add(literal.as_bytes(), n), "{literal}");
+            assert_eq!(draft.add(literal.as_bytes()), Some(n), "{literal}");
         }
         let mut found = Vec::new();
         let filter = draft.build().unwrap();
         filter.find(text.as_bytes(), &mut Work::of(text.len()), &mut found);
         found.sort();
-        let found: Vec<(u32, u32)> = found.iter().map(|f| (f.needle, f.start)).collect();
+        let found: Vec<(u32, u32)> = found.iter().map(|f| (f.literal, f.start)).collect();
         assert_eq!(found, expect, "{text}");
     }
 
@@ -286,9 +331,10 @@ mod tests {
     #[test]
     fn what_one_place_can_cost_is_bounded() {
         let mut draft = Draft::new(4);
-        let taken = (0..1000).filter(|n| draft.add(b"aaaa", *n)).count();
+        let taken = (4..1000).filter_map(|n| draft.add(&vec![b'a'; n])).count();
         assert_eq!(taken, SHARED as usize);
-        assert!(!draft.add(b"abc", 0));
+        assert_eq!(draft.add(b"aaaa"), Some(0));
+        assert_eq!(draft.add(b"abc"), None);
         let filter = draft.build().unwrap();
         let text = vec![b'a'; 1 << 16];
         let (mut work, mut found) = (Work::of(text.len()), Vec::new());

@@ -201,7 +201,7 @@ pub enum Refusal {
         limit: usize,
     },
     /// Its letters are those of too many others.
-    #[error("{limit} other patterns are looked for by the same letters")]
+    #[error("{limit} other literals are looked for by the same letters")]
     Crowded {
         /// How many may be.
         limit: u32,

@@ -25,6 +25,7 @@ mod finding;
 mod hold;
 mod indicator;
 mod mode;
+mod near;
 mod needles;
 mod normalize;
 mod origin;

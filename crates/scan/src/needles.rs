@@ -1,16 +1,18 @@
 //! The patterns of others, made ready: exact strings and characters are looked up, expressions run
 //! only where a literal of theirs stands, and never over more than [`Work`] allows.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use regex_automata::meta;
 use regex_automata::meta::Regex;
-use regex_automata::{Input, meta};
 use regex_syntax::hir::Hir;
 
 use crate::filter::{Draft, Filter, Found, SHARED, Work};
 use crate::indicator::{Indicator, Kind, Limits, Refusal, Refused, Source};
+use crate::near::{Reach, Reading, Window, stands};
 use crate::normalize::FOREIGN;
 use crate::required::{self, Over, spell};
 
@@ -19,12 +21,7 @@ use crate::required::{self, Over, spell};
 pub(crate) struct Needles {
     pub indicators: Vec<Indicator>,
     matchers: Vec<Matcher>,
-    /// Over folded text.
-    folded: Option<Filter>,
-    /// The same for literals of two and three letters.
-    short: Option<Filter>,
-    /// Over text as it was given, where it is not ASCII.
-    raw: Option<Filter>,
+    lanes: Vec<Lane>,
     /// Single characters and who asks for them.
     points: HashMap<char, Vec<u32>>,
     /// Whether one of them is ASCII.
@@ -33,9 +30,27 @@ pub(crate) struct Needles {
     slow: Vec<u32>,
 }
 
+/// Literals that are looked for in one way.
+#[derive(Debug)]
+struct Lane {
+    over: Over,
+    filter: Filter,
+    /// For each literal where its needles begin in `needles`, and the end.
+    starts: Box<[u32]>,
+    needles: Box<[u32]>,
+}
+
+impl Lane {
+    fn needles_of(&self, literal: u32) -> &[u32] {
+        let at = |n: usize| self.starts.get(n).map_or(0, |start| *start as usize);
+        let literal = literal as usize;
+        self.needles.get(at(literal)..at(literal + 1)).unwrap_or_default()
+    }
+}
+
 #[derive(Debug)]
 enum Matcher {
-    /// The pattern; how it folds; how many bytes stand before the first that does not vanish.
+    /// How the pattern folds; how many bytes stand before the first that does not vanish.
     Exact {
         folded: Box<[u8]>,
         lead: usize,
@@ -46,8 +61,10 @@ enum Matcher {
 
 #[derive(Debug)]
 struct Expression {
-    /// The longest match, if it is bounded.
-    reach: Option<usize>,
+    /// Of each group of literals every match holds one; the needle is looked at where the first
+    /// group stands.
+    groups: Box<[Box<[u32]>]>,
+    reach: Reach,
     /// What a byte costs that it reads.
     weight: usize,
     regex: OnceLock<Option<Regex>>,
@@ -59,14 +76,12 @@ pub(crate) struct Match {
     pub span: Range<usize>,
 }
 
-/// Where literals of fewer bytes are looked for by a filter of their own.
+/// Literals of fewer bytes have a lane of their own.
 const WIDTH: usize = 4;
 const NARROW: usize = 2;
-/// An exact string is recognised behind a disguise if it has so many letters, digits and signs.
-const DISGUISED: usize = 6;
 /// A pattern is reported at so many places.
 const PLACES: usize = 16;
-/// A filter and a lazy automaton may take so much memory for one expression.
+/// A compiled expression and its lazy automaton may take so much memory.
 const REGEX_BYTES: usize = 1 << 22;
 const CACHE_BYTES: usize = 1 << 18;
 /// So much price makes a byte cost one more.
@@ -76,8 +91,11 @@ impl Needles {
     /// Makes the patterns ready; what cannot be used is told, and is not among them.
     pub fn build(indicators: Vec<Indicator>, limits: &Limits) -> (Needles, Vec<Refused>) {
         let mut made = Needles::default();
-        let mut drafts =
-            Drafts { folded: Draft::new(WIDTH), short: Draft::new(NARROW), raw: Draft::new(WIDTH) };
+        let mut drafts = Drafts {
+            folded: LaneDraft::new(Over::Folded, WIDTH),
+            short: LaneDraft::new(Over::Folded, NARROW),
+            raw: LaneDraft::new(Over::Raw, WIDTH),
+        };
         let mut spent: HashMap<String, usize> = HashMap::new();
         let mut refused = Vec::new();
         for (index, indicator) in indicators.into_iter().enumerate() {
@@ -89,9 +107,8 @@ impl Needles {
                 Err(reason) => refused.push(Refused { index, id: indicator.id, reason }),
             }
         }
-        made.folded = drafts.folded.build();
-        made.short = drafts.short.build();
-        made.raw = drafts.raw.build();
+        let drafts = [drafts.folded, drafts.short, drafts.raw];
+        made.lanes = drafts.into_iter().filter_map(LaneDraft::build).collect();
         (made, refused)
     }
 
@@ -132,10 +149,11 @@ impl Needles {
                 if *spent + price > limits.source_price {
                     return Err(Refusal::SourceTooDear { limit: limits.source_price });
                 }
-                self.expression(&hir, needle, drafts, limits.slow)?;
+                let groups = self.groups(&hir, needle, drafts, limits.slow)?;
                 *spent += price;
                 Ok(Matcher::Expression(Expression {
-                    reach: hir.properties().maximum_len().filter(|reach| *reach < FAR),
+                    groups,
+                    reach: Reach::of(&hir),
                     weight: 1 + price / WEIGHT,
                     regex: OnceLock::new(),
                 }))
@@ -162,47 +180,52 @@ impl Needles {
         let lead = pattern.find(visible).unwrap_or(0);
         let telling =
             folded.iter().filter(|byte| !matches!(**byte, FOREIGN | b' ' | b'\n')).count();
-        let crowded = Refusal::Crowded { limit: SHARED };
-        let added = if telling >= WIDTH {
-            drafts.folded.add(&folded, needle)
+        let (lane, literal) = if telling >= WIDTH {
+            (&mut drafts.folded, &*folded)
         } else if pattern.is_ascii() && folded.len() == pattern.len() {
-            drafts.short.add(&folded, needle)
+            (&mut drafts.short, &*folded)
         } else if pattern.len() >= WIDTH {
-            drafts.raw.add(pattern.as_bytes(), needle)
+            (&mut drafts.raw, pattern.as_bytes())
         } else {
             // a letter and a control character: too little to look for by itself
             return Err(Refusal::TooShort);
         };
-        if added { Ok(Matcher::Exact { folded, lead }) } else { Err(crowded) }
+        if !lane.anchor(&[literal.to_vec()], needle) {
+            return Err(Refusal::Crowded { limit: SHARED });
+        }
+        Ok(Matcher::Exact { folded, lead })
     }
 
-    fn expression(
+    fn groups(
         &mut self,
         hir: &Hir,
         needle: u32,
         drafts: &mut Drafts,
         slow: usize,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Box<[Box<[u32]>]>, Refusal> {
         if hir.properties().minimum_len().is_none_or(|shortest| shortest == 0) {
             return Err(Refusal::MatchesEmpty);
         }
         for (over, shortest) in [(Over::Folded, WIDTH), (Over::Raw, 2 * WIDTH), (Over::Folded, 3)] {
-            let Some(literals) = required::literals(hir, over, shortest) else { continue };
-            let draft = match over {
+            let groups = required::literals(hir, over, shortest);
+            let Some((first, others)) = groups.split_first() else { continue };
+            let lane = match over {
                 Over::Raw => &mut drafts.raw,
-                Over::Folded if literals.iter().all(|one| one.len() >= WIDTH) => &mut drafts.folded,
+                Over::Folded if shortest >= WIDTH => &mut drafts.folded,
                 Over::Folded => &mut drafts.short,
             };
-            if literals.iter().all(|literal| draft.add(literal, needle)) {
-                return Ok(());
+            if !lane.anchor(first, needle) {
+                return Err(Refusal::Crowded { limit: SHARED });
             }
-            return Err(Refusal::Crowded { limit: SHARED });
+            // a group that is too crowded to be looked for is one condition less
+            let all = std::iter::once(first).chain(others);
+            return Ok(all.filter_map(|group| lane.add(group)).collect());
         }
         if self.slow.len() >= slow {
             return Err(Refusal::NoLiteral { limit: slow });
         }
         self.slow.push(needle);
-        Ok(())
+        Ok(Box::default())
     }
 
     fn point(&mut self, point: char, needle: u32) {
@@ -219,20 +242,23 @@ impl Needles {
 
     /// How many bytes it takes, without expressions that were compiled since.
     pub fn memory(&self) -> usize {
-        let filters = [&self.folded, &self.short, &self.raw];
-        let patterns: usize = self
-            .indicators
-            .iter()
-            .map(|one| one.pattern.len() + 2 * one.id.len() + size_of::<Indicator>())
-            .sum();
-        filters.into_iter().flatten().map(Filter::memory).sum::<usize>()
-            + patterns
-            + self.matchers.len() * size_of::<Matcher>()
+        let lane =
+            |lane: &Lane| lane.filter.memory() + 4 * (lane.starts.len() + lane.needles.len());
+        let pattern = |one: &Indicator| one.pattern.len() + 2 * one.id.len();
+        let matcher = |one: &Matcher| match one {
+            Matcher::Exact { folded, .. } => folded.len(),
+            Matcher::Points => 0,
+            Matcher::Expression(one) => one.groups.iter().map(|group| 16 + 4 * group.len()).sum(),
+        };
+        self.lanes.iter().map(lane).sum::<usize>()
+            + self.indicators.iter().map(pattern).sum::<usize>()
+            + self.matchers.iter().map(matcher).sum::<usize>()
+            + self.indicators.len() * (size_of::<Indicator>() + size_of::<Matcher>())
             + self.points.len() * 64
     }
 
     /// Every match in `text`, which folds to `folded`; `map` says for each folded byte where it came
-    /// from and is `None` when nothing was folded. Also says whether an expression did not compile.
+    /// from and is `None` when nothing was folded. `false` when an expression could not be run.
     pub fn find(
         &self,
         text: &str,
@@ -241,64 +267,90 @@ impl Needles {
         work: &mut Work,
         matches: &mut Vec<Match>,
     ) -> bool {
-        if self.is_empty() {
-            return true;
-        }
-        if !self.points.is_empty() && (self.ascii_points || !text.is_ascii()) {
+        let plain = text.is_ascii();
+        if !self.points.is_empty() && (self.ascii_points || !plain) {
             self.find_points(text, work, matches);
         }
+        let reading = Reading { text, folded, map, padded: OnceCell::new() };
+        let mut whole = true;
         let mut found = Vec::new();
-        for filter in [&self.folded, &self.short].into_iter().flatten() {
-            filter.find(folded, work, &mut found);
-        }
-        let text_of = Reading { text, folded, map };
-        // the places of literals are told in bytes of the text
-        let mut places: Vec<Found> = Vec::new();
-        let mut at_places: HashMap<u32, usize> = HashMap::new();
-        for one in found {
-            match self.matchers.get(one.needle as usize) {
-                Some(Matcher::Exact { folded, lead }) => {
-                    let Some(indicator) = self.indicators.get(one.needle as usize) else {
-                        continue;
-                    };
-                    let span = text_of.exact(one.start as usize, &indicator.pattern, folded, *lead);
-                    let Some(span) = span else { continue };
-                    let count = at_places.entry(one.needle).or_insert(0);
-                    *count += 1;
-                    if *count <= PLACES {
-                        matches.push(Match { needle: one.needle, span });
-                    }
-                }
-                Some(Matcher::Expression(_)) => {
-                    let (start, _) = text_of.source(one.start as usize);
-                    places.push(Found { needle: one.needle, start: start as u32 });
-                }
-                Some(Matcher::Points) | None => {}
+        for lane in &self.lanes {
+            let bytes = match lane.over {
+                Over::Folded => folded,
+                Over::Raw if plain => continue,
+                Over::Raw => text.as_bytes(),
+            };
+            found.clear();
+            lane.filter.find(bytes, work, &mut found);
+            if !found.is_empty() {
+                found.sort_unstable();
+                whole &= self.look_closer(lane, &found, &reading, work, matches);
             }
         }
-        if !text.is_ascii()
-            && let Some(raw) = &self.raw
-        {
-            let mut found = Vec::new();
-            raw.find(text.as_bytes(), work, &mut found);
-            for one in found {
-                match self.matchers.get(one.needle as usize) {
-                    Some(Matcher::Exact { .. }) => self.exact_raw(text, one, matches),
-                    Some(Matcher::Expression(_)) => places.push(one),
+        for needle in &self.slow {
+            if let Some(Matcher::Expression(expression)) = self.matchers.get(*needle as usize) {
+                let all = Window { raw: 0..text.len(), folded: 0..folded.len() };
+                whole &= self.run(*needle, expression, &[all], &reading, work, matches);
+            }
+        }
+        whole
+    }
+
+    /// What stands behind the literals that were found.
+    #[inline(never)]
+    fn look_closer(
+        &self,
+        lane: &Lane,
+        found: &[Found],
+        reading: &Reading<'_>,
+        work: &mut Work,
+        matches: &mut Vec<Match>,
+    ) -> bool {
+        let mut asked = Vec::new();
+        for places in found.chunk_by(|one, next| one.literal == next.literal) {
+            let Some(literal) = places.first().map(|first| first.literal) else { continue };
+            for needle in lane.needles_of(literal) {
+                match self.matchers.get(*needle as usize) {
+                    Some(Matcher::Exact { folded, lead }) => {
+                        let Some(one) = self.indicators.get(*needle as usize) else { continue };
+                        let spans = places.iter().filter_map(|place| {
+                            let at = place.start as usize;
+                            match lane.over {
+                                Over::Folded => reading.exact(at, &one.pattern, folded, *lead),
+                                Over::Raw => reading.exact_raw(at, &one.pattern),
+                            }
+                        });
+                        let places = spans.take(PLACES);
+                        matches.extend(places.map(|span| Match { needle: *needle, span }));
+                    }
+                    Some(Matcher::Expression(expression)) => {
+                        if !work.take(expression.groups.len()) {
+                            return true;
+                        }
+                        let other = expression.groups.get(1..).unwrap_or_default();
+                        if other.iter().all(|group| group.iter().any(|one| stands(found, *one))) {
+                            asked.push(*needle);
+                        }
+                    }
                     Some(Matcher::Points) | None => {}
                 }
             }
         }
-        self.run(&text_of, places, work, matches)
-    }
-
-    fn exact_raw(&self, text: &str, one: Found, matches: &mut Vec<Match>) {
-        let Some(indicator) = self.indicators.get(one.needle as usize) else { return };
-        let start = one.start as usize;
-        let span = start..start + indicator.pattern.len();
-        if text.get(span.clone()) == Some(indicator.pattern.as_str()) {
-            matches.push(Match { needle: one.needle, span });
+        asked.sort_unstable();
+        asked.dedup();
+        let mut whole = true;
+        for needle in asked {
+            let Some(Matcher::Expression(expression)) = self.matchers.get(needle as usize) else {
+                continue;
+            };
+            let (reach, groups) = (expression.reach, &expression.groups);
+            let windows = reading.windows(lane.over, reach, groups, found, work);
+            whole &= self.run(needle, expression, &windows, reading, work, matches);
+            if work.exhausted {
+                break;
+            }
         }
+        whole
     }
 
     fn find_points(&self, text: &str, work: &mut Work, matches: &mut Vec<Match>) {
@@ -321,51 +373,34 @@ impl Needles {
         }
     }
 
-    /// Runs the expressions whose literals stand at `places`, and those of the slow lane.
+    /// Whether the expression could be run.
     fn run(
         &self,
+        needle: u32,
+        expression: &Expression,
+        windows: &[Window],
         reading: &Reading<'_>,
-        mut places: Vec<Found>,
         work: &mut Work,
         matches: &mut Vec<Match>,
     ) -> bool {
-        places.sort();
-        places.dedup();
-        let mut whole = true;
-        for group in places.chunk_by(|one, next| one.needle == next.needle) {
-            let Some(needle) = group.first().map(|one| one.needle) else { continue };
-            let Some(Matcher::Expression(expression)) = self.matchers.get(needle as usize) else {
-                continue;
-            };
-            let Some(regex) = self.regex(needle, expression) else {
-                whole = false;
-                continue;
-            };
-            let starts = group.iter().map(|one| one.start as usize);
-            for span in windows(starts, expression.reach, reading.text) {
-                let before = matches.len();
-                reading.search(regex, needle, span, expression.weight, work, matches);
-                if matches.len() - before >= PLACES {
-                    break;
-                }
+        if windows.is_empty() {
+            return true;
+        }
+        let Some(regex) = self.regex(needle, expression) else { return false };
+        let mut places = 0;
+        for window in windows {
+            if !work.take(window.len().saturating_mul(expression.weight)) {
+                return true;
             }
-            if work.exhausted {
-                return whole;
+            for span in reading.search(regex, window) {
+                matches.push(Match { needle, span });
+                places += 1;
+            }
+            if places >= PLACES {
+                return true;
             }
         }
-        for needle in &self.slow {
-            let Some(Matcher::Expression(expression)) = self.matchers.get(*needle as usize) else {
-                continue;
-            };
-            match self.regex(*needle, expression) {
-                Some(regex) => {
-                    let span = 0..reading.text.len();
-                    reading.search(regex, *needle, span, expression.weight, work, matches);
-                }
-                None => whole = false,
-            }
-        }
-        whole
+        true
     }
 
     fn regex<'n>(&self, needle: u32, expression: &'n Expression) -> Option<&'n Regex> {
@@ -383,110 +418,52 @@ impl Needles {
 }
 
 struct Drafts {
-    folded: Draft,
-    short: Draft,
-    raw: Draft,
+    folded: LaneDraft,
+    short: LaneDraft,
+    raw: LaneDraft,
 }
 
-/// A text and what it folds to.
-struct Reading<'t> {
-    text: &'t str,
-    folded: &'t [u8],
-    map: Option<&'t [(u32, u32)]>,
+struct LaneDraft {
+    over: Over,
+    draft: Draft,
+    /// For each literal the needles that are looked at where it stands.
+    needles: Vec<Vec<u32>>,
 }
 
-impl Reading<'_> {
-    /// The bytes of the text that a folded byte came from.
-    fn source(&self, at: usize) -> (usize, usize) {
-        match self.map {
-            None => (at, at + 1),
-            Some(map) => map.get(at).map_or((self.text.len(), self.text.len()), |(start, end)| {
-                (*start as usize, *end as usize)
-            }),
-        }
+impl LaneDraft {
+    fn new(over: Over, width: usize) -> LaneDraft {
+        LaneDraft { over, draft: Draft::new(width), needles: Vec::new() }
     }
 
-    /// The pattern at a folded place: byte for byte, or in a disguise.
-    fn exact(&self, at: usize, pattern: &str, folded: &[u8], lead: usize) -> Option<Range<usize>> {
-        let (first, _) = self.source(at);
-        let start = first.checked_sub(lead)?;
-        let span = start..start + pattern.len();
-        if self.text.as_bytes().get(span.clone()) == Some(pattern.as_bytes()) {
-            return Some(span);
-        }
-        // letters that were changed or dropped among: then case counts no more either
-        self.map?;
-        let (_, end) = self.source((at + folded.len()).checked_sub(1)?);
-        let disguised = end - first != folded.len() || !self.text.get(first..end)?.is_ascii();
-        let telling = folded.iter().filter(|byte| !matches!(**byte, FOREIGN | b' ')).count();
-        (disguised && telling >= DISGUISED).then_some(first..end)
+    /// The numbers of the literals; `None` if not all of them can be looked for.
+    fn add(&mut self, literals: &[Vec<u8>]) -> Option<Box<[u32]>> {
+        let numbers: Option<Box<[u32]>> =
+            literals.iter().map(|literal| self.draft.add(literal)).collect();
+        let last = numbers.iter().flatten().max().map_or(0, |last| *last as usize + 1);
+        self.needles.resize(self.needles.len().max(last), Vec::new());
+        numbers
     }
 
-    fn search(
-        &self,
-        regex: &Regex,
-        needle: u32,
-        span: Range<usize>,
-        weight: usize,
-        work: &mut Work,
-        matches: &mut Vec<Match>,
-    ) {
-        if !work.take(span.len().saturating_mul(weight)) {
-            return;
-        }
-        let mut place = |span: Range<usize>| matches.push(Match { needle, span });
-        let before = span.clone();
-        let mut any = false;
-        for found in regex.find_iter(Input::new(self.text).range(before)).take(PLACES) {
-            any = true;
-            place(found.range());
-        }
-        let Some(map) = self.map.filter(|_| !any) else { return };
-        let Ok(folded) = std::str::from_utf8(self.folded) else { return };
-        // the same stretch of the folded text
-        let first = map.partition_point(|(start, _)| (*start as usize) < span.start);
-        let last = map.partition_point(|(start, _)| (*start as usize) < span.end);
-        if !work.take((last - first).saturating_mul(weight)) {
-            return;
-        }
-        for found in regex.find_iter(Input::new(folded).range(first..last)).take(PLACES) {
-            let (start, _) = self.source(found.start());
-            let (_, end) = self.source(found.end().saturating_sub(1));
-            if start < end {
-                place(start..end);
+    /// Has the needle looked at where one of the literals stands.
+    fn anchor(&mut self, literals: &[Vec<u8>], needle: u32) -> bool {
+        let Some(numbers) = self.add(literals) else { return false };
+        for number in numbers {
+            if let Some(needles) = self.needles.get_mut(number as usize) {
+                needles.push(needle);
             }
         }
+        true
     }
-}
 
-/// Longer matches count as unbounded.
-const FAR: usize = 1 << 16;
-/// A folded character may come from so many bytes and marks around it.
-const SLACK: usize = 16;
-
-/// Stretches of the text in which a match may lie that contains a literal at one of `starts`.
-fn windows(
-    starts: impl Iterator<Item = usize>,
-    reach: Option<usize>,
-    text: &str,
-) -> Vec<Range<usize>> {
-    let Some(reach) = reach else { return vec![Range { start: 0, end: text.len() }] };
-    let mut windows: Vec<Range<usize>> = Vec::new();
-    for start in starts {
-        let mut from = start.saturating_sub(reach + SLACK);
-        let mut to = (start + reach + SLACK).min(text.len());
-        while !text.is_char_boundary(from) {
-            from -= 1;
+    fn build(self) -> Option<Lane> {
+        let (mut starts, mut needles) = (vec![0], Vec::new());
+        for of_literal in &self.needles {
+            needles.extend_from_slice(of_literal);
+            starts.push(needles.len() as u32);
         }
-        while !text.is_char_boundary(to) {
-            to += 1;
-        }
-        match windows.last_mut() {
-            Some(last) if from <= last.end => last.end = last.end.max(to),
-            _ => windows.push(from..to),
-        }
+        let filter = self.draft.build()?;
+        Some(Lane { over: self.over, filter, starts: starts.into(), needles: needles.into() })
     }
-    windows
 }
 
 /// The characters of a signature.

@@ -24,18 +24,26 @@ const SPELLINGS: usize = 12;
 /// Longer literals are cut.
 const LONGEST: usize = 48;
 
-/// The best literals that `hir` requires; `None` when there are none of `shortest` bytes.
-pub(crate) fn literals(hir: &Hir, over: Over, shortest: usize) -> Option<Literals> {
+/// Groups of literals that every match holds one each of, the rarest first; empty when there is no
+/// group whose literals all have `shortest` bytes that tell something.
+pub(crate) fn literals(hir: &Hir, over: Over, shortest: usize) -> Vec<Literals> {
     let seen = see(hir, over);
-    let best = better(seen.best, seen.exact)?;
     let usable = |literal: &Vec<u8>| match over {
         Over::Folded => {
             literal.iter().filter(|byte| **byte != FOREIGN && **byte != b' ').count() >= shortest
         }
         Over::Raw => literal.len() >= shortest,
     };
-    best.iter().all(usable).then_some(best)
+    let mut groups: Vec<Literals> = seen.all.into_iter().chain(seen.exact).collect();
+    groups.retain(|group| !group.is_empty() && group.iter().all(usable));
+    groups.sort_by_key(|group| std::cmp::Reverse(worth(group)));
+    groups.dedup();
+    groups.truncate(GROUPS);
+    groups
 }
+
+/// More groups of one expression tell little more.
+const GROUPS: usize = 4;
 
 /// What an expression costs: about the states of the automaton it compiles to.
 pub(crate) fn price(hir: &Hir) -> usize {
@@ -59,8 +67,8 @@ pub(crate) fn price(hir: &Hir) -> usize {
 struct Seen {
     /// All it matches, if that is little.
     exact: Option<Literals>,
-    /// The best that each match contains.
-    best: Option<Literals>,
+    /// Groups, of each of which every match contains one.
+    all: Vec<Literals>,
 }
 
 fn see(hir: &Hir, over: Over) -> Seen {
@@ -91,10 +99,14 @@ fn see(hir: &Hir, over: Over) -> Seen {
 }
 
 fn exactly(literals: Literals) -> Seen {
-    if literals.len() > MOST { Seen::default() } else { Seen { exact: Some(literals), best: None } }
+    if literals.len() > MOST {
+        Seen::default()
+    } else {
+        Seen { exact: Some(literals), all: Vec::new() }
+    }
 }
 
-fn repeated(sub: Seen, min: u32, max: Option<u32>) -> Seen {
+fn repeated(mut sub: Seen, min: u32, max: Option<u32>) -> Seen {
     match (min, max) {
         (1, Some(1)) => sub,
         (0, Some(1)) => match sub.exact {
@@ -106,54 +118,60 @@ fn repeated(sub: Seen, min: u32, max: Option<u32>) -> Seen {
         },
         (0, _) => Seen::default(),
         (n, Some(m)) if n == m && n <= 8 => {
-            let best = better(sub.best, sub.exact.clone());
             let mut exact = Some(vec![Vec::new()]);
             for _ in 0..n {
                 exact = exact.zip(sub.exact.clone()).and_then(|(left, right)| join(&left, &right));
             }
-            Seen { exact, best }
+            sub.all.extend(sub.exact);
+            Seen { exact, all: sub.all }
         }
-        _ => Seen { exact: None, best: better(sub.best, sub.exact) },
+        _ => {
+            sub.all.extend(sub.exact);
+            Seen { exact: None, all: sub.all }
+        }
     }
 }
 
 fn in_a_row(parts: &[Hir], over: Over) -> Seen {
-    let mut best = None;
-    let mut run: Option<Literals> = Some(vec![Vec::new()]);
+    let mut all = Vec::new();
+    let mut run: Literals = vec![Vec::new()];
     let mut whole = true;
     for part in parts {
         let seen = see(part, over);
-        best = better(best, seen.best);
-        match (&run, &seen.exact) {
-            (Some(before), Some(exact)) => match join(before, exact) {
-                Some(joined) => run = Some(joined),
-                None => {
-                    whole = false;
-                    best = better(best, run);
-                    run = seen.exact;
+        all.extend(seen.all);
+        let next = match seen.exact {
+            Some(exact) => match join(&run, &exact) {
+                Some(joined) => {
+                    run = joined;
+                    continue;
                 }
+                None => exact,
             },
-            (_, None) => {
-                whole = false;
-                best = better(best, run);
-                run = Some(vec![Vec::new()]);
-            }
-            (None, Some(_)) => run = seen.exact,
-        }
+            None => vec![Vec::new()],
+        };
+        whole = false;
+        all.push(std::mem::replace(&mut run, next));
     }
-    if whole { Seen { exact: run, best } } else { Seen { exact: None, best: better(best, run) } }
+    if whole {
+        return Seen { exact: Some(run), all };
+    }
+    all.push(run);
+    Seen { exact: None, all }
 }
 
+/// Every match contains what its branch does: one group, of the rarest of each branch.
 fn one_of(parts: &[Hir], over: Over) -> Seen {
-    let (mut exact, mut best) = (Some(Literals::new()), Some(Literals::new()));
+    let (mut exact, mut each) = (Some(Literals::new()), Some(Literals::new()));
     for part in parts {
         let seen = see(part, over);
         exact = exact.zip(seen.exact.clone()).map(|(all, more)| [all, more].concat());
-        let each = better(seen.best, seen.exact);
-        best = best.zip(each).map(|(all, more)| [all, more].concat());
+        let best = seen.all.into_iter().chain(seen.exact).max_by_key(worth);
+        each = each.zip(best).map(|(all, more)| [all, more].concat());
     }
     let few = |literals: &Literals| literals.len() <= MOST;
-    Seen { exact: exact.filter(few), best: best.filter(few) }
+    let exact = exact.filter(few);
+    let all = if exact.is_some() { None } else { each.filter(few) };
+    Seen { exact, all: all.into_iter().collect() }
 }
 
 /// Each of `left` before each of `right`.
@@ -172,20 +190,12 @@ fn join(left: &Literals, right: &Literals) -> Option<Literals> {
     Some(joined)
 }
 
-/// The alternatives that stand in fewer texts.
-fn better(one: Option<Literals>, other: Option<Literals>) -> Option<Literals> {
-    let worth = |literals: &Literals| {
-        let rare = |byte: &u8| if matches!(byte, b' ' | &FOREIGN) { 0 } else { 4 };
-        let shortest = literals.iter().map(|literal| {
-            let letters: usize = literal.iter().map(rare).sum();
-            letters.min(40)
-        });
-        (shortest.min().unwrap_or(0) * 4).saturating_sub(literals.len())
+/// The more, the fewer texts hold one of the group.
+fn worth(literals: &Literals) -> usize {
+    let telling = |literal: &Vec<u8>| {
+        literal.iter().filter(|byte| !matches!(**byte, b' ' | FOREIGN)).count().min(10)
     };
-    match (one, other) {
-        (Some(one), Some(other)) => Some(if worth(&other) > worth(&one) { other } else { one }),
-        (one, other) => one.or(other),
-    }
+    (literals.iter().map(telling).min().unwrap_or(0) * 16).saturating_sub(literals.len())
 }
 
 /// The bytes that stand for `text`.
@@ -210,31 +220,34 @@ pub(crate) fn spell(text: &str, over: Over) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn check(regex: &str, over: Over, expect: Option<&[&str]>) {
-        let hir = regex_syntax::parse(regex).unwrap();
-        let found = literals(&hir, over, 3);
-        let found: Option<Vec<String>> =
-            found.map(|all| all.into_iter().map(|one| String::from_utf8(one).unwrap()).collect());
-        let expect = expect.map(|all| all.iter().map(|one| (*one).to_owned()).collect());
+    fn check(regex: &str, over: Over, expect: &[&[&str]]) {
+        let found = literals(&regex_syntax::parse(regex).unwrap(), over, 3);
+        let text = |one: &Vec<u8>| String::from_utf8_lossy(one).into_owned();
+        let found: Vec<Vec<String>> =
+            found.iter().map(|group| group.iter().map(text).collect()).collect();
         assert_eq!(found, expect, "{regex}");
     }
 
     #[test]
     fn what_every_match_contains() {
-        let folded = |regex: &str, expect: Option<&[&str]>| check(regex, Over::Folded, expect);
-        folded("(?i)ignore", Some(&["ignore"]));
-        folded(r"(?i)\bignore\s+(all|any)\s+previous", Some(&["previous"]));
-        folded("(?:cat|horse)x", Some(&["catx", "horsex"]));
-        folded("colou?r", Some(&["color", "colour"]));
-        folded("[a-z]+", None);
-        folded("a*b*", None);
-        folded("(?:abcd)?", None);
-        folded("(?:abcd)+", Some(&["abcd"]));
-        folded("abcd|.*", None);
-        folded("x{3}yy", Some(&["xxxyy"]));
-        folded("(?i)caf\u{e9}s", Some(&["cafes"]));
-        folded("\u{4e2d}\u{6587}\u{5b57}", None);
-        check("\u{4e2d}\u{6587}", Over::Raw, Some(&["\u{4e2d}\u{6587}"]));
+        let folded = |regex: &str, expect: &[&[&str]]| check(regex, Over::Folded, expect);
+        folded("(?i)ignore", &[&["ignore"]]);
+        folded(
+            r"(?i)\bignore\s+(all|any)\s+previous",
+            &[&["previous"], &["ignore"], &["all", "any"]],
+        );
+        folded("(?:cat|horse)x", &[&["catx", "horsex"]]);
+        folded("colou?r", &[&["color", "colour"]]);
+        folded("[a-z]+", &[]);
+        folded("a*b*", &[]);
+        folded("(?:abcd)?", &[]);
+        folded("(?:abcd)+", &[&["abcd"]]);
+        folded("abcd|.*", &[]);
+        folded("abcd.*x|.*efghi", &[&["abcd", "efghi"]]);
+        folded("x{3}yy", &[&["xxxyy"]]);
+        folded("(?i)caf\u{e9}s", &[&["cafes"]]);
+        folded("\u{4e2d}\u{6587}\u{5b57}", &[]);
+        check("\u{4e2d}\u{6587}", Over::Raw, &[&["\u{4e2d}\u{6587}"]]);
     }
 
     #[test]
