@@ -228,6 +228,20 @@ fn shared_vectors_end_with_their_exits() {
     }
 }
 
+#[test]
+fn the_genesis_feed_does_what_its_samples_say() {
+    let dir = repository().join("feeds/genesis");
+    let verify = ["feed", "verify", "public/feed.json", "--pin", "feed.pub.pem"];
+    ours(&dir, &[&verify[..], &["--issuer", "countersign"]].concat(), 0);
+    let review = json(&dir, &["feed", "review", "drafts.json"], 0);
+    assert_eq!(review.get("drafts").and_then(Value::as_array).map(<[_]>::len), Some(12));
+    if let Some(printed) = peer(&dir, &["verify", "public/feed.json", "feed.pub.pem"]) {
+        let report = parse(printed.trim_ascii(), Limits::DOCUMENT).expect("JSON");
+        assert_eq!(report.get("ok"), Some(&Value::Bool(true)), "{report:?}");
+        assert_eq!(report.get("live").and_then(Value::as_array).map(<[_]>::len), Some(12));
+    }
+}
+
 fn peer(dir: &Path, args: &[&str]) -> Option<Vec<u8>> {
     let run = Command::new(python()?)
         .arg(repository().join("tests/python/peer_feeds.py"))

@@ -109,7 +109,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         if feed.indicators.iter().any(|old| same(old, draft)) {
             return Err(Failure::new(
                 Exit::Input,
-                format!("{:?} is in the drafts already", output::safe(&draft.pattern)),
+                format!("{:?} is in the drafts already", draft.pattern),
             ));
         }
         feed.indicators.push(draft.clone());
@@ -138,8 +138,7 @@ pub fn refuse_faults(draft: &Draft) -> Result<(), Failure> {
     match broken {
         None => Ok(()),
         Some(fault) => {
-            let told = output::safe(&fault.told(draft));
-            let message = format!("{} {}: {told}", draft.kind, output::safe(&draft.pattern));
+            let message = format!("{} {}: {}", draft.kind, draft.pattern, fault.told(draft));
             Err(Failure::new(Exit::Input, message))
         }
     }

@@ -49,7 +49,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let (Some(id), None) = (found.next(), found.next()) else {
         return Err(Failure::new(
             Exit::Evidence(record::ExitClass::Missing),
-            format!("no indicator {} is in the drafts", output::safe(&args.id)),
+            format!("no indicator {} is in the drafts", args.id),
         ));
     };
     if feed.indicators.iter().any(|draft| draft.revokes.contains(id)) {
