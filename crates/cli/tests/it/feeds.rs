@@ -173,7 +173,7 @@ fn each_change_has_its_exit_and_its_code() {
         ("\"ioc_count\": 1", "\"ioc_count\": 2", 12, "CS-FEED-013"),
         ("\"ioc_count\": 1", "\"ioc_count\": \"1\"", 14, "CS-FEED-003"),
         ("alpha/core", "alpha/more", 11, "CS-FEED-015"),
-        ("raucle-feed/v1", "raucle-feed/v2", 11, "CS-FEED-004"),
+        ("raucle-feed/v1", "another-feed/v1", 11, "CS-FEED-004"),
         ("\"iocs\": [", "\"more\": 1,\n  \"iocs\": [", 14, "CS-FEED-003"),
         ("\"iocs\": [", "\"ioc_count\": 1,\n  \"iocs\": [", 14, "CS-FEED-002"),
     ];

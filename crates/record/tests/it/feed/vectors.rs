@@ -217,7 +217,7 @@ fn cases(key: &SecretKey) -> Vec<Case> {
     case("time moved", &edited(&[("issued_at", 1_800_000_101_i64.into())]), &[Code::FeedSignature]);
     case(
         "another version",
-        &edited(&[("version", text("raucle-feed/v2"))]),
+        &edited(&[("version", text("another-feed/v1"))]),
         &[Code::FeedVersion, Code::FeedSignature],
     );
     case(
