@@ -126,6 +126,9 @@ pub enum StartError {
     /// The ledger of another process cannot be joined.
     #[error("the ledger of the process that writes it cannot be joined: {0}")]
     Join(String),
+    /// It would store in the clear what is to be encrypted.
+    #[error("{0}")]
+    Plain(String),
     /// The writing thread could not be started.
     #[error("the thread that writes evidence cannot be started: {0}")]
     Thread(std::io::Error),
@@ -160,6 +163,7 @@ impl From<RereadError> for StartError {
         match error {
             RereadError::Damaged(damage) => StartError::Open(ledger::OpenError::Damaged(damage)),
             RereadError::Chain(index) => StartError::Chain { index },
+            RereadError::Plain => StartError::Plain(error.to_string()),
             error => StartError::Join(error.to_string()),
         }
     }
@@ -219,7 +223,7 @@ impl Recorder {
         let (mut ledger, mut joined) = (None, None);
         if let Some(client) = state.client() {
             let mut way = Joined::new(client.clone(), state.ledger_dir(), writer_id, client.vkey())
-                .opening(setup.storing.identities);
+                .opening(setup.storing.identities, options.recipients.is_some());
             replay = way.first(replay, &mut |index, leaf, body| {
                 statements.visit(index, leaf, body);
             })?;

@@ -183,6 +183,11 @@ impl Ledger {
         lock(&self.core.journal).next_seq(writer)
     }
 
+    /// Whether bodies are encrypted before they are written ([`Options::recipients`]).
+    pub fn encrypts(&self) -> bool {
+        self.core.recipients.is_some()
+    }
+
     /// Who appends through this ledger itself.
     pub fn writer(&self) -> &str {
         &self.core.writer

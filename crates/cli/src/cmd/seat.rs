@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crypt::Recipients;
 use gateway::Config;
+use gateway::config::LedgerConfig;
 use ledger::lock::{Lock, LockError};
 use ledger::socket::{ConnectError, Seat, SeatError};
 use ledger::store::file::FileStore;
@@ -37,8 +38,19 @@ pub fn take<'a>(dir: &Path, writer: &str) -> Result<Seat<'a>, Failure> {
         }
         _ => {}
     }
+    let encrypted = configured(&home)
+        .map_err(|error| failure(&error))?
+        .is_some_and(|config| !config.encryption.recipients.is_empty());
     let open = move |lock, writer: &str| open(&home, lock, writer);
-    Seat::take(&run, &ledger, writer, PATIENCE, open).map_err(|error| failure(&error))
+    let seat =
+        Seat::take(&run, &ledger, writer, PATIENCE, open).map_err(|error| failure(&error))?;
+    match encrypted && !seat.encrypts() {
+        true => Err(Failure::new(
+            Exit::Config,
+            "bodies are to be encrypted (ledger.encryption), and the process that writes the ledger stores them as they are: give it the same configuration",
+        )),
+        false => Ok(seat),
+    }
 }
 
 /// Opens the ledger below `home` as its sequencer.
@@ -69,22 +81,27 @@ pub fn open(home: &Path, lock: Lock, writer: &str) -> Result<Ledger, SeatError> 
     }
 }
 
-/// Stores as the gateway's configuration says; `false` where there is none.
-fn configure(options: &mut Options, home: &Path) -> Result<bool, SeatError> {
+/// What the gateway's configuration says about the ledger, where there is one.
+fn configured(home: &Path) -> Result<Option<LedgerConfig>, SeatError> {
     let path = home.join("config.yaml");
     if !path.exists() {
-        return Ok(false);
+        return Ok(None);
     }
-    let wrong =
-        |error: &dyn std::fmt::Display| SeatError::Setup(format!("{}: {error}", path.display()));
-    let config = Config::load(&path).map_err(|error| wrong(&error))?.ledger;
+    let config = Config::load(&path)
+        .map_err(|error| SeatError::Setup(format!("{}: {error}", path.display())))?;
+    Ok(Some(config.ledger))
+}
+
+/// Stores as the gateway's configuration says; `false` where there is none.
+fn configure(options: &mut Options, home: &Path) -> Result<bool, SeatError> {
+    let Some(config) = configured(home)? else { return Ok(false) };
     options.segment_bytes = config.segment_bytes;
     options.segment_age = config.segment_age_seconds.map(Duration::from_secs);
     options.recipients = match config.encryption.recipients.as_slice() {
         [] => None,
         keys => {
             let recipients = Recipients::parse(keys.iter().map(String::as_str));
-            Some(Arc::new(recipients.map_err(|error| wrong(&error))?))
+            Some(Arc::new(recipients.map_err(|error| SeatError::Setup(error.to_string()))?))
         }
     };
     Ok(true)

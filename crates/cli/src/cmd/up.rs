@@ -185,7 +185,7 @@ fn serve_failure(error: &ServeError, dir: &Path) -> Failure {
         ServeError::Start(StartError::Chain { .. }) => {
             Exit::Evidence(record::report::ExitClass::Malformed)
         }
-        ServeError::Start(StartError::Key(_)) => Exit::Config,
+        ServeError::Start(StartError::Key(_) | StartError::Plain(_)) => Exit::Config,
         ServeError::Start(_) => Exit::Io,
         ServeError::Bind { .. } => Exit::Unavailable,
         ServeError::Close(_) => Exit::Io,

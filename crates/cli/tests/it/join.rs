@@ -159,3 +159,26 @@ fn without_the_word_a_second_gateway_does_not_start_and_says_why() {
     assert!(repair.status.success() || said(&repair).contains("in use"), "{}", said(&repair));
     assert!(first.stop().success());
 }
+
+/// What is to be encrypted is not handed to a process that stores it as it is.
+#[test]
+fn whoever_encrypts_does_not_join_one_that_does_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = Running::up(dir.path(), &[], &[]);
+    let made = Command::new("age-keygen").arg("-o").arg(dir.path().join("age.txt")).output();
+    let public = said(&made.expect("age-keygen runs"));
+    let recipient = public.split_whitespace().last().expect("a public key");
+    let config = format!(
+        "upstream: {{url: 'http://127.0.0.1:1/v1'}}\nledger: {{second: join, encryption: {{recipients: [{recipient}], identity: 'file:{}'}}}}\n",
+        dir.path().join("age.txt").display()
+    );
+    fs::write(dir.path().join(".countersign/config.yaml"), config).expect("written");
+    fs::write(dir.path().join("facts.json"), "{}").expect("written");
+    let up = ["up", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    for arguments in [&up[..], &["log", "append", "--kind", "attestation", "facts.json"]] {
+        let refused = countersign(dir.path(), arguments);
+        assert_eq!(refused.status.code(), Some(78), "{arguments:?}: {}", said(&refused));
+        assert!(said(&refused).contains("ledger.encryption"), "{}", said(&refused));
+    }
+    assert!(first.stop().success());
+}

@@ -29,6 +29,8 @@ pub(super) struct Joined {
     vkey: VerifierKey,
     /// Opens encrypted bodies.
     identities: Option<Arc<Identities>>,
+    /// Whether what is written is to be encrypted.
+    encrypted: bool,
     /// How many statements about keys the ledger had when this gateway started: it signs with the
     /// keys that counted then.
     statements: u64,
@@ -55,6 +57,10 @@ pub(super) enum RereadError {
     Chain(u64),
     #[error("keys were rotated or revoked meanwhile: start this gateway again")]
     Keys,
+    #[error(
+        "bodies are to be encrypted, and the process that writes the ledger stores them as they are: give both the same ledger.encryption"
+    )]
+    Plain,
 }
 
 impl RereadError {
@@ -65,7 +71,10 @@ impl RereadError {
                 matches!(error, ConnectError::AnotherLog { .. } | ConnectError::Stranger { .. })
             }
             RereadError::Read(_) => false,
-            RereadError::Damaged(_) | RereadError::Chain(_) | RereadError::Keys => true,
+            RereadError::Damaged(_)
+            | RereadError::Chain(_)
+            | RereadError::Keys
+            | RereadError::Plain => true,
         }
     }
 }
@@ -120,6 +129,7 @@ impl Joined {
             writer: writer.to_owned(),
             vkey,
             identities: None,
+            encrypted: false,
             statements: 0,
             gone: AtomicBool::new(false),
             heard: Mutex::new(Instant::now()),
@@ -128,10 +138,19 @@ impl Joined {
         }
     }
 
-    /// The same way, for a ledger whose bodies are encrypted.
-    pub fn opening(mut self, identities: Option<Arc<Identities>>) -> Joined {
+    /// The same way, for a ledger whose bodies are encrypted (`encrypted`: they must be).
+    pub fn opening(mut self, identities: Option<Arc<Identities>>, encrypted: bool) -> Joined {
         self.identities = identities;
+        self.encrypted = encrypted;
         self
+    }
+
+    /// Nothing is handed to a process that would store it otherwise than this one is told to.
+    fn may_hand_over(&self) -> Result<(), RereadError> {
+        match self.encrypted && !self.client.encrypts() {
+            true => Err(RereadError::Plain),
+            false => Ok(()),
+        }
     }
 
     /// The first pass, for the start.
@@ -140,6 +159,7 @@ impl Joined {
         replay: Replay,
         visit: &mut dyn FnMut(u64, &Leaf, ledger::Body<'_>),
     ) -> Result<Replay, RereadError> {
+        self.may_hand_over()?;
         let Read { replay, statements } =
             read(&self.dir, &self.vkey, self.identities.clone(), replay, visit)?;
         self.statements = statements;
@@ -183,6 +203,7 @@ impl Joined {
     pub fn rejoin(&self) -> Result<Option<Replay>, RereadError> {
         let again = || -> Result<Replay, RereadError> {
             self.client.reconnect()?;
+            self.may_hand_over()?;
             let fresh = Replay::new(Lineage::new(1), &self.writer);
             let Read { mut replay, statements } =
                 read(&self.dir, &self.vkey, self.identities.clone(), fresh, &mut |_, _, _| {})?;

@@ -35,6 +35,7 @@ struct Connection {
     line: Option<Line>,
     writer: String,
     sequencer: String,
+    encrypts: bool,
     /// The sequence number that the next entry gets, if nothing in doubt was written.
     next: u64,
 }
@@ -106,6 +107,7 @@ struct Welcome {
     size: u64,
     vkey: String,
     sequencer: String,
+    encrypts: bool,
 }
 
 impl Client {
@@ -124,6 +126,7 @@ impl Client {
                 line: Some(welcome.line),
                 writer: welcome.writer,
                 sequencer: welcome.sequencer,
+                encrypts: welcome.encrypts,
                 next: welcome.next,
             }),
         })
@@ -143,6 +146,7 @@ impl Client {
         connection.line = Some(welcome.line);
         connection.next = welcome.next;
         connection.sequencer = welcome.sequencer;
+        connection.encrypts = welcome.encrypts;
         self.size.fetch_max(welcome.size, Ordering::AcqRel);
         Ok(rejoined)
     }
@@ -209,6 +213,11 @@ impl Client {
     /// The writer id of the sequencer itself: what kind of process it is.
     pub fn sequencer(&self) -> String {
         self.connection().sequencer.clone()
+    }
+
+    /// Whether the sequencer encrypts the bodies it is given.
+    pub fn encrypts(&self) -> bool {
+        self.connection().encrypts
     }
 
     /// The writer's next sequence number, if nothing in doubt was written.
@@ -283,8 +292,8 @@ fn greet(run: &Path, writer: &str, read: &Arc<AtomicU64>) -> Result<Welcome, Con
     // A sequencer with no place for us answers before it was asked.
     let _ = line.send(&wire::hello(writer));
     match hear(&mut line) {
-        Ok(Some(Answer::Welcome { writer, next, size, vkey, sequencer })) => {
-            Ok(Welcome { line, writer, next, size, vkey, sequencer })
+        Ok(Some(Answer::Welcome { writer, next, size, vkey, sequencer, encrypts })) => {
+            Ok(Welcome { line, writer, next, size, vkey, sequencer, encrypts })
         }
         Ok(Some(Answer::Refused(Refused { code: number, text, .. }))) => Err(match number {
             code::TAKEN => ConnectError::Taken(text),

@@ -102,6 +102,15 @@ impl<'a> Seat<'a> {
         matches!(self.held, Held::Sequencer { .. })
     }
 
+    /// Whether whoever is the sequencer encrypts bodies.
+    pub fn encrypts(&self) -> bool {
+        match &self.held {
+            Held::Nothing => false,
+            Held::Client(client) => client.encrypts(),
+            Held::Sequencer { ledger, .. } => ledger.encrypts(),
+        }
+    }
+
     /// The writer id entries get now.
     pub fn writer(&self) -> String {
         match &self.held {

@@ -316,6 +316,7 @@ impl Leaving {
             size: ledger.size(),
             vkey: ledger.vkey().to_string(),
             sequencer: ledger.writer().to_owned(),
+            encrypts: ledger.encrypts(),
             writer,
         };
         line.send(&wire::answer(&welcome)).map_err(|_| protocol("nobody listens"))

@@ -32,14 +32,15 @@ pub(super) enum Ask {
 /// What a sequencer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The writer id given, its next sequence number, the size and key of the log, and the writer
-    /// id of the sequencer itself.
+    /// The writer id given, its next sequence number, the size and key of the log, the writer id
+    /// of the sequencer itself, and whether it encrypts bodies.
     Welcome {
         writer: String,
         next: u64,
         size: u64,
         vkey: String,
         sequencer: String,
+        encrypts: bool,
     },
     Appended {
         first: u64,
@@ -158,8 +159,11 @@ pub(super) fn append(entries: &[Prepared]) -> Option<Vec<u8>> {
 
 pub(super) fn answer(answer: &Answer) -> Vec<u8> {
     match answer {
-        Answer::Welcome { writer, next, size, vkey, sequencer } => {
-            Message::new(b'w').text(writer).u64(*next).u64(*size).text(vkey).text(sequencer)
+        Answer::Welcome { writer, next, size, vkey, sequencer, encrypts } => {
+            let message = Message::new(b'w').text(writer).u64(*next).u64(*size);
+            let mut message = message.text(vkey).text(sequencer);
+            message.0.push(u8::from(*encrypts));
+            message
         }
         Answer::Appended { first, end } => Message::new(b'i').u64(*first).u64(*end),
         Answer::State(state) => {
@@ -213,6 +217,11 @@ pub(super) fn read_answer(kind: u8, bytes: &[u8]) -> Result<Answer, NoMessage> {
             size: rest.u64()?,
             vkey: rest.text()?.to_owned(),
             sequencer: rest.text()?.to_owned(),
+            encrypts: match rest.array()? {
+                [0] => false,
+                [1] => true,
+                _ => return Err(NoMessage),
+            },
         },
         b'i' => Answer::Appended { first: rest.u64()?, end: rest.u64()? },
         b's' => {
@@ -350,6 +359,7 @@ mod tests {
                 size: 9,
                 vkey: "v".into(),
                 sequencer: "s".into(),
+                encrypts: true,
             },
             Answer::Appended { first: 1, end: 3 },
             Answer::State(LogState { size: 3, root, checkpointed: 2, room }),
