@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+pub use record::ioc::Kind;
+use record::ioc::{self, SignedIoc};
+
 use crate::rule::{Severity, Targets};
 
 /// Who a rule or an indicator comes from.
@@ -39,35 +42,6 @@ impl Source {
             Source::Builtin | Source::File(_) => None,
             Source::Feed { content_hash, .. } => Some(content_hash),
         }
-    }
-}
-
-/// How a pattern is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// An expression in the dialect of spec/rules.md.
-    Regex,
-    /// These bytes.
-    Substring,
-    /// Any of these characters: hexadecimal code points, separated by commas.
-    UnicodeSignature,
-}
-
-impl Kind {
-    /// The name in a feed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Regex => "regex",
-            Kind::Substring => "substring",
-            Kind::UnicodeSignature => "unicode_signature",
-        }
-    }
-
-    /// The kind with this name.
-    pub fn named(name: &str) -> Option<Kind> {
-        [Kind::Regex, Kind::Substring, Kind::UnicodeSignature]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
     }
 }
 
@@ -122,6 +96,25 @@ impl Indicator {
         }
     }
 
+    /// An indicator of a feed that was verified: its issuer is the one that the pin stands for.
+    pub fn of_ioc(signed: &SignedIoc) -> Indicator {
+        let ioc = &signed.ioc;
+        let severity = match ioc.severity {
+            ioc::Severity::Low => Severity::Low,
+            ioc::Severity::Medium => Severity::Medium,
+            ioc::Severity::High => Severity::High,
+            ioc::Severity::Critical => Severity::Critical,
+        };
+        Indicator::of_feed(
+            ioc.issuer.as_str().into(),
+            &signed.content_hash.to_string(),
+            ioc.kind,
+            ioc.pattern.clone(),
+            severity,
+            ioc.categories.clone(),
+        )
+    }
+
     /// The same, only reported.
     #[must_use]
     pub fn monitored(mut self) -> Indicator {
@@ -160,12 +153,10 @@ pub enum Refusal {
     #[error("the pattern is a single ASCII character, which every text has; use two or more")]
     TooShort,
     /// Not a list of code points.
-    #[error(
-        "{part:?} is no code point; expected four to six hexadecimal digits, no surrogate, separated by commas"
-    )]
+    #[error("{reason}")]
     BadSignature {
         /// What stands in place of a code point.
-        part: String,
+        reason: String,
     },
     /// The expression cannot be read.
     #[error("the expression cannot be read: {reason}")]
@@ -233,7 +224,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             patterns: 200_000,
-            pattern_bytes: 4_096,
+            pattern_bytes: ioc::PATTERN_LIMIT,
             price: 32_768,
             source_price: 8_000_000,
             slow: 16,

@@ -41,6 +41,7 @@ pub use finding::{Hit, Scan, Verdict};
 pub use hold::{HOLD_BACK, Holder};
 pub use indicator::{Indicator, Kind, Limits, Refusal, Refused, Source};
 pub use mode::Mode;
+pub use needles::check_pattern;
 pub use normalize::unicode_version;
 pub use rule::{
     Action, Category, Detector, Pattern, Rule, RuleError, Severity, Target, Targets, View,

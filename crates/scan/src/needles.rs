@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use record::ioc::code_points;
 use regex_automata::meta;
 use regex_automata::meta::Regex;
 use regex_syntax::hir::Hir;
@@ -15,6 +16,7 @@ use crate::indicator::{Indicator, Kind, Limits, Refusal, Refused, Source};
 use crate::near::{Reach, Reading, Window, stands};
 use crate::normalize::FOREIGN;
 use crate::required::{self, Over, spell};
+use crate::rule::Severity;
 
 /// All patterns of others.
 #[derive(Debug, Default)]
@@ -133,7 +135,8 @@ impl Needles {
         }
         match indicator.kind {
             Kind::UnicodeSignature => {
-                for point in code_points(pattern)? {
+                let points = code_points(pattern);
+                for point in points.map_err(|reason| Refusal::BadSignature { reason })? {
                     self.point(point, needle);
                 }
                 Ok(Matcher::Points)
@@ -466,14 +469,11 @@ impl LaneDraft {
     }
 }
 
-/// The characters of a signature.
-fn code_points(pattern: &str) -> Result<Vec<char>, Refusal> {
-    let point = |part: &str| {
-        let digits = (4..=6).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit());
-        let code = u32::from_str_radix(part, 16).ok().filter(|_| digits);
-        code.and_then(char::from_u32).ok_or_else(|| Refusal::BadSignature { part: part.to_owned() })
-    };
-    pattern.split(',').map(point).collect()
+/// Whether the engine could look for this pattern, were it the only one.
+pub fn check_pattern(kind: Kind, pattern: &str, limits: &Limits) -> Result<(), Refusal> {
+    let one = Indicator::of_feed("".into(), "", kind, pattern.to_owned(), Severity::Low, vec![]);
+    let (_, mut refused) = Needles::build(vec![one], limits);
+    refused.pop().map_or(Ok(()), |refused| Err(refused.reason))
 }
 
 /// The expression as the engine reads it: `\Z` of other dialects is `\z` here.
