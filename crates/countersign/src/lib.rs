@@ -26,6 +26,7 @@
 
 pub mod anchor;
 pub mod export;
+pub mod feeds;
 pub mod files;
 mod git;
 pub mod identity;

@@ -4,6 +4,7 @@ mod anchors;
 mod audit;
 mod entries;
 mod example;
+mod feeds;
 mod keychange;
 mod ledger;
 mod logger;

@@ -1,0 +1,136 @@
+//! Where feeds come from without a network, and how files here come to lie where they lie.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use record::feed::LIMIT;
+
+use crate::files;
+
+/// Where a feed is fetched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// An `https://` address.
+    Https(String),
+    /// A file, or a directory in which feeds lie, by its absolute path.
+    Path(PathBuf),
+}
+
+/// A text that names no source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no source of a feed: {why}")]
+pub struct SourceError {
+    text: String,
+    why: &'static str,
+}
+
+impl FromStr for Source {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Source, SourceError> {
+        let wrong = |why| Err(SourceError { text: text.to_owned(), why });
+        if text.chars().any(char::is_control) {
+            return wrong("it has control characters");
+        }
+        if let Some(rest) = text.strip_prefix("file://") {
+            return match Path::new(rest).is_absolute() {
+                true if !rest.contains('%') => Ok(Source::Path(rest.into())),
+                _ => wrong("expected file:///absolute/path, without percent signs"),
+            };
+        }
+        if text.starts_with("https://") {
+            return Ok(Source::Https(text.to_owned()));
+        }
+        if text.contains("://") {
+            return wrong("feeds are fetched over https:// or from file:// only");
+        }
+        match std::path::absolute(text) {
+            Ok(path) => Ok(Source::Path(path)),
+            Err(_) => wrong("an empty path"),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Https(url) => f.write_str(url),
+            Source::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Files of a directory that are looked at.
+const FILES: usize = 256;
+
+/// The documents of a path: a file's own, or those of a directory's `*.json`, by name. Statements of
+/// new keys are in files named `*.rotation.jws`.
+pub fn read_source(path: &Path) -> io::Result<(Vec<Vec<u8>>, Option<String>)> {
+    if !fs::metadata(path)?.is_dir() {
+        let mut beside = path.with_extension("").into_os_string();
+        beside.push(ROTATION);
+        return Ok((vec![files::read(path, LIMIT as u64)?], statements([PathBuf::from(beside)])?));
+    }
+    let mut names =
+        fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    names.sort();
+    let ends = |path: &PathBuf, end: &str| path.to_string_lossy().ends_with(end);
+    let rotations: Vec<PathBuf> = names.iter().filter(|p| ends(p, ROTATION)).cloned().collect();
+    names.retain(|path| ends(path, ".json"));
+    if names.len() > FILES {
+        let text = format!("more than {FILES} .json files lie there");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let documents = names.iter().map(|name| files::read(name, LIMIT as u64));
+    Ok((documents.collect::<io::Result<_>>()?, statements(rotations)?))
+}
+
+/// What the name of a file with statements of new keys ends in.
+pub const ROTATION: &str = ".rotation.jws";
+
+fn statements(paths: impl IntoIterator<Item = PathBuf>) -> io::Result<Option<String>> {
+    let mut all = String::new();
+    for path in paths {
+        match files::read_text(&path, record::feedrotation::FILE_LIMIT as u64) {
+            Ok(text) => {
+                all.push_str(&text);
+                all.push('\n');
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((!all.is_empty()).then_some(all))
+}
+
+/// Puts a file in its place: a crash leaves the old one, the new one, or none, never a half.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let fresh = Path::new(&fresh);
+    // Left by a crash; who writes here holds the lock.
+    remove(fresh)?;
+    files::create(fresh, bytes, true)?;
+    fs::rename(fresh, path)?;
+    files::sync_directory_of(path)
+}
+
+/// Removes a file that may be gone already.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// The lock of all who write here; given back when the file is closed.
+pub(super) fn lock(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
+}

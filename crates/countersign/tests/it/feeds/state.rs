@@ -1,0 +1,195 @@
+//! What lies on disk, and what the ledger remembers.
+
+use std::cell::RefCell;
+use std::fs;
+
+use countersign::feeds::{LedgerMarks, Mark, Slot, StoreError};
+use ledger::Entry;
+
+use super::*;
+
+/// A memory like a ledger's, by id only.
+#[derive(Default)]
+struct Marks(RefCell<Vec<(Slot, Mark)>>);
+
+impl Memory for &Marks {
+    fn newest(&mut self, slots: &[Slot]) -> Result<Option<Mark>, MemoryError> {
+        let marks = self.0.borrow();
+        let own = marks.iter().filter(|(slot, _)| slots.contains(slot));
+        Ok(own.map(|(_, mark)| *mark).max_by_key(|mark| mark.issued_at))
+    }
+
+    fn remember(&mut self, entries: Vec<Entry>) -> Result<(), MemoryError> {
+        for entry in entries {
+            let parts: Vec<&str> = entry.id.split(':').collect();
+            let [_, slot, time, root] = parts[..] else { panic!("{}", entry.id) };
+            let mark =
+                Mark { issued_at: time.parse().unwrap(), root: Digest::from_hex(root).unwrap() };
+            self.0.borrow_mut().push((Slot::from_hex(slot).unwrap(), mark));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_the_ledger_saw_outlives_the_store() {
+    let (place, alpha, marks) = (Place::new(), key(1), Marks::default());
+    let [older, newer] = [50, 40].map(|age| json(&feed(&alpha, NOW - age, &[])));
+    let held = taken(place.subscribe_with(&pin(alpha.public()), &older, &mut &marks));
+    let saved = copy(&place.home());
+    taken(place.update_with(&held, &newer, None, &mut &marks, NOW));
+    assert_eq!(marks.0.borrow().len(), 2);
+
+    // The directory is put back to an earlier state, with its key.
+    restore(&place.home(), &saved);
+    let outcome = place.update_with(&held, &older, None, &mut &marks, NOW);
+    assert_eq!(codes(&outcome.report), [Code::FeedRollback]);
+    taken(place.update_with(&held, &newer, None, &mut &marks, NOW));
+
+    // Or taken away altogether.
+    fs::remove_dir_all(place.home()).unwrap();
+    let outcome = place.subscribe_with(&pin(alpha.public()), &older, &mut &marks);
+    assert_eq!(codes(&outcome.report), [Code::FeedRollback]);
+}
+
+#[test]
+fn a_ledger_that_takes_nothing_lets_nothing_in() {
+    struct Closed;
+    impl Memory for Closed {
+        fn newest(&mut self, _: &[Slot]) -> Result<Option<Mark>, MemoryError> {
+            Ok(None)
+        }
+        fn remember(&mut self, _: Vec<Entry>) -> Result<(), MemoryError> {
+            Err(MemoryError::Write("the disk is full".into()))
+        }
+    }
+    let (place, alpha) = (Place::new(), key(1));
+    let documents = [json(&feed(&alpha, NOW - 50, &[]))];
+    let offer = Offer { documents: &documents, ..Offer::default() };
+    let store = place.store();
+    let tried =
+        store.write().unwrap().subscribe(&pin(alpha.public()), offer, &mut Closed, terms(NOW));
+    assert!(tried.is_err());
+    assert!(store.slots().unwrap().is_empty());
+}
+
+#[test]
+fn a_missing_ledger_remembers_nothing() {
+    let place = Place::new();
+    let mut marks = LedgerMarks::new(&place.0.path().join("none"), |_| Ok(()));
+    assert!(marks.newest(&[]).is_err(), "a directory that is not there is no empty ledger");
+}
+
+#[test]
+fn every_changed_byte_of_the_state_is_seen() {
+    let (place, alpha) = (Place::new(), key(1));
+    let first = feed(&alpha, NOW - 50, &["one", "two"].map(|p| ioc(&alpha, p, &[], None)));
+    let held = taken(place.subscribe(&pin(alpha.public()), &json(&first)));
+    place.update(&held, &json(&feed(&alpha, NOW - 40, &[ioc(&alpha, "two", &[], None)])));
+    assert_eq!(place.live().len(), 2);
+    let files: Vec<_> = files(&place.home().join("feeds"));
+    assert_eq!(files.len(), 4, "lock, record, feed, kept: {files:?}");
+    let store = place.store();
+    for path in files.iter().filter(|path| !path.ends_with("lock")) {
+        let whole = fs::read(path).unwrap();
+        for at in (0..whole.len()).step_by(whole.len() / 23) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            fs::write(path, &bytes).unwrap();
+            let loaded = store.load(held.slot);
+            assert!(matches!(loaded, Err(StoreError::Seal(_))), "{path:?} at {at}: {loaded:?}");
+        }
+        fs::remove_file(path).unwrap();
+        assert!(store.load(held.slot).is_err(), "{path:?} gone");
+        fs::write(path, &whole).unwrap();
+    }
+    assert!(store.load(held.slot).is_ok());
+    // Another record under this name, and another machine's seal.
+    let record = place.home().join("feeds").join(format!("{}.json", held.slot));
+    let other = record.with_file_name(format!("{}.json", "0".repeat(64)));
+    fs::copy(&record, &other).unwrap();
+    assert!(store.load_all().is_err());
+    fs::remove_file(other).unwrap();
+    fs::write(place.home().join("keys/feeds-seal.key"), "00".repeat(32)).unwrap();
+    assert!(matches!(place.store().load(held.slot), Err(StoreError::Seal(_))));
+    // Subscribing again is the way out.
+    assert!(place.subscribe(&pin(alpha.public()), &json(&first)).report.ok());
+    assert!(place.store().load(held.slot).is_ok());
+}
+
+#[test]
+fn nothing_is_left_behind_and_all_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (place, alpha) = (Place::new(), key(1));
+    let held = taken(place.subscribe(&pin(alpha.public()), &json(&feed(&alpha, NOW - 50, &[]))));
+    for age in (1..10).rev() {
+        taken(place.update(&held, &json(&feed(&alpha, NOW - age, &[]))));
+    }
+    let dir = place.home().join("feeds");
+    assert_eq!(files(&dir).len(), 3, "{:?}", files(&dir));
+    for path in files(&dir).into_iter().chain([place.home().join("keys/feeds-seal.key")]) {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path:?}");
+    }
+    assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+    let store = place.store();
+    assert!(store.write().unwrap().unsubscribe(held.slot, &mut NoMemory).unwrap());
+    assert!(!store.write().unwrap().unsubscribe(held.slot, &mut NoMemory).unwrap());
+    assert_eq!(files(&dir).len(), 1, "the lock");
+}
+
+/// Writers at once, and readers between them: each sees one whole state.
+#[test]
+fn readers_never_see_halves() {
+    let (place, alpha) = (Place::new(), key(1));
+    let feeds: Vec<Vec<u8>> = (0..24)
+        .map(|n| {
+            let all: Vec<SignedIoc> =
+                (0..=n).map(|i| ioc(&alpha, &format!("p{i}"), &[], None)).collect();
+            json(&feed(&alpha, NOW - 100 + n, &all))
+        })
+        .collect();
+    let held = taken(place.subscribe(&pin(alpha.public()), &feeds[0]));
+    let store = place.store();
+    std::thread::scope(|scope| {
+        for half in 0..2 {
+            let (place, held, feeds) = (&place, &held, &feeds);
+            scope.spawn(move || {
+                for document in feeds.iter().skip(half) {
+                    // Older than what the other one wrote is refused; a failure is not.
+                    place.update(held, document);
+                }
+            });
+        }
+        scope.spawn(|| {
+            let mut seen = 0;
+            while seen < feeds.len() {
+                let held = store.load(held.slot).expect("a whole state");
+                assert!(held.feed.iocs.len() >= seen, "time goes on");
+                seen = held.feed.iocs.len();
+            }
+        });
+    });
+    assert_eq!(place.live().len(), feeds.len());
+}
+
+fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+type Saved = Vec<(std::path::PathBuf, Vec<u8>)>;
+
+fn copy(home: &Path) -> Saved {
+    files(&home.join("feeds"))
+        .into_iter()
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect()
+}
+
+fn restore(home: &Path, saved: &Saved) {
+    for path in files(&home.join("feeds")) {
+        fs::remove_file(path).unwrap();
+    }
+    for (path, bytes) in saved {
+        fs::write(path, bytes).unwrap();
+    }
+}
