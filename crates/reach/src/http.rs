@@ -239,24 +239,7 @@ pub struct Client {
 impl Client {
     /// With the roots of the web and, where given, those of an operator's PEM text.
     pub fn new(authorities: Option<&[u8]>) -> Result<Client, ClientError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(pem) = authorities {
-            let refused = |error: &dyn fmt::Display| ClientError::Authorities(error.to_string());
-            let mut added = 0;
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| refused(&error))?;
-                roots.add(certificate).map_err(|error| refused(&error))?;
-                added += 1;
-            }
-            if added == 0 {
-                return Err(refused(&"there is none"));
-            }
-        }
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let tls = ClientConfig::builder_with_provider(provider.into())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls(authorities)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -328,6 +311,28 @@ impl Client {
     }
 }
 
+/// How certificates are judged: by the roots of the web and, where given, those of a PEM text.
+pub(crate) fn tls(authorities: Option<&[u8]>) -> Result<ClientConfig, ClientError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(pem) = authorities {
+        let refused = |error: &dyn fmt::Display| ClientError::Authorities(error.to_string());
+        let mut added = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| refused(&error))?;
+            roots.add(certificate).map_err(|error| refused(&error))?;
+            added += 1;
+        }
+        if added == 0 {
+            return Err(refused(&"there is none"));
+        }
+    }
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    Ok(ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
 /// Runs a future to its end on a runtime of its own, for callers without one. Never inside a
 /// runtime: it would block one of its workers.
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, ClientError> {
@@ -370,7 +375,7 @@ fn request(ask: &Ask<'_>) -> Result<Request<Full<Bytes>>, HttpError> {
     Ok(request)
 }
 
-async fn whole(
+pub(crate) async fn whole(
     mut body: Incoming,
     limit: usize,
     too_large: &(dyn Fn() -> HttpError + Sync),
@@ -397,7 +402,7 @@ fn media_type(headers: &HeaderMap) -> String {
 }
 
 /// What lies at the bottom of an error: "connection refused", "invalid peer certificate: …".
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
@@ -409,4 +414,4 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The longest head of an answer.
-const HEAD_BYTES: usize = 64 << 10;
+pub(crate) const HEAD_BYTES: usize = 64 << 10;

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod fault_store;
+pub mod https;
 pub mod recorded;
 pub mod rng;
 pub mod stubborn_store;

@@ -3,6 +3,7 @@
 // The house calls the crate `reach`; Cargo knows it by its package name here.
 extern crate countersign_reach as reach;
 
+mod feeds;
 mod http;
 mod tsa;
 mod witness;
