@@ -3,10 +3,12 @@
 //! else, and everything else needs the operator's.
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, Request, Response};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response};
 use seal::json::Value;
 
 use crate::body::Body;
+use crate::feeding::Alarm;
 use crate::metrics::Now;
 use crate::problem::{Refusal, answer, not_ready, ok};
 use crate::server::App;
@@ -14,8 +16,8 @@ use crate::server::App;
 /// Answers one request, or says why not; the server has checked `Host` and
 /// `Origin` and records refusals. Good answers are not recorded: a scrape every
 /// few seconds is no evidence.
-pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body>, Refusal> {
-    let path = request.uri().path();
+pub(crate) fn handle(app: &App, request: &Parts) -> Result<Response<Body>, Refusal> {
+    let path = request.uri.path();
     let page = match path {
         "/healthz" => Page::Alive,
         "/readyz" => Page::Ready,
@@ -23,7 +25,7 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
         "/version" => Page::Version,
         _ => Page::None,
     };
-    let with = |token| authorised(request.headers(), token);
+    let with = |token| authorised(&request.headers, token);
     let may = match page {
         Page::Alive | Page::Ready => true,
         // Whoever scrapes needs no more than that.
@@ -33,7 +35,7 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
     if !may {
         return Err(Refusal::Unauthorised);
     }
-    if !matches!(page, Page::None) && !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !matches!(page, Page::None) && !matches!(request.method, Method::GET | Method::HEAD) {
         return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" });
     }
     let recorder = app.recorder();
@@ -43,24 +45,10 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
         Page::Alive => (ok(), json, r#"{"status":"ok"}"#.to_owned()),
         // Ready means: evidence can be written. The upstream is not asked, since
         // its outage must not take the gate out of service.
-        Page::Ready => match recorder.shut() {
-            None if app.anchoring.is_overdue(app.now()) => {
-                let text = r#"{"status":"not_ready","reason":"anchor_overdue"}"#;
-                (not_ready(), json, text.to_owned())
-            }
-            // Witnesses that are away take nothing out of service; how long is told.
-            None if app.witnessing.is_on() => {
-                let age = app.witnessing.age_seconds(app.now());
-                let age = age.map_or_else(|| "null".to_owned(), |age| age.to_string());
-                let text = format!(r#"{{"status":"ready","witnessed_age_seconds":{age}}}"#);
-                (ok(), json, text)
-            }
-            None => (ok(), json, r#"{"status":"ready"}"#.to_owned()),
-            Some(shut) => {
-                let reason = shut.as_str();
-                (not_ready(), json, format!(r#"{{"status":"not_ready","reason":"{reason}"}}"#))
-            }
-        },
+        Page::Ready => {
+            let (ready, text) = readiness(app);
+            (if ready { ok() } else { not_ready() }, json, text)
+        }
         Page::Metrics => {
             let text = app.metrics().render(&Now {
                 ledger_entries: recorder.size(),
@@ -70,6 +58,8 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
                 anchor_age_seconds: app.anchoring.age_seconds(app.now()),
                 witnessed_entries: app.witnessing.size(),
                 witnessed_age_seconds: app.witnessing.age_seconds(app.now()),
+                feeds: app.feeding.ages(app.now()),
+                feeds_alarm: app.feeding.alarm(app.now()).is_some(),
             });
             (ok(), "text/plain; version=0.0.4", text)
         }
@@ -87,6 +77,34 @@ pub(crate) fn handle<B>(app: &App, request: &Request<B>) -> Result<Response<Body
     Ok(answer(status, kind, Body::from(text), &fresh_id(), None))
 }
 
+/// Whether requests are served, and what an operator should look at although they are.
+fn readiness(app: &App) -> (bool, String) {
+    let now = app.now();
+    let alarm = app.feeding.alarm(now);
+    let reason = match app.recorder().shut() {
+        Some(shut) => Some(shut.as_str()),
+        None if app.anchoring.is_overdue(now) => Some("anchor_overdue"),
+        None if app.feeding.is_shut() => Some(alarm.map_or("feeds_stale", Alarm::as_str)),
+        None => None,
+    };
+    if let Some(reason) = reason {
+        return (false, format!(r#"{{"status":"not_ready","reason":"{reason}"}}"#));
+    }
+    let mut text = r#"{"status":"ready""#.to_owned();
+    // Witnesses that are away take nothing out of service; how long is told.
+    if app.witnessing.is_on() {
+        let age = app.witnessing.age_seconds(now);
+        let age = age.map_or_else(|| "null".to_owned(), |age| age.to_string());
+        text.push_str(&format!(r#","witnessed_age_seconds":{age}"#));
+    }
+    if app.feeding.is_on() {
+        let feeds = alarm.map_or("ok", Alarm::as_str);
+        text.push_str(&format!(r#","feeds":"{feeds}""#));
+    }
+    text.push('}');
+    (true, text)
+}
+
 enum Page {
     Alive,
     Ready,
@@ -97,7 +115,7 @@ enum Page {
 
 /// A correlation id for an answer that leaves no entry. Without randomness it
 /// is empty: nothing depends on it.
-fn fresh_id() -> String {
+pub(crate) fn fresh_id() -> String {
     let mut bytes = [0_u8; 16];
     if getrandom::fill(&mut bytes).is_err() {
         return String::new();
@@ -109,7 +127,7 @@ fn fresh_id() -> String {
 }
 
 /// Exactly one `Authorization: Bearer <token>`, compared in constant time.
-fn authorised(headers: &HeaderMap, token: &str) -> bool {
+pub(crate) fn authorised(headers: &HeaderMap, token: &str) -> bool {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
     let given = value.as_bytes().strip_prefix(b"Bearer ").unwrap_or(b"");

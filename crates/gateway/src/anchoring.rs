@@ -211,13 +211,13 @@ enum AnchorError {
 }
 
 /// Twice as long after each failure, at most an hour.
-fn backoff(interval: Duration, failures: u32) -> Duration {
+pub(crate) fn backoff(interval: Duration, failures: u32) -> Duration {
     let first = interval.min(AGAIN);
     first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST)
 }
 
 /// Between three quarters of it and all of it, so that gateways do not ask in step.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0];
     // Without randomness they may.
     let _ = getrandom::fill(&mut byte);

@@ -7,6 +7,7 @@
 mod agreement;
 mod anchors;
 mod error;
+mod feeds;
 #[cfg(test)]
 mod hostile;
 pub mod keys;
@@ -19,6 +20,7 @@ mod witnesses;
 
 pub use anchors::AnchorsConfig;
 pub use error::ConfigError;
+pub use feeds::{FeedsConfig, OnStale};
 pub use problems::Problem;
 pub use schema::schema;
 pub use storing::{EncryptionConfig, Storing};
@@ -57,6 +59,8 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// Seconds between two signed checkpoints.
     pub checkpoint_interval_seconds: u64,
+    /// Subscribed feeds.
+    pub feeds: FeedsConfig,
     /// The checks.
     pub guard: GuardConfig,
     /// Sizes and deadlines.
@@ -224,6 +228,7 @@ impl Default for Config {
             evidence: EvidenceConfig::default(),
             ledger: LedgerConfig::default(),
             checkpoint_interval_seconds: 1,
+            feeds: FeedsConfig::default(),
             guard: GuardConfig::default(),
             limits: LimitsConfig::default(),
             simulator: false,
@@ -355,6 +360,9 @@ impl Config {
             ("ledger.anchors.interval_seconds", self.ledger.anchors.interval_seconds),
             ("ledger.witnesses.deadline_seconds", self.ledger.witnesses.deadline_seconds),
             ("ledger.anchors.overdue_seconds", self.ledger.anchors.overdue_seconds.unwrap_or(1)),
+            ("feeds.interval_seconds", self.feeds.interval_seconds),
+            ("feeds.deadline_seconds", self.feeds.deadline_seconds),
+            ("feeds.stale_seconds", self.feeds.stale_seconds),
             ("limits.body_bytes", limits.body_bytes),
             ("limits.answer_bytes", limits.answer_bytes),
             ("limits.connections", u64::from(limits.connections)),

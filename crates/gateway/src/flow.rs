@@ -22,6 +22,7 @@ use crate::problem::Refusal;
 use crate::receive::Received;
 use crate::recorder::RequestLog;
 use crate::reply::Reply;
+use crate::rules::Rules;
 use crate::server::{Alive, App};
 use crate::upstream::{AnswerKind, UpstreamError};
 use crate::{facts, receive, stream, unary};
@@ -31,6 +32,8 @@ pub(crate) struct Call {
     pub(crate) head: Parts,
     pub(crate) body: Incoming,
     pub(crate) log: RequestLog,
+    /// Those that the log names.
+    pub(crate) rules: Arc<Rules>,
     pub(crate) reply: oneshot::Sender<http::Response<Body>>,
 }
 
@@ -41,7 +44,7 @@ pub(crate) async fn run(app: Arc<App>, call: Call, alive: Alive) {
 }
 
 async fn flow(app: &Arc<App>, call: Call) {
-    let Call { head: asked, body, mut log, reply } = call;
+    let Call { head: asked, body, mut log, rules, reply } = call;
     let mut reply = Reply::new(app, log.id(), reply);
 
     // Parse: the body in bounds and in time, then strictly.
@@ -61,7 +64,7 @@ async fn flow(app: &Arc<App>, call: Call) {
 
     // Admission: all checks over every string of the request; of a large one also its evidence.
     let work = Gate::work(&exchange);
-    let mut gate = Gate::new(app, facts);
+    let mut gate = Gate::new(app, rules, facts);
     let admit = move || {
         let admitted = gate.admit(exchange).map(|(admitted, input, ruling)| {
             let judged = Box::new((input, ruling, admitted.forward(gate.upstream())));

@@ -9,12 +9,14 @@ use chat::event::{ToolCall, Usage};
 use chat::exchange::Exchange;
 use guard::{Completion, Effect, Ending, Outcome, Run, TextEvent};
 use record::entry::AuditDecision;
+use record::source::Source;
 use seal::digest::Digest;
 use seal::json::Value;
 
 use crate::facts::Gathered;
 use crate::problem::Refusal;
 use crate::recorder::{Conversation, Forward, Input, Ruling, Scanned};
+use crate::rules::Rules;
 use crate::server::App;
 
 /// The checks of one request.
@@ -24,6 +26,8 @@ pub(crate) struct Gate {
     run: Run,
     ended: bool,
     settled: Vec<Value>,
+    /// Held as long as the run, and given back after it.
+    _rules: Arc<Rules>,
 }
 
 /// A request that every check let pass. Made by [`Gate::admit`] alone.
@@ -61,9 +65,10 @@ pub(crate) struct Judged {
 }
 
 impl Gate {
-    pub(crate) fn new(app: &Arc<App>, gathered: Gathered) -> Self {
-        let run = app.pipeline.start();
-        Self { app: app.clone(), gathered, run, ended: false, settled: Vec::new() }
+    /// The checks of a request that was begun under these rules.
+    pub(crate) fn new(app: &Arc<App>, rules: Arc<Rules>, gathered: Gathered) -> Self {
+        let (app, run) = (app.clone(), rules.start());
+        Self { app, gathered, run, ended: false, settled: Vec::new(), _rules: rules }
     }
 
     /// What judging and recording a request costs, in bytes: its own, or what the
@@ -320,7 +325,18 @@ fn ruling(outcome: &Outcome) -> Ruling {
 
 fn scan_of(scanned: &guard::Scanned) -> Scanned {
     let verdict = scanned.verdict;
-    Scanned { verdict, rules: scanned.rules.iter().map(|rule| rule.to_string()).collect() }
+    let rules = scanned.rules.iter().map(|rule| rule.to_string()).collect();
+    Scanned { verdict, rules, sources: scanned.sources.iter().filter_map(source_of).collect() }
+}
+
+/// An indicator of a signed feed, as evidence names it.
+fn source_of(source: &scan::Source) -> Option<Source> {
+    match source {
+        scan::Source::Feed { issuer, content_hash } => {
+            Some(Source::of_feed(issuer, content_hash.parse().ok()?))
+        }
+        scan::Source::Builtin | scan::Source::File(_) => None,
+    }
 }
 
 /// Takes the worse verdict and the rules of both.
@@ -329,6 +345,11 @@ pub(crate) fn worse(kept: &mut Scanned, other: &Scanned) {
     for rule in &other.rules {
         if !kept.rules.contains(rule) {
             kept.rules.push(rule.clone());
+        }
+    }
+    for source in &other.sources {
+        if !kept.sources.contains(source) {
+            kept.sources.push(source.clone());
         }
     }
 }
@@ -357,7 +378,11 @@ mod tests {
 
     #[test]
     fn the_worse_scan_and_the_stronger_ruling_stay_in_either_order() {
-        let scan = |verdict, rule: &str| Scanned { verdict, rules: vec![rule.to_owned()] };
+        let scan = |verdict, rule: &str| Scanned {
+            verdict,
+            rules: vec![rule.to_owned()],
+            sources: Vec::new(),
+        };
         let ruled = |decision| Ruling { decision, ..Ruling::allow() };
         let verdicts = [Verdict::Clean, Verdict::Suspicious, Verdict::Malicious];
         let decisions = [

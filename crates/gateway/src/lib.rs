@@ -13,6 +13,8 @@ mod closing;
 pub mod config;
 mod descriptors;
 mod facts;
+mod feeding;
+pub mod feeds;
 
 mod flow;
 mod gate;
@@ -25,6 +27,8 @@ pub mod problem;
 mod receive;
 pub mod recorder;
 mod reply;
+mod rules;
+mod scanning;
 pub mod server;
 pub mod signer;
 mod simulator;
@@ -35,4 +39,5 @@ pub mod upstream;
 mod witnessing;
 
 pub use config::{Config, ConfigError};
-pub use server::{Bound, ServeError, serve};
+pub use feeds::Feeds;
+pub use server::{Bound, ServeError, serve, serve_with};

@@ -1,5 +1,10 @@
 //! What the gateway counts. Every label value comes from a closed set of our
-//! own names, so nobody outside can grow the number of series.
+//! own names, or from the operator's subscriptions, so nobody outside can grow
+//! the number of series.
+
+mod feeds;
+
+pub use feeds::{FeedAge, FeedSeries};
 
 use std::time::Duration;
 
@@ -50,13 +55,18 @@ pub struct Metrics {
     ledger_headroom: IntGauge,
     reserved_tokens: IntGauge,
     ready: IntGauge,
+    info: IntGaugeVec,
+    /// Of subscribed feeds.
+    pub feeds: FeedSeries,
 }
 
 impl Metrics {
     /// Registers every series; `ruleset` and `config` are digests.
     pub fn new(ruleset: &str, config: &str) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
         let metrics = Self {
-            registry: Registry::new(),
+            feeds: FeedSeries::register(&registry)?,
+            registry,
             requests: IntCounterVec::new(
                 Opts::new("countersign_requests_total", "Answers by route and status class."),
                 &["route", "status"],
@@ -118,12 +128,12 @@ impl Metrics {
                 "Tokens reserved by requests under way.",
             )?,
             ready: IntGauge::new("countersign_ready", "1 while evidence can be written.")?,
+            info: IntGaugeVec::new(
+                Opts::new("countersign_info", "The version, ruleset and configuration in force."),
+                &["version", "ruleset", "config"],
+            )?,
         };
-        let info = IntGaugeVec::new(
-            Opts::new("countersign_info", "The version, ruleset and configuration in force."),
-            &["version", "ruleset", "config"],
-        )?;
-        info.with_label_values(&[env!("CARGO_PKG_VERSION"), ruleset, config]).set(1);
+        metrics.in_force(ruleset, config);
         let all: [Box<dyn prometheus::core::Collector>; 17] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.decisions.clone()),
@@ -141,12 +151,18 @@ impl Metrics {
             Box::new(metrics.ledger_headroom.clone()),
             Box::new(metrics.reserved_tokens.clone()),
             Box::new(metrics.ready.clone()),
-            Box::new(info),
+            Box::new(metrics.info.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector)?;
         }
         Ok(metrics)
+    }
+
+    /// The digests in force, from here on.
+    pub fn in_force(&self, ruleset: &str, config: &str) {
+        self.info.reset();
+        self.info.with_label_values(&[env!("CARGO_PKG_VERSION"), ruleset, config]).set(1);
     }
 
     /// An answer left.
@@ -213,6 +229,7 @@ impl Metrics {
         self.anchor_age.set(now.anchor_age_seconds.map_or(-1, gauge));
         self.witnessed_entries.set(gauge(now.witnessed_entries));
         self.witnessed_age.set(now.witnessed_age_seconds.map_or(-1, gauge));
+        self.feeds.set(&now.feeds, now.feeds_alarm);
         let mut text = Vec::new();
         // Writing into memory cannot fail; a family that cannot be written is left out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
@@ -221,7 +238,7 @@ impl Metrics {
 }
 
 /// What is asked for when somebody looks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Now {
     /// Entries in the ledger.
     pub ledger_entries: u64,
@@ -237,6 +254,10 @@ pub struct Now {
     pub witnessed_entries: u64,
     /// Since the last quorum; `None` before the first.
     pub witnessed_age_seconds: Option<u64>,
+    /// How old subscribed feeds are.
+    pub feeds: Vec<FeedAge>,
+    /// Whether somebody should look at them.
+    pub feeds_alarm: bool,
 }
 
 /// An open connection.

@@ -68,6 +68,8 @@ pub enum Refusal {
     Upstream(UpstreamError),
     /// The evidence cannot be written, so nothing may be answered.
     EvidenceUnavailable,
+    /// The feeds of indicators are older than they may be.
+    FeedsStale,
     /// The gateway stops, and the grace period is over.
     Stopping,
     /// The admin token is missing or wrong.
@@ -100,6 +102,7 @@ impl Refusal {
             Self::AnswerWithheld => "answer_withheld",
             Self::Upstream(error) => error.code(),
             Self::EvidenceUnavailable => "evidence_unavailable",
+            Self::FeedsStale => "feeds_stale",
             Self::Stopping => "stopping",
             Self::Unauthorised => "unauthorised",
             Self::Busy => "busy",
@@ -137,7 +140,7 @@ impl Refusal {
                 | UpstreamError::MalformedStream
                 | UpstreamError::Truncated => StatusCode::BAD_GATEWAY,
             },
-            Self::EvidenceUnavailable | Self::Busy | Self::Stopping => {
+            Self::EvidenceUnavailable | Self::FeedsStale | Self::Busy | Self::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
@@ -176,6 +179,7 @@ impl Refusal {
             Self::AnswerWithheld => "the answer was withheld",
             Self::Upstream(_) => "the upstream gave no usable answer",
             Self::EvidenceUnavailable => "evidence cannot be written, so nothing is served",
+            Self::FeedsStale => "the rules are older than they may be",
             Self::Stopping => "the gateway is stopping, ask again later",
             Self::Unauthorised => "the admin token is missing or wrong",
             Self::Busy => "too many large requests are under way",
@@ -217,6 +221,9 @@ impl Refusal {
             }
             Self::EvidenceUnavailable | Self::Busy | Self::Stopping => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(1_u64));
+            }
+            Self::FeedsStale => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(60_u64));
             }
             Self::Unauthorised => {
                 headers.insert(

@@ -10,17 +10,20 @@ mod decide;
 mod flood;
 mod joined;
 mod judge;
+mod members;
 mod names;
 mod receipts;
 mod replay;
 mod request;
 mod room;
+mod rulesets;
 mod salt;
 mod step;
 mod write;
 
 pub use request::RequestLog;
 pub(crate) use room::Shut;
+pub use rulesets::Ruleset;
 pub(crate) use salt::salted;
 pub use step::{
     Answered, Caller, Conversation, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling,
@@ -29,7 +32,7 @@ pub use step::{
 pub use write::{Committed, Pending};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use ledger::lock::Lock;
 use ledger::socket::{Server, Serving, serve};
@@ -46,8 +49,8 @@ use seal::signer::Signer;
 use decide::{Close, Decided, decision_entry};
 use flood::Flood;
 use joined::{Joined, RereadError};
+use members::{member, sources_of};
 use replay::{Orphan, Replay};
-use request::member;
 use room::Headroom;
 use salt::own_salt;
 use write::{Batch, Writer, lock};
@@ -178,7 +181,8 @@ pub struct Recorder {
 struct Core {
     writer: Writer,
     config: Digest,
-    ruleset: Digest,
+    /// The one in force: what no request is spoken of names it.
+    ruleset: RwLock<Digest>,
     origin: String,
     profile: Profile,
     agent: AgentId,
@@ -272,7 +276,7 @@ impl Recorder {
             core: Arc::new(Core {
                 writer,
                 config,
-                ruleset,
+                ruleset: RwLock::new(ruleset),
                 origin: state.origin().to_owned(),
                 profile: setup.profile,
                 agent: setup.agent,
@@ -309,10 +313,11 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// A new request from `peer` (the address without its port, for the flood rule). Nothing is
-    /// written yet; whatever happens to the log, even being dropped, leaves an audit entry.
-    pub fn begin(&self, peer: &str, method: &str, path: &str) -> RequestLog {
-        RequestLog::new(self.core.clone(), self.core.uuid(), peer, method, path)
+    /// A new request from `peer` (the address without its port, for the flood rule), judged under
+    /// `ruleset` to its end. Nothing is written yet; whatever happens to the log, even being
+    /// dropped, leaves an audit entry.
+    pub fn begin(&self, ruleset: &Ruleset, peer: &str, method: &str, path: &str) -> RequestLog {
+        RequestLog::new(self.core.clone(), ruleset.digest(), peer, method, path)
     }
 
     /// Writes aggregated refusals that are due. Call it every few seconds. Never blocks.
@@ -397,11 +402,6 @@ impl Recorder {
         self.core.config
     }
 
-    /// Digest of the stored ruleset body.
-    pub fn ruleset_digest(&self) -> Digest {
-        self.core.ruleset
-    }
-
     /// The log's origin.
     pub fn origin(&self) -> &str {
         &self.core.origin
@@ -478,7 +478,7 @@ impl Core {
                     member("_stage", "preflight"),
                     member("_outcome", "aggregate"),
                     member("_config", self.config),
-                    member("_ruleset", self.ruleset),
+                    member("_ruleset", self.ruleset()),
                     member("_code", "aggregated"),
                     member("_aggregate", counted),
                 ],
@@ -537,8 +537,9 @@ impl Core {
             request: orphan.fingerprint.parse().unwrap_or(empty),
             route: orphan.text("_route").unwrap_or("other"),
             config: orphan.digest("_config").unwrap_or(self.config),
-            ruleset: orphan.digest("_ruleset").unwrap_or(self.ruleset),
+            ruleset: orphan.digest("_ruleset").unwrap_or_else(|| self.ruleset()),
             close: &close,
+            sources: sources_of(&orphan.metadata),
         })?;
         let repeated = [
             "_config",
@@ -550,6 +551,7 @@ impl Core {
             "_upstream",
             "_model",
             "_receipt",
+            "_sources",
         ];
         let mut metadata: Vec<_> = orphan
             .metadata

@@ -30,16 +30,19 @@ use crate::body::Body;
 use crate::config::{Config, ConfigError};
 use crate::descriptors::Connections;
 use crate::facts::Counters;
+use crate::feeding::{self, Feeding};
+use crate::feeds::Feeds;
 use crate::flow::{self, Call};
 use crate::metrics::{Metrics, Route};
 use crate::patient::Patient;
 use crate::problem::Refusal;
 use crate::receive::{addressed, passed_on, route};
-use crate::recorder::{RecordError, Recorder, RequestLog, Setup, StartError};
+use crate::recorder::{RecordError, Recorder, Setup, StartError};
+use crate::rules::{self, InForce};
 use crate::state::State;
 use crate::upstream::Upstream;
 use crate::witnessing::{self, Unsigned, Witnessing};
-use crate::{admin, closing, unary};
+use crate::{admin, closing, scanning, unary};
 
 /// Where the gateway really listens.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +74,9 @@ pub enum ServeError {
     /// No runtime.
     #[error("the runtime cannot be started: {0}")]
     Runtime(io::Error),
+    /// Subscribed feeds cannot be used.
+    #[error("the subscribed feeds cannot be used: {0}")]
+    Feeds(String),
     /// The metrics could not be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -86,13 +92,14 @@ pub enum ServeError {
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) recorder: Recorder,
-    pub(crate) pipeline: guard::Pipeline,
+    pub(crate) rules: InForce,
     pub(crate) upstream: Upstream,
     pub(crate) counters: Counters,
     pub(crate) metrics: Metrics,
     pub(crate) aside: Aside,
     pub(crate) anchoring: Anchoring,
     pub(crate) witnessing: Witnessing,
+    pub(crate) feeding: Feeding,
     /// True when the grace period of a stop is over: flows end where they are.
     cut: watch::Sender<bool>,
     state: State,
@@ -125,13 +132,17 @@ impl App {
         self.state.clock().now()
     }
 
-    pub(crate) fn new(config: Config, state: State) -> Result<Self, ServeError> {
+    pub(crate) fn new(
+        config: Config,
+        state: State,
+        feeds: Option<Arc<dyn Feeds>>,
+    ) -> Result<Self, ServeError> {
         config.check()?;
         let upstream = config.open_upstream()?;
-        let engine = Arc::new(scan::Engine::builtin());
+        let (feeding, engine) = Feeding::open(feeds, config.feeds, state.clock().now())?;
         config.guard.validate(&engine).map_err(|error| ConfigError::Check(error.to_string()))?;
         let ruleset = engine.ruleset_body();
-        let pipeline = guard::Pipeline::new(config.guard.clone(), engine);
+        let pipeline = rules::prepare(&config.guard, engine);
         let setup = Setup {
             config: config.effective(),
             ruleset,
@@ -151,15 +162,18 @@ impl App {
             &recorder.ruleset_digest().to_string(),
             &recorder.config_digest().to_string(),
         )?;
+        let rules = InForce::new(pipeline, recorder.ruleset())
+            .ok_or(StartError::Record(RecordError::Unavailable))?;
         Ok(Self {
             recorder,
-            pipeline,
+            rules,
             upstream,
             counters: Counters::default(),
             metrics,
             aside: Aside::new().map_err(ServeError::Runtime)?,
             anchoring,
             witnessing,
+            feeding,
             cut: watch::Sender::new(false),
             config,
             state,
@@ -175,6 +189,17 @@ pub fn serve(
     ready: impl FnOnce(Bound),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    serve_with(config, state, None, ready, shutdown)
+}
+
+/// The same with subscribed feeds, whose indicators count beside the built-in rules.
+pub fn serve_with(
+    config: Config,
+    state: State,
+    feeds: Option<Arc<dyn Feeds>>,
+    ready: impl FnOnce(Bound),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     let workers = std::env::var("COUNTERSIGN_WORKERS").ok().and_then(|n| n.parse().ok());
     let mut builder = match workers {
         Some(1) => tokio::runtime::Builder::new_current_thread(),
@@ -184,7 +209,7 @@ pub fn serve(
         builder.worker_threads(workers);
     }
     let runtime = builder.enable_all().build().map_err(ServeError::Runtime)?;
-    let done = runtime.block_on(run(config, state, ready, shutdown));
+    let done = runtime.block_on(run(config, state, feeds, ready, shutdown));
     // The ledger is closed by now. What still blocks a thread is a lookup of a name at most, which
     // nothing can call off.
     runtime.shutdown_timeout(LAST_WORDS);
@@ -195,6 +220,7 @@ pub fn serve(
 pub async fn run(
     config: Config,
     state: State,
+    feeds: Option<Arc<dyn Feeds>>,
     ready: impl FnOnce(Bound),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
@@ -203,7 +229,7 @@ pub async fn run(
     let data = bind(config.listen, config.next_free_port).await?;
     let admin = bind(config.admin, config.next_free_port).await?;
     let bound = Bound { data: address(&data)?, admin: address(&admin)? };
-    let app = Arc::new(App::new(config, state)?);
+    let app = Arc::new(App::new(config, state, feeds)?);
     tracing::info!(data = %bound.data, admin = %bound.admin, log = app.recorder.origin(), "the gateway listens");
 
     let (stop, stopping) = watch::channel(false);
@@ -220,6 +246,7 @@ pub async fn run(
         alive.clone(),
     ));
     tasks.spawn(keep(app.clone(), stopping.clone()));
+    tasks.spawn(feeding::keep(app.clone(), stopping.clone()));
     for authority in 0..app.anchoring.count() {
         tasks.spawn(anchoring::keep(app.clone(), authority, stopping.clone()));
     }
@@ -340,6 +367,7 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
             }
             _ = tick.tick() => {
                 app.recorder.tick();
+                app.feeding.look(app.now());
                 false
             }
             _ = checkpoint.tick() => true,
@@ -422,7 +450,7 @@ async fn connection(
             async move {
                 let response = match door {
                     Door::Data => data(app, &hosts, &peer, request, alive).await,
-                    Door::Admin => operate(&app, &hosts, &peer, &request).await,
+                    Door::Admin => operate(&app, &hosts, &peer, request).await,
                 };
                 Ok::<_, Infallible>(response)
             }
@@ -448,7 +476,7 @@ async fn connection(
         && error.is_parse()
         && app.recorder.shut().is_none()
     {
-        let log = app.recorder.begin(&peer, "", "");
+        let log = app.recorder.begin(&app.recorder.ruleset(), &peer, "", "");
         let _ = closing::refuse(&app, Route::None, log, &Refusal::MalformedHttp).await;
     }
 }
@@ -464,9 +492,13 @@ async fn data(
     if let Some(refused) = closing::shut(&app) {
         return refused;
     }
-    let log = app.recorder.begin(peer, request.method().as_str(), request.uri().path());
+    // Once, for the whole of the request: what comes into force meanwhile is for those who come then.
+    let rules = app.rules.now();
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let log = app.recorder.begin(rules.ruleset(), peer, method, path);
     let routed = addressed(hosts, request.uri(), request.headers())
-        .and_then(|()| route(request.method(), request.uri().path()));
+        .and_then(|()| route(request.method(), request.uri().path()))
+        .and_then(|route| if app.feeding.is_shut() { Err(Refusal::FeedsStale) } else { Ok(route) });
     match routed {
         Err(refusal) => closing::refuse(&app, Route::None, log, &refusal).await,
         Ok(Route::Models) => match passed_on(request.headers()) {
@@ -483,7 +515,7 @@ async fn data(
             let stopping = cut.clone();
             tokio::spawn(async move {
                 tokio::select! {
-                    () = flow::run(app.clone(), Call { head, body, log, reply }, alive.clone()) => {}
+                    () = flow::run(app.clone(), Call { head, body, log, rules, reply }, alive.clone()) => {}
                     _ = cut.wait_for(|cut| *cut) => {}
                 }
                 // Not before the flow is gone, with all it records.
@@ -503,17 +535,23 @@ async fn operate(
     app: &App,
     hosts: &Hosts,
     peer: &str,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Response<Body> {
-    let addressed = addressed(hosts, request.uri(), request.headers());
-    match addressed.and_then(|()| admin::handle(app, request)) {
+    let (head, body) = request.into_parts();
+    let addressed = addressed(hosts, &head.uri, &head.headers);
+    let answered = match addressed {
+        Err(refusal) => Err(refusal),
+        Ok(()) if scanning::is_path(head.uri.path()) => scanning::handle(app, &head, body).await,
+        Ok(()) => admin::handle(app, &head),
+    };
+    match answered {
         Ok(response) => response,
         Err(refusal) => {
             if let Some(refused) = closing::shut(app) {
                 return refused;
             }
-            let log: RequestLog =
-                app.recorder.begin(peer, request.method().as_str(), request.uri().path());
+            let (method, path) = (head.method.as_str(), head.uri.path());
+            let log = app.recorder.begin(&app.recorder.ruleset(), peer, method, path);
             closing::refuse(app, Route::None, log, &refusal).await
         }
     }

@@ -13,7 +13,7 @@ use chat::ToolCall;
 use chat::escapes::{Unescaped, unescape};
 use chat::exchange::Exchange;
 use chat::leaves::{Path, walk};
-use scan::{Action, Category, Engine, Hit, Severity, Target, Verdict};
+use scan::{Action, Category, Engine, Hit, Severity, Source, Target, Verdict};
 use seal::json::Value;
 
 use crate::check::TextEvent;
@@ -29,6 +29,8 @@ pub struct Found {
     pub category: Category,
     /// How bad it is.
     pub severity: Severity,
+    /// Who wrote the rule.
+    pub source: Source,
     /// What the rule asks for.
     pub action: Action,
     /// What was scanned.
@@ -68,12 +70,23 @@ pub struct Scanned {
     pub verdict: Verdict,
     /// The ids of the rules that hit, sorted, each once.
     pub rules: Vec<Arc<str>>,
+    /// The indicators of signed feeds that hit, sorted, each once.
+    pub sources: Vec<Source>,
 }
 
 impl Scanned {
     /// A scan that found nothing.
     pub fn clean(target: Target, message: Option<usize>) -> Scanned {
-        Scanned { target, message, verdict: Verdict::Clean, rules: Vec::new() }
+        Scanned { target, message, verdict: Verdict::Clean, rules: Vec::new(), sources: Vec::new() }
+    }
+
+    /// Takes note of where a hit came from.
+    pub(crate) fn came_from(&mut self, source: &Source) {
+        if let Source::Feed { .. } = source
+            && let Err(at) = self.sources.binary_search(source)
+        {
+            self.sources.insert(at, source.clone());
+        }
     }
 
     /// Takes the worse verdict and the rules of both.
@@ -127,8 +140,10 @@ pub(crate) fn request(engine: &Engine, exchange: &Exchange) -> (Vec<Found>, Vec<
         };
         let mut rules = Vec::new();
         let mut quotes = Quotes::default();
+        let of_group = &mut scanned[at];
         let verdict = scan_layers(engine, text, target, &mut |hit, span| {
             rules.push(hit.rule.clone());
+            of_group.came_from(&hit.source);
             let mut found = Found { role: role.map(str::to_owned), message, ..found(hit, target) };
             let spots = span.map_or_else(Vec::new, |span| group.spots(span));
             if let [(ordinal, span)] = spots.as_slice() {
@@ -175,6 +190,7 @@ pub(crate) fn text(
     };
     let mut all = Vec::new();
     let mut rules = Vec::new();
+    let mut scanned = Scanned::clean(Target::Output, None);
     let mut fresh = Verdict::Clean;
     scan_layers(engine, window, Target::Output, &mut |hit, span| {
         let span = span.map(|span| start + span.start..start + span.end);
@@ -190,6 +206,7 @@ pub(crate) fn text(
             }
         }
         rules.push(hit.rule.clone());
+        scanned.came_from(&hit.source);
         if hit.action != Action::Redact {
             fresh = fresh.max(hit.severity.verdict());
         }
@@ -204,7 +221,6 @@ pub(crate) fn text(
         rules.push(unread.rule.clone());
         all.push(found(&unread, Target::Output));
     }
-    let mut scanned = Scanned::clean(Target::Output, None);
     scanned.merge(fresh, rules);
     (all, scanned, held)
 }
@@ -217,6 +233,7 @@ pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanne
     let mut quotes = Quotes::default();
     let mut verdict = scan_layers(engine, &call.arguments, Target::ToolCall, &mut |hit, span| {
         rules.push(hit.rule.clone());
+        scanned.came_from(&hit.source);
         let mut found = found(hit, Target::ToolCall);
         if let Some(span) = span {
             let place = Place::Arguments { choice: call.choice, index: call.index };
@@ -235,6 +252,8 @@ pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanne
         let mut of_hits = Verdict::Clean;
         let of_label = scan_layers(engine, label, Target::ToolCall, &mut |hit, _| {
             let counts = match hit.category {
+                // Who signed it meant it.
+                _ if matches!(hit.source, Source::Feed { .. }) => true,
                 Category::Secret => true,
                 Category::Pii => !(plain && numbered),
                 Category::Injection | Category::Engine => !plain,
@@ -242,6 +261,7 @@ pub(crate) fn tool_call(engine: &Engine, call: &ToolCall) -> (Vec<Found>, Scanne
             if counts {
                 of_hits = of_hits.max(hit.severity.verdict());
                 rules.push(hit.rule.clone());
+                scanned.came_from(&hit.source);
                 all.push(found(hit, Target::ToolCall));
             }
         });
@@ -459,6 +479,7 @@ fn found(hit: &Hit, target: Target) -> Found {
         rule: hit.rule.clone(),
         category: hit.category,
         severity: hit.severity,
+        source: hit.source.clone(),
         action: hit.action,
         target,
         decoded: hit.decoded,

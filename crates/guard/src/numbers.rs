@@ -41,11 +41,13 @@ pub(crate) fn request(
     }
     if let Some(input) = scanned.iter_mut().find(|scanned| scanned.target == Target::Input) {
         input.merge(scan.verdict, scan.hits.iter().map(|hit| hit.rule.clone()));
+        scan.hits.iter().for_each(|hit| input.came_from(&hit.source));
     }
     found.extend(scan.hits.iter().map(|hit| Found {
         rule: hit.rule.clone(),
         category: hit.category,
         severity: hit.severity,
+        source: hit.source.clone(),
         action: hit.action,
         target: Target::Input,
         decoded: hit.decoded,

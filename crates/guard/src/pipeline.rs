@@ -248,6 +248,7 @@ impl Run {
         if inner.scans {
             let output = self.output.get_or_insert_with(|| Scanned::clean(Target::Output, None));
             output.merge(scanned.verdict, scanned.rules.iter().cloned());
+            scanned.sources.iter().for_each(|source| output.came_from(source));
             note_drift(output, &outcome);
             outcome.scanned = vec![scanned];
         }
@@ -271,6 +272,7 @@ impl Run {
             note_drift(&mut scanned, &outcome);
             let calls = self.calls.get_or_insert_with(|| Scanned::clean(Target::ToolCall, None));
             calls.merge(scanned.verdict, scanned.rules.iter().cloned());
+            scanned.sources.iter().for_each(|source| calls.came_from(source));
             outcome.scanned = vec![scanned];
         }
         outcome.found = found;

@@ -131,6 +131,8 @@ fn decided() -> Decision {
         model: "simulator".into(),
         heads: vec![digest],
         heads_digest: None,
+        sources: Vec::new(),
+        sources_digest: None,
         iat: 1_800_000_000,
     }
 }

@@ -11,6 +11,7 @@ use seal::signer::Signer;
 
 use crate::codes::Code;
 use crate::report::Finding;
+use crate::source::{self, Source};
 use crate::text::{digest_member, is_label, key_of, member, plain_member};
 
 /// The type constant of the format.
@@ -21,7 +22,9 @@ pub const LIMIT: usize = 2_048;
 pub const HEADS: usize = 4;
 /// Longest single text, bytes.
 const TEXT_LIMIT: usize = 256;
-const LIMITS: Limits = Limits { bytes: LIMIT, depth: 2 };
+/// Most indicators that are listed; more are bound by their digest.
+pub const SOURCES: usize = 2;
+const LIMITS: Limits = Limits { bytes: LIMIT, depth: 3 };
 
 /// The decisions a receipt can state.
 pub const DECISIONS: [&str; 6] = ["allow", "redact", "block", "escalate", "error", "interrupted"];
@@ -60,6 +63,10 @@ pub struct Decision {
     pub heads: Vec<Digest>,
     /// When there are more heads: their digest, see [`heads_digest`].
     pub heads_digest: Option<Digest>,
+    /// Indicators of signed feeds that fired, at most [`SOURCES`].
+    pub sources: Vec<Source>,
+    /// When there are more, or no room for them: their digest, see [`source::digest`].
+    pub sources_digest: Option<Digest>,
     /// When, Unix seconds.
     pub iat: i64,
 }
@@ -84,6 +91,29 @@ impl Decision {
         let mut bound = self.clone();
         bound.bind_heads(heads);
         (bound.heads == self.heads) && (bound.heads_digest == self.heads_digest)
+    }
+
+    /// Binds these indicators: listed when few, by digest when many.
+    pub fn bind_sources(&mut self, sources: &[Source]) {
+        self.sources = source::sorted(sources);
+        self.sources_digest = None;
+        if self.sources.len() > SOURCES {
+            self.shorten_sources();
+        }
+    }
+
+    /// Binds the same indicators by their digest alone.
+    pub fn shorten_sources(&mut self) {
+        if !self.sources.is_empty() {
+            self.sources_digest = Some(source::digest(&self.sources));
+            self.sources = Vec::new();
+        }
+    }
+
+    /// The digest over the indicators that are bound, however they are; `None` when none fired.
+    pub fn sources_bound(&self) -> Option<Digest> {
+        let listed = || (!self.sources.is_empty()).then(|| source::digest(&self.sources));
+        self.sources_digest.or_else(listed)
     }
 
     /// The texts, with their names and whether they may be empty.
@@ -117,6 +147,12 @@ impl Decision {
         }
         if self.heads_digest.is_some() && !self.heads.is_empty() {
             return Err("heads and heads_digest exclude each other".into());
+        }
+        if self.sources.len() > SOURCES || !self.sources.is_sorted_by(|a, b| a < b) {
+            return Err(format!("sources are more than {SOURCES}, unsorted or repeated"));
+        }
+        if self.sources_digest.is_some() && !self.sources.is_empty() {
+            return Err("sources and sources_digest exclude each other".into());
         }
         if !(1..=MAX_SAFE_INTEGER).contains(&self.iat) {
             return Err("iat is not positive".into());
@@ -198,6 +234,20 @@ fn payload(decision: &Decision) -> String {
     }
     member(&mut out, "route", &decision.route);
     digest_member(&mut out, "ruleset_digest", &decision.ruleset_digest);
+    if !decision.sources.is_empty() {
+        key_of(&mut out, "sources");
+        out.push('[');
+        for (at, source) in decision.sources.iter().enumerate() {
+            out.push_str(if at == 0 { "{" } else { ",{" });
+            digest_member(&mut out, "content_hash", source.content_hash());
+            member(&mut out, "source", source.name());
+            out.push('}');
+        }
+        out.push(']');
+    }
+    if let Some(all) = &decision.sources_digest {
+        digest_member(&mut out, "sources_digest", all);
+    }
     if !decision.upstream.is_empty() {
         member(&mut out, "upstream", &decision.upstream);
     }
@@ -289,6 +339,15 @@ fn claims(payload: &Value) -> Result<Decision, String> {
             .ok_or("heads is not a list of digests")?,
         _ => return Err("exactly one of heads and heads_digest is needed".into()),
     };
+    let sources = match payload.get("sources") {
+        None => Vec::new(),
+        Some(Value::Array(items)) if !items.is_empty() => items
+            .iter()
+            .map(Source::read)
+            .collect::<Option<Vec<Source>>>()
+            .ok_or("sources is not a list of indicators")?,
+        Some(_) => return Err("sources is no list, or an empty one".into()),
+    };
     let iat = payload.get("iat").and_then(Value::as_i64).ok_or("iat is not an integer")?;
     let decision = Decision {
         log_origin: text("log_origin")?,
@@ -306,13 +365,15 @@ fn claims(payload: &Value) -> Result<Decision, String> {
         model: optional("model")?.unwrap_or_default(),
         heads,
         heads_digest,
+        sources,
+        sources_digest: optional_digest("sources_digest")?,
         iat,
     };
     decision.check()?;
     Ok(decision)
 }
 
-const MEMBERS: [&str; 16] = [
+const MEMBERS: [&str; 18] = [
     "audit_entry_id",
     "config_digest",
     "decision",
@@ -328,5 +389,7 @@ const MEMBERS: [&str; 16] = [
     "response_digest",
     "route",
     "ruleset_digest",
+    "sources",
+    "sources_digest",
     "upstream",
 ];

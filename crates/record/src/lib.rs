@@ -23,6 +23,7 @@ pub mod keyring;
 pub mod receipt;
 pub mod report;
 pub mod retention;
+pub mod source;
 pub mod taint;
 pub mod trust;
 pub mod verify;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use record::receipt::Operation;
 use record::report::{Assurance, Severity};
+use record::source::Source;
 use seal::Digest;
 use seal::escape::terminal;
 use seal::json::Value;
@@ -219,6 +220,13 @@ impl Trace {
                 Some(_) | None => "what the model was to be sent",
             };
             out.push(format!("The scan of {target}{scanned} said {verdict}{hits}."));
+            let listed = row.receipt.extension_value("x_countersign_sources");
+            for source in listed.and_then(Value::as_array).unwrap_or_default() {
+                if let Some(source) = Source::read(source) {
+                    let (name, hash) = (source.name(), source.content_hash());
+                    out.push(format!("The indicator {hash} of {name} was found in it."));
+                }
+            }
         }
         if out.is_empty() {
             out.push("No scan is recorded on this way.".to_owned());

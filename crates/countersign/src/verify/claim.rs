@@ -2,7 +2,9 @@
 
 use record::decision::Decision;
 use record::entry::{AuditDecision, AuditEntry};
+use record::source::{self, Source};
 use seal::Digest;
+use seal::json::Value;
 
 use super::tally::{SKEW, Short, short};
 
@@ -21,6 +23,8 @@ pub(crate) struct Claim {
     served_short: Short,
     seconds: i64,
     has_receipt: bool,
+    /// Of the indicators that fired.
+    sources: Option<Short>,
 }
 
 impl Claim {
@@ -46,6 +50,7 @@ impl Claim {
             served_short: served(text("_upstream"), text("_model"), SHORT_NAME),
             seconds: i64::try_from(entry.ts_ns / 1_000_000_000).unwrap_or(i64::MAX),
             has_receipt: entry.meta("_receipt").is_some(),
+            sources: entry.meta("_sources").map(sources),
         })
     }
 
@@ -67,6 +72,10 @@ impl Claim {
             ("reason or route", self.reason != all(&[&decision.reason_code, &decision.route])),
             ("upstream or model", self.served != served && self.served_short != served),
             ("time", self.seconds.abs_diff(decision.iat) > SKEW.unsigned_abs()),
+            (
+                "indicators of feeds",
+                self.sources != decision.sources_bound().map(|digest| all(&[&digest.text()])),
+            ),
             ("receipts", self.has_receipt && (headless || decision.profile != "full")),
         ]
         .into_iter()
@@ -105,6 +114,15 @@ fn served(upstream: &str, model: &str, limit: usize) -> Short {
         if text == "unnamed" { String::new() } else { text.to_owned() }
     };
     all(&[&name(upstream), &name(model)])
+}
+
+/// What fired, as a decision receipt binds it. What is no list of indicators equals nothing.
+fn sources(listed: &Value) -> Short {
+    let read = |items: &[Value]| items.iter().map(Source::read).collect::<Option<Vec<Source>>>();
+    match listed.as_array().and_then(read) {
+        Some(sources) => all(&[&source::digest(&sources).text()]),
+        None => all(&["not a list"]),
+    }
 }
 
 fn all(texts: &[&str]) -> Short {

@@ -31,6 +31,7 @@ impl Config {
                     encryption,
                 },
             checkpoint_interval_seconds,
+            feeds,
             guard,
             limits,
             simulator: _,
@@ -71,6 +72,7 @@ impl Config {
                     ("encryption", encryption.settings()),
                 ]),
             ),
+            ("feeds", feeds.settings()),
             ("limits", limits.settings()),
             ("guard", numbers(guard.to_value())),
         ])

@@ -2,6 +2,7 @@
 
 use ledger::{Kind, Prepared};
 use record::decision::{self, Decision, SignError};
+use record::source::Source;
 use seal::digest::Digest;
 
 use super::receipts::{clip, name};
@@ -27,6 +28,8 @@ pub(super) struct Decided<'a> {
     pub config: Digest,
     pub ruleset: Digest,
     pub close: &'a Close<'a>,
+    /// What the audit entry says of indicators.
+    pub sources: Vec<Source>,
 }
 
 impl Core {
@@ -47,12 +50,20 @@ impl Core {
             model: optional(close.model),
             heads: Vec::new(),
             heads_digest: None,
+            sources: Vec::new(),
+            sources_digest: None,
             profile: self.profile.as_str().to_owned(),
             iat: self.now_ms() as i64 / 1000,
             route: decided.route.to_owned(),
         };
         decision.bind_heads(&close.heads);
-        let signed = decision::sign(&decision, &*self.decisions).or_else(|error| match error {
+        decision.bind_sources(&decided.sources);
+        let mut signed = decision::sign(&decision, &*self.decisions);
+        if matches!(signed, Err(SignError::TooLong(_))) && !decision.sources.is_empty() {
+            decision.shorten_sources();
+            signed = decision::sign(&decision, &*self.decisions);
+        }
+        let signed = signed.or_else(|error| match error {
             // Long names from outside: the audit entry has them, the header must stay short.
             SignError::TooLong(_) => {
                 decision.upstream = clip(&decision.upstream, SHORT).to_owned();

@@ -8,8 +8,9 @@ use seal::json::Value;
 
 use super::RecordError;
 use super::ancestry::{Ancestry, Step};
+use super::members::{heads, member, scanned};
 use super::receipts;
-use super::request::{RequestLog, heads, member, rules};
+use super::request::RequestLog;
 use super::step::{Input, Ruling, Scanned};
 use super::write::Batch;
 use crate::lineage::{Known, Memory, Scope, Thread};
@@ -82,12 +83,8 @@ impl RequestLog {
                             .to_owned(),
                 };
                 let mut audit = self.audit("admission", "pipeline.tool_result", &ruling);
-                audit.metadata.extend([
-                    member("_call", call_id),
-                    member("_result", text),
-                    member("_verdict", scan.verdict.as_str()),
-                    member("_rules", rules(&scan)),
-                ]);
+                audit.metadata.extend([member("_call", call_id), member("_result", text)]);
+                scanned(&mut audit, &scan);
                 heads(&mut audit, known.receipt);
                 batch.audits.push(audit);
             }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use ledger::{Kind, Prepared};
 use record::agent::AgentId;
 use record::receipt::{Emitter, Receipt, SignedReceipt};
+use record::source::{self, Source};
 use record::taint::TaintSet;
 use seal::digest::Digest;
 use seal::json::Value;
 use seal::signer::Signer;
 
 use super::RecordError;
+use super::members::RULES;
 use super::step::Scanned;
 use super::write::prepared;
 use crate::lineage::Known;
@@ -52,6 +54,13 @@ impl Stamp<'_> {
             target,
         )
         .extension("x_countersign_rules", Value::array(rules));
+        let receipt = match &*source::sorted(&scanned.sources) {
+            [] => receipt,
+            sources => {
+                let sources = sources.iter().map(Source::to_value).collect();
+                receipt.extension("x_countersign_sources", Value::Array(sources))
+            }
+        };
         self.sign(of_call(inherit(receipt, parents), call))
     }
 
@@ -153,5 +162,4 @@ pub(super) fn add(entries: &mut Vec<Prepared>, signed: SignedReceipt) -> Result<
 
 /// 256 parents are 19 of the 32 KB a payload may have.
 const PARENTS: usize = 256;
-const RULES: usize = 64;
 const NAME: usize = 128;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use ledger::Kind;
 use record::entry::{AuditDecision, AuditEntry, Owner};
+use record::source::{self, Source};
 use seal::digest::Digest;
 use seal::json::Value;
 
 use super::decide::{Close, Decided, decision_entry};
+use super::members::{heads, member, remembered, scanned, sources, sources_of};
 use super::names;
 use super::receipts::{self, Stamp, name};
-use super::step::{Caller, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling, Scanned};
+use super::step::{Caller, Failure, Forward, Input, Outcome, Proposal, Refusal, Ruling};
 use super::write::{Batch, Committed, Fate, Pending};
 use super::{Core, Profile, RecordError};
 use crate::lineage::{Key, Known, Memory, RememberedCall, Scope, Thread};
@@ -22,6 +24,8 @@ use crate::lineage::{Key, Known, Memory, RememberedCall, Scope, Thread};
 pub struct RequestLog {
     pub(super) core: Arc<Core>,
     id: String,
+    /// The one that this request is judged under, whatever comes into force meanwhile.
+    ruleset: Digest,
     peer: String,
     method: String,
     path: String,
@@ -45,13 +49,22 @@ struct Admitted {
     forward: Forward,
     decision: AuditDecision,
     fate: Arc<Fate>,
+    /// Indicators of signed feeds that fired in the request.
+    sources: Vec<Source>,
 }
 
 impl RequestLog {
-    pub(super) fn new(core: Arc<Core>, id: String, peer: &str, method: &str, path: &str) -> Self {
+    pub(super) fn new(
+        core: Arc<Core>,
+        ruleset: Digest,
+        peer: &str,
+        method: &str,
+        path: &str,
+    ) -> Self {
         RequestLog {
+            id: core.uuid(),
             core,
-            id,
+            ruleset,
             peer: peer.to_owned(),
             method: names::method(method).to_owned(),
             path: path.to_owned(),
@@ -124,11 +137,8 @@ impl RequestLog {
                 let mut batch = Batch::default();
                 let mut heads = Vec::new();
                 if let Some(judged) = judged {
-                    audit.metadata.extend([
-                        member("_facts", judged.facts),
-                        member("_verdict", judged.scanned.verdict.as_str()),
-                        member("_rules", rules(&judged.scanned)),
-                    ]);
+                    audit.metadata.push(member("_facts", judged.facts));
+                    scanned(&mut audit, &judged.scanned);
                     remembered(&mut audit, judged.lineage);
                     heads.extend(judged.scan.receipt);
                     batch = judged.batch;
@@ -151,9 +161,8 @@ impl RequestLog {
             member("_forward", forward.body),
             member("_upstream", name(&forward.upstream)),
             member("_model", name(&forward.model)),
-            member("_verdict", judged.scanned.verdict.as_str()),
-            member("_rules", rules(&judged.scanned)),
         ]);
+        scanned(&mut audit, &judged.scanned);
         heads(&mut audit, judged.scan.receipt);
         remembered(&mut audit, judged.lineage);
         let entry_id = audit.entry_id.clone();
@@ -169,6 +178,7 @@ impl RequestLog {
             forward,
             decision: ruling.decision,
             fate,
+            sources: source::sorted(&judged.scanned.sources),
         }));
         self.core.writer.write(batch, Committed::once_durable(entry_id, None))
     }
@@ -212,6 +222,7 @@ impl RequestLog {
             member("_model", name(&admitted.forward.model)),
             member("_response", failure.response),
         ]);
+        sources(&mut audit, &admitted.sources);
         let close = Close {
             decision: "error",
             code: &ruling.code,
@@ -261,6 +272,7 @@ impl RequestLog {
             member("_upstream", name(upstream)),
             member("_model", name(model)),
         ]);
+        sources(&mut audit, &admitted.sources);
         let heads = admitted.scan.receipt.into_iter().collect();
         let (decision, code) = ("interrupted", why.code.as_str());
         let close = Close { decision, code, response: None, upstream, model, heads };
@@ -351,9 +363,8 @@ impl RequestLog {
                 member("_call", call),
                 member("_tool", name(&proposal.tool)),
                 member("_arguments", proposal.arguments),
-                member("_verdict", proposal.scan.verdict.as_str()),
-                member("_rules", rules(&proposal.scan)),
             ]);
+            scanned(&mut audit, &proposal.scan);
             heads(&mut audit, head);
             batch.audits.push(audit);
         }
@@ -373,9 +384,12 @@ impl RequestLog {
             member("_model", name(&outcome.model)),
             member("_output", outcome.output),
             member("_response", outcome.response),
-            member("_verdict", outcome.scan.verdict.as_str()),
-            member("_rules", rules(&outcome.scan)),
         ]);
+        scanned(&mut audit, &outcome.scan);
+        // The last entry names all that fired, from the request to the last tool call.
+        let scans = proposals.iter().map(|proposal| &proposal.scan).chain([&outcome.scan]);
+        let fired = scans.flat_map(|scan| &scan.sources).chain(&admitted.sources);
+        sources(&mut audit, &source::sorted(fired));
         if let Some((prompt, completion, total)) = outcome.usage {
             let usage = [
                 ("completion", completion.into()),
@@ -475,8 +489,9 @@ impl RequestLog {
             request: self.request_digest(),
             route: names::route(&self.path),
             config: self.core.config,
-            ruleset: self.core.ruleset,
+            ruleset: self.ruleset,
             close,
+            sources: sources_of(&audit.metadata),
         });
         let decided = signed.and_then(|jws| Ok((decision_entry(&jws)?, jws)));
         let (entry, jws) = match decided {
@@ -495,7 +510,7 @@ impl RequestLog {
                 emitter: &self.core.emitter,
                 signer: &*self.core.receipts,
                 iat: self.core.now_ms() as i64 / 1000,
-                ruleset: self.core.ruleset,
+                ruleset: self.ruleset,
                 request: &self.id,
                 caller,
                 origin: &self.core.origin,
@@ -511,7 +526,7 @@ impl RequestLog {
             member("_request", self.id.as_str()),
             member("_stage", stage),
             member("_config", self.core.config),
-            member("_ruleset", self.core.ruleset),
+            member("_ruleset", self.ruleset),
             member("_how", name(&self.caller.how)),
             member("_method", self.method.as_str()),
             member("_route", names::route(&self.path)),
@@ -566,26 +581,6 @@ enum Ended {
     Withheld,
     Disconnected,
     Failed,
-}
-
-pub(super) fn member(name: &str, value: impl Into<Value>) -> (String, Value) {
-    (name.to_owned(), value.into())
-}
-
-pub(super) fn heads(audit: &mut AuditEntry, head: Option<Digest>) {
-    if let Some(head) = head {
-        audit.metadata.push(member("_receipt", head));
-    }
-}
-
-fn remembered(audit: &mut AuditEntry, lineage: Vec<Value>) {
-    if !lineage.is_empty() {
-        audit.metadata.push(member("_lineage", Value::Array(lineage)));
-    }
-}
-
-pub(super) fn rules(scan: &Scanned) -> Value {
-    Value::array(scan.rules.iter().take(64).map(String::as_str))
 }
 
 /// As many members has the metadata of an outcome, or a few less.

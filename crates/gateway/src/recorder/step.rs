@@ -5,6 +5,7 @@ use chat::event::ToolCall;
 use chat::exchange::Exchange;
 use record::entry::{AuditDecision, Owner};
 use record::receipt::Verdict;
+use record::source::Source;
 use seal::digest::Digest;
 use seal::json::Value;
 
@@ -26,12 +27,14 @@ pub struct Scanned {
     pub verdict: Verdict,
     /// Ids of the rules that matched, without duplicates.
     pub rules: Vec<String>,
+    /// The indicators of signed feeds that matched, without duplicates.
+    pub sources: Vec<Source>,
 }
 
 impl Scanned {
     /// A scan without a hit.
     pub fn clean() -> Scanned {
-        Scanned { verdict: Verdict::Clean, rules: Vec::new() }
+        Scanned { verdict: Verdict::Clean, rules: Vec::new(), sources: Vec::new() }
     }
 }
 

@@ -73,7 +73,12 @@ fn agent(id: &str) -> Owner {
 
 impl Bench {
     fn log(&self, owner: &str, body: &str) -> (RequestLog, Input) {
-        let mut log = self.recorder.begin("127.0.0.1", "POST", "/v1/chat/completions");
+        let mut log = self.recorder.begin(
+            &self.recorder.ruleset(),
+            "127.0.0.1",
+            "POST",
+            "/v1/chat/completions",
+        );
         log.body(Digest::of(body.as_bytes()));
         let owner = agent(owner);
         let approval_chain = owner.approval_chain();

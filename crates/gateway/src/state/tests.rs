@@ -172,7 +172,7 @@ fn evidence_survives_a_restart_in_a_directory() {
     let recorder = start(&state);
     assert_eq!(recorder.size(), 2, "configuration and ruleset");
     // Dropped unfinished: the disconnect is written by the recorder's thread.
-    drop(recorder.begin("peer", "GET", "/v1/models"));
+    drop(recorder.begin(&recorder.ruleset(), "peer", "GET", "/v1/models"));
     recorder.close().expect("closed");
     assert_eq!(recorder.size(), 4);
     drop((recorder, state));

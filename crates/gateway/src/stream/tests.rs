@@ -43,7 +43,7 @@ fn app() -> Arc<App> {
     let clock = Arc::new(Stepping(AtomicU64::new(1_795_176_000_000)));
     let state = State::seeded(Arc::new(MemoryStore::new()), clock);
     let config = Config { simulator: true, ..Config::default() };
-    Arc::new(App::new(config, state).expect("the defaults are right"))
+    Arc::new(App::new(config, state, None).expect("the defaults are right"))
 }
 
 fn run<'b>(app: &Arc<App>, pieces: impl Iterator<Item = &'b [u8]>) -> Run {
@@ -51,7 +51,7 @@ fn run<'b>(app: &Arc<App>, pieces: impl Iterator<Item = &'b [u8]>) -> Run {
     headers.insert("x-agent-id", HeaderValue::from_static("agent:tester"));
     let body = br#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
     let exchange = Exchange::parse(body.to_vec(), Limits::REQUEST).expect("a request");
-    let mut gate = Gate::new(app, facts::gather(app, &headers));
+    let mut gate = Gate::new(app, app.rules.now(), facts::gather(app, &headers));
     gate.admit(exchange).expect("a harmless request");
     let pieces = pieces.map(Bytes::copy_from_slice).collect();
     let mut answer = upstream::Answer::made(problem::ok(), AnswerKind::Events, pieces);

@@ -9,6 +9,7 @@ use countersign::trustfile::TrustFile;
 use countersign::verify::Verifier;
 use countersign_gateway as gateway;
 use gateway::config::{Config, UpstreamConfig};
+use gateway::feeds::Feeds;
 use gateway::server::{Bound, ServeError};
 use gateway::state::{Init, State};
 use ledger::read::{Item, Reader};
@@ -62,19 +63,31 @@ impl Gateway {
         Self::over(dir, yaml, None)
     }
 
+    /// With these subscriptions.
+    pub fn fed(yaml: &str, feeds: Arc<dyn Feeds>) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = Config::parse(yaml).expect("the test's configuration is right");
+        Self::configured(dir, config, None, Some(feeds))
+    }
+
     /// Before the built-in simulator.
     pub fn simulator() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        Self::configured(dir, Config { simulator: true, ..Config::default() }, None)
+        Self::configured(dir, Config { simulator: true, ..Config::default() }, None, None)
     }
 
     /// Over a directory that exists, and perhaps another store.
     pub fn over(dir: TempDir, yaml: &str, store: Option<Arc<dyn Store>>) -> Self {
         let config = Config::parse(yaml).expect("the test's configuration is right");
-        Self::configured(dir, config, store)
+        Self::configured(dir, config, store, None)
     }
 
-    fn configured(dir: TempDir, mut config: Config, store: Option<Arc<dyn Store>>) -> Self {
+    fn configured(
+        dir: TempDir,
+        mut config: Config,
+        store: Option<Arc<dyn Store>>,
+        feeds: Option<Arc<dyn Feeds>>,
+    ) -> Self {
         let upstream = FakeUpstream::start();
         config.listen.set_port(0);
         config.admin.set_port(0);
@@ -97,7 +110,7 @@ impl Gateway {
         let (ready, bound) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let ready = move |bound| ready.send(bound).expect("the test waits");
-            gateway::serve(config, state, ready, async {
+            gateway::serve_with(config, state, feeds, ready, async {
                 let _ = stopped.await;
             })
         });

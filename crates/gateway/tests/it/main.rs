@@ -7,6 +7,7 @@ mod client;
 mod disconnects;
 mod door;
 mod evidence;
+mod feeds;
 mod harness;
 mod hostile;
 mod hostile_http;

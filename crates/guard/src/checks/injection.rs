@@ -1,6 +1,6 @@
 //! `injection`: text that tries to give the model or its tools other orders.
 
-use scan::{Category, Severity};
+use scan::{Category, Severity, Source};
 
 use crate::check::{Check, Event, State, Turn};
 use crate::config::{InjectionConfig, Response};
@@ -21,13 +21,20 @@ impl Injection {
     }
 
     fn ruling(&self, found: &Found) -> Ruling {
-        if found.role.as_ref().is_some_and(|role| self.config.exempt_roles.contains(role)) {
+        // What a subscription only watches has severity low. The rest asks for what its severity
+        // says, wherever it stands: that can be made stronger here, not weaker.
+        let signed = matches!(found.source, Source::Feed { .. })
+            && matches!(found.severity, Severity::High | Severity::Critical);
+        if !signed
+            && found.role.as_ref().is_some_and(|role| self.config.exempt_roles.contains(role))
+        {
             return Ruling::Allow;
         }
         // An operator tells the model what it is, what to keep to itself and what to refuse. That
         // reads like the milder attacks, and is none where it stands.
         let operator = matches!(found.role.as_deref(), Some("system" | "developer"));
         let response = match (found.category, found.severity) {
+            _ if signed => Response::Deny,
             (Category::Engine, _) => self.config.unread,
             (Category::Injection, Severity::High | Severity::Critical) => self.config.high,
             (Category::Injection, Severity::Medium | Severity::Low) if operator => Response::Allow,

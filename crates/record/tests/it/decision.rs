@@ -29,6 +29,8 @@ fn decision() -> Decision {
         model: "pilot-2 \"é\"".into(),
         heads: Vec::new(),
         heads_digest: None,
+        sources: Vec::new(),
+        sources_digest: None,
         iat: T0,
     }
 }

@@ -61,7 +61,11 @@ fn refusals_and_failures_are_recorded_with_decisions() {
     };
     let response = Digest::of(b"refused");
     let (mut log, mut input) = bench.log("billing", FIRST);
-    input.scan = Scanned { verdict: Verdict::Malicious, rules: vec!["cs.inj.001".to_owned()] };
+    input.scan = Scanned {
+        verdict: Verdict::Malicious,
+        rules: vec!["cs.inj.001".to_owned()],
+        sources: Vec::new(),
+    };
     let refusal = Refusal { ruling, status: 403, response };
     log.refused(Some(input), refusal.clone()).wait().expect("durable");
     assert!(matches!(log.complete(outcome("", &[])).wait(), Err(RecordError::Closed)));
@@ -76,9 +80,9 @@ fn refusals_and_failures_are_recorded_with_decisions() {
         response,
     };
     log.failed(failure).wait().expect("durable");
-    let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
+    let mut log = bench.recorder.begin(&bench.recorder.ruleset(), "peer", "GET", "/v1/models");
     log.served(200, response).wait().expect("durable");
-    let mut log = bench.recorder.begin("peer", "GET", "/secret-token");
+    let mut log = bench.recorder.begin(&bench.recorder.ruleset(), "peer", "GET", "/secret-token");
     log.preflight(Refusal { status: 404, ..refusal }).wait().expect("durable");
 
     let found = Evidence::of(&store, &bench.state).check(&bench.state);
@@ -124,7 +128,8 @@ fn a_flood_of_refusals_becomes_one_entry() {
     };
     let mut signed = 0;
     for at in 0..10 {
-        let mut log = bench.recorder.begin("10.0.0.1", "GET", &format!("/{at}"));
+        let mut log =
+            bench.recorder.begin(&bench.recorder.ruleset(), "10.0.0.1", "GET", &format!("/{at}"));
         let committed = log.preflight(refusal.clone()).wait().expect("answered");
         signed += usize::from(committed.receipt().is_some());
     }

@@ -89,14 +89,19 @@ fn concurrent_requests_keep_chain_and_graph_whole() {
 async fn a_future_resolves_from_the_writing_thread() {
     let store = Arc::new(StubbornStore::default());
     let bench = bench_on(store.clone(), Profile::Full, 0);
-    let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
+    let mut log = bench.recorder.begin(&bench.recorder.ruleset(), "peer", "GET", "/v1/models");
     let committed = log.served(200, Digest::of(b"")).await.expect("durable");
     let decision = read_signed(committed.receipt().expect("one")).expect("strict").decision;
     assert_eq!(decision.audit_entry_id, committed.entry_id());
     // Not awaited, and yet written.
-    drop(bench.recorder.begin("peer", "GET", "/v1/models").served(200, Digest::of(b"")));
+    drop(
+        bench
+            .recorder
+            .begin(&bench.recorder.ruleset(), "peer", "GET", "/v1/models")
+            .served(200, Digest::of(b"")),
+    );
     bench.recorder.close().expect("closed");
-    let mut late = bench.recorder.begin("peer", "GET", "/v1/models");
+    let mut late = bench.recorder.begin(&bench.recorder.ruleset(), "peer", "GET", "/v1/models");
     assert!(late.served(200, Digest::of(b"")).await.is_err());
     let found = Evidence::of(&store.inner, &bench.state).check(&bench.state);
     assert_eq!(found.outcomes(), [("pipeline.complete", "served"); 2]);
@@ -108,7 +113,7 @@ fn a_lost_writing_thread_leaves_nobody_waiting() {
     let bench = bench_on(store.clone(), Profile::Full, 0);
     store.panics.store(true, Ordering::SeqCst);
     for _ in 0..3 {
-        let mut log = bench.recorder.begin("peer", "GET", "/v1/models");
+        let mut log = bench.recorder.begin(&bench.recorder.ruleset(), "peer", "GET", "/v1/models");
         assert!(log.served(200, Digest::of(b"")).wait().is_err());
     }
     assert!(!bench.recorder.ready());

@@ -1,0 +1,358 @@
+//! Pulls in the background: what publishers have that is new, and what counts no more. No request
+//! waits for any of it. What fails leaves the rules in force and raises an alarm.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use scan::{Engine, Options};
+use seal::escape;
+use seal::time::UnixMillis;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use crate::anchoring::{backoff, jittered};
+use crate::config::{FeedsConfig, OnStale};
+use crate::feeds::{Counting, Feed, Feeds, Pulled};
+use crate::metrics::FeedAge;
+use crate::recorder::Recorder;
+use crate::rules;
+use crate::server::{App, ServeError};
+
+/// The subscriptions, and how they stand.
+pub(crate) struct Feeding {
+    port: Option<Arc<dyn Feeds>>,
+    config: FeedsConfig,
+    standing: Mutex<Standing>,
+    /// No new request is admitted.
+    shut: AtomicBool,
+}
+
+#[derive(Default)]
+struct Standing {
+    feeds: Vec<One>,
+    /// What is stored cannot be used, or not all of it.
+    trouble: Option<String>,
+    changes_at: Option<i64>,
+}
+
+struct One {
+    feed: Feed,
+    /// When it was confirmed last; the start, before the first time.
+    checked: UnixMillis,
+    confirmed: bool,
+    /// Of the last pull.
+    failed: bool,
+}
+
+/// Why somebody should look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// What is stored cannot be used.
+    Unusable,
+    /// A feed is older than it may be.
+    Stale,
+    /// The last pull of a feed failed.
+    Failing,
+}
+
+impl Alarm {
+    /// For readiness and logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Alarm::Unusable => "feeds_unusable",
+            Alarm::Stale => "feeds_stale",
+            Alarm::Failing => "feeds_failing",
+        }
+    }
+}
+
+impl Feeding {
+    /// The engine of the start. Subscriptions that cannot be used stop it: a gateway that was told
+    /// to look for something must not begin by looking for nothing.
+    pub(crate) fn open(
+        port: Option<Arc<dyn Feeds>>,
+        config: FeedsConfig,
+        now: UnixMillis,
+    ) -> Result<(Feeding, Engine), ServeError> {
+        let counting = match &port {
+            Some(port) => port.counting(now).map_err(ServeError::Feeds)?,
+            None => Counting::default(),
+        };
+        if let Some(why) = counting.broken.first() {
+            return Err(ServeError::Feeds(why.clone()));
+        }
+        let (engine, summary) = build(counting).map_err(ServeError::Feeds)?;
+        let standing = Mutex::default();
+        let feeding = Feeding { port, config, standing, shut: AtomicBool::new(false) };
+        feeding.counted(summary, now);
+        feeding.look(now);
+        Ok((feeding, engine))
+    }
+
+    /// Whether there is anything to be told of.
+    pub(crate) fn is_on(&self) -> bool {
+        let standing = self.standing();
+        !standing.feeds.is_empty() || standing.trouble.is_some()
+    }
+
+    /// Whether new requests are refused.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut.load(Ordering::Acquire)
+    }
+
+    /// Why somebody should look, if so: the worst of it.
+    pub(crate) fn alarm(&self, now: UnixMillis) -> Option<Alarm> {
+        let standing = self.standing();
+        let stale = |one: &One| {
+            let age = now.seconds().saturating_sub(one.feed.issued_at);
+            let quiet = now.0.saturating_sub(one.checked.0) / 1_000;
+            one.feed.max_age.is_some_and(|most| age > most) || quiet > self.config.stale_seconds
+        };
+        match () {
+            () if standing.trouble.is_some() => Some(Alarm::Unusable),
+            () if standing.feeds.iter().any(stale) => Some(Alarm::Stale),
+            () if standing.feeds.iter().any(|one| one.failed) => Some(Alarm::Failing),
+            () => None,
+        }
+    }
+
+    /// Looks whether requests may come in; every few seconds, since feeds grow stale by themselves.
+    pub(crate) fn look(&self, now: UnixMillis) {
+        let bad = matches!(self.alarm(now), Some(Alarm::Unusable | Alarm::Stale));
+        let shut = bad && self.config.on_stale == OnStale::Refuse;
+        if self.shut.swap(shut, Ordering::AcqRel) != shut {
+            match shut {
+                true => tracing::error!("feeds are stale or unusable: new requests are refused"),
+                false => tracing::info!("feeds are fresh again: requests are served"),
+            }
+        }
+    }
+
+    /// How old everything is.
+    pub(crate) fn ages(&self, now: UnixMillis) -> Vec<FeedAge> {
+        let standing = self.standing();
+        let age = |one: &One| FeedAge {
+            issuer: printed(&one.feed.issuer),
+            feed: printed(&one.feed.feed_id),
+            issued_seconds: now.seconds().saturating_sub(one.feed.issued_at),
+            confirmed_seconds: one
+                .confirmed
+                .then(|| now.seconds().saturating_sub(one.checked.seconds())),
+        };
+        standing.feeds.iter().map(age).collect()
+    }
+
+    /// Takes note of what counts now.
+    fn counted(&self, summary: Summary, now: UnixMillis) {
+        let mut standing = self.standing();
+        let known = std::mem::take(&mut standing.feeds);
+        let one = |feed: Feed| {
+            let before = known
+                .iter()
+                .find(|one| one.feed.issuer == feed.issuer && one.feed.feed_id == feed.feed_id);
+            match before {
+                Some(before) => One { feed, ..*before },
+                None => One { feed, checked: now, confirmed: false, failed: false },
+            }
+        };
+        standing.feeds = summary.feeds.into_iter().map(one).collect();
+        standing.changes_at = summary.changes_at;
+        standing.trouble = summary.trouble;
+    }
+
+    /// Takes note of what publishers said; whether all of them said something that holds.
+    fn pulled(&self, app: &App, pulled: &[Pulled], now: UnixMillis) -> bool {
+        let mut standing = self.standing();
+        for one in pulled {
+            let known = standing
+                .feeds
+                .iter_mut()
+                .find(|known| known.feed.issuer == one.issuer && known.feed.feed_id == one.feed_id);
+            match &one.result {
+                Ok(changed) => {
+                    app.metrics.feeds.pulled(if *changed { "changed" } else { "same" });
+                    if *changed {
+                        let (issuer, feed) = (printed(&one.issuer), printed(&one.feed_id));
+                        tracing::info!(issuer, feed, "a feed was updated");
+                    }
+                }
+                Err(trouble) => {
+                    app.metrics.feeds.pulled(trouble.as_str());
+                    tracing::error!(
+                        issuer = printed(&one.issuer),
+                        feed = printed(&one.feed_id),
+                        result = trouble.as_str(),
+                        why = printed_long(&trouble.to_string()),
+                        "a feed was not updated: what counted before goes on counting"
+                    );
+                }
+            }
+            if let Some(known) = known {
+                known.failed = one.result.is_err();
+                if one.result.is_ok() {
+                    (known.checked, known.confirmed) = (now, true);
+                }
+            }
+        }
+        pulled.iter().all(|one| one.result.is_ok())
+    }
+
+    fn failed(&self, why: String) {
+        self.standing().trouble = Some(why);
+    }
+
+    fn changes_at(&self) -> Option<i64> {
+        self.standing().changes_at
+    }
+
+    /// A panic elsewhere leaves it whole: each change is one assignment.
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is left of [`Counting`] when the engine is built.
+struct Summary {
+    feeds: Vec<Feed>,
+    trouble: Option<String>,
+    changes_at: Option<i64>,
+}
+
+fn build(counting: Counting) -> Result<(Engine, Summary), String> {
+    let Counting { indicators, roots, feeds, changes_at, broken } = counting;
+    let options = Options { feeds: roots, ..Options::default() };
+    let (engine, refused) =
+        Engine::builtin_with(indicators, &options).map_err(|error| error.to_string())?;
+    // They are not looked for, so it must be told.
+    let left_out = refused.first().map(|first| {
+        format!("{} indicators are not used: {}, {}", refused.len(), first.id, first.reason)
+    });
+    let trouble = broken.into_iter().next().or(left_out);
+    if let Some(why) = &trouble {
+        tracing::error!(why = printed_long(why), "not all subscribed indicators are looked for");
+    }
+    Ok((engine, Summary { feeds, trouble, changes_at }))
+}
+
+/// Asks again and again, until the gateway stops.
+pub(crate) async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
+    let Some(port) = app.feeding.port.clone() else {
+        // Tasks of the gateway do not end by themselves.
+        let _ = stopping.changed().await;
+        return;
+    };
+    let interval = Duration::from_secs(app.feeding.config.interval_seconds);
+    let mut failures = 0;
+    // Not at once: a gateway that is restarted every few seconds asks nobody.
+    let mut pause = jittered(interval.min(SETTLED));
+    let mut under_way: Option<JoinHandle<Vec<Pulled>>> = None;
+    loop {
+        let ends = app.feeding.changes_at().map(|at| {
+            let seconds = at.saturating_sub(app.now().seconds()).max(0);
+            Duration::from_secs(seconds.unsigned_abs()).saturating_add(Duration::from_secs(1))
+        });
+        let until = ends.map_or(pause, |ends| ends.min(pause));
+        if timeout(until, stopping.changed()).await.is_ok() {
+            break;
+        }
+        pause = pause.saturating_sub(until);
+        if pause.is_zero() {
+            let good = tokio::select! {
+                _ = stopping.changed() => break,
+                good = pull(&app, &port, &mut under_way) => good,
+            };
+            failures = if good { 0 } else { failures + 1 };
+            pause = jittered(if good { interval } else { backoff(interval, failures) });
+        }
+        refresh(&app, &port).await;
+        app.feeding.look(app.now());
+    }
+    // What is being accepted may be finished; a publisher that does not answer is not waited for.
+    if let Some(pull) = under_way {
+        let _ = timeout(LAST_WORDS, pull).await;
+    }
+}
+
+/// Asks all publishers once. One that hangs beyond every deadline is not asked a second time beside.
+async fn pull(
+    app: &Arc<App>,
+    port: &Arc<dyn Feeds>,
+    under_way: &mut Option<JoinHandle<Vec<Pulled>>>,
+) -> bool {
+    let deadline = Duration::from_secs(app.feeding.config.deadline_seconds);
+    let asking = under_way.get_or_insert_with(|| {
+        let (port, recorder, now) = (port.clone(), app.recorder.clone(), app.now());
+        spawn_blocking(move || port.pull(now, deadline, &mut |entries| append(&recorder, entries)))
+    });
+    let feeds = u32::try_from(app.feeding.standing().feeds.len()).unwrap_or(u32::MAX);
+    let all = deadline.saturating_mul(feeds.clamp(1, LONGEST));
+    let pulled = timeout(all, asking).await;
+    let Ok(pulled) = pulled else {
+        tracing::error!(seconds = all.as_secs(), "the publishers of feeds did not answer in time");
+        app.metrics.feeds.pulled("late");
+        app.feeding.standing().feeds.iter_mut().for_each(|one| one.failed = true);
+        return false;
+    };
+    *under_way = None;
+    match pulled {
+        Ok(pulled) => app.feeding.pulled(app, &pulled, app.now()),
+        Err(_) => {
+            tracing::error!("asking for feeds failed by a fault of ours");
+            app.metrics.feeds.pulled("failed");
+            false
+        }
+    }
+}
+
+fn append(recorder: &Recorder, entries: Vec<ledger::Entry>) -> Result<(), String> {
+    recorder.append(entries).map_err(|error| error.to_string())
+}
+
+/// Puts into force what counts now, if it is something else than before.
+async fn refresh(app: &Arc<App>, port: &Arc<dyn Feeds>) {
+    let (port, now, guard) = (port.clone(), app.now(), app.config.guard.clone());
+    let built = spawn_blocking(move || {
+        let (engine, summary) = build(port.counting(now)?)?;
+        Ok::<_, String>((rules::prepare(&guard, engine), summary))
+    });
+    let failed = |why: String| {
+        tracing::error!(why = printed_long(&why), "what is subscribed cannot be used now");
+        app.feeding.failed(why);
+    };
+    let (pipeline, summary) = match built.await {
+        Ok(Ok(built)) => built,
+        Ok(Err(why)) => return failed(why),
+        Err(_) => return failed("a fault of ours".to_owned()),
+    };
+    app.feeding.counted(summary, now);
+    match app.rules.replace(&app.recorder, pipeline).await {
+        Ok(false) => {}
+        Ok(true) => {
+            let ruleset = app.recorder.ruleset_digest().to_string();
+            app.metrics.in_force(&ruleset, &app.recorder.config_digest().to_string());
+            tracing::info!(ruleset, "another ruleset is in force");
+        }
+        // What cannot be recorded is not used.
+        Err(error) => failed(format!("the ruleset was not stored: {error}")),
+    }
+    let app = app.clone();
+    let _ = spawn_blocking(move || app.rules.sweep()).await;
+}
+
+/// A publisher's text as it may be printed.
+fn printed(text: &str) -> String {
+    escape::terminal(&text.chars().take(64).collect::<String>())
+}
+
+fn printed_long(text: &str) -> String {
+    escape::terminal(&text.chars().take(400).collect::<String>())
+}
+
+/// A gateway that lives so long is not in a loop of restarts.
+const SETTLED: Duration = Duration::from_secs(60);
+/// How long a stop waits for what is being accepted.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Questions that all publishers together have time for.
+const LONGEST: u32 = 64;
