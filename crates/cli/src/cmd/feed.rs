@@ -5,6 +5,7 @@ mod init;
 mod pattern;
 mod pin;
 mod propose;
+mod prove;
 mod publish;
 mod review;
 mod revoke;
@@ -32,6 +33,8 @@ enum Command {
     Init(init::Args),
     /// Write a proposal: an unsigned indicator with samples, for a publisher to review
     Propose(Box<propose::Args>),
+    /// Cut indicators out of a feed, with the proof that they are of it
+    Prove(prove::Args),
     /// Sign the drafts and write the feed as a static file
     Publish(publish::Args),
     /// Run the samples of drafts or of a proposal, and show what else would match
@@ -49,6 +52,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Add(args) => add::run(*args, dir),
         Command::Init(args) => init::run(args, dir),
         Command::Propose(args) => propose::run(*args),
+        Command::Prove(args) => prove::run(&args),
         Command::Publish(args) => publish::run(args, dir),
         Command::Review(args) => review::run(args, dir),
         Command::Revoke(args) => revoke::run(args, dir),

@@ -103,6 +103,7 @@ const WITHOUT_FORMAT: &[&str] = &[
     "audit show",
     "audit export",
     "feed propose",
+    "feed prove",
     "config schema",
     "code",
     "completions",

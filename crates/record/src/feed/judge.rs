@@ -116,7 +116,9 @@ pub fn judge(bytes: &[u8], how: &Judge<'_>) -> Judged {
     });
     if let (true, Some(key), Some(signature)) = (whole, key, signature) {
         let Raw { feed_id, issuer, issued_at, .. } = raw;
-        let feed = Feed { feed_id, issuer, key, issued_at, root, signature, iocs, count };
+        let left_out =
+            judged.skipped.iter().filter_map(|skipped| skipped.content_hash.parse().ok()).collect();
+        let feed = Feed { feed_id, issuer, key, issued_at, root, signature, iocs, count, left_out };
         match trusted {
             true => judged.verified = Some(Verified(feed)),
             false => judged.unpinned = Some(feed),

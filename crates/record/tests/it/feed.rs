@@ -1,5 +1,6 @@
 //! Feeds: the shared vectors, our own, and who may withdraw what.
 
+mod drafts;
 mod genesis;
 mod property;
 mod shared;

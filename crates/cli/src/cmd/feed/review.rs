@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use record::feed::{Draft, Drafts};
 use seal::json::Value;
 
-use super::pattern;
+use super::pattern::{self, Looker};
 use super::source::{SourceArgs, read_drafts};
 use crate::exit::{Exit, Outcome};
 use crate::output::{self, Format};
@@ -77,11 +77,12 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
 
 fn review(draft: &Draft, own: &Drafts, texts: &[(String, String)]) -> Review {
     let mut review = Review {
-        faults: draft.faults(pattern::MATCHES).iter().map(|fault| fault.told(draft)).collect(),
+        faults: pattern::faults(draft).iter().map(|fault| fault.told(draft)).collect(),
         ..Review::default()
     };
-    let matches =
-        |text: &str| (pattern::MATCHES)(draft.kind, &draft.pattern, text).unwrap_or(false);
+    let Ok(looker) = Looker::new(draft.kind, &draft.pattern) else { return review };
+    // What cannot be read to its end is no match that a reviewer could look at.
+    let matches = |text: &str| looker.finds(text).unwrap_or(false);
     let mut saw = |place: String, text: &str| {
         review.matched += 1;
         if review.elsewhere.len() < SHOWN {
