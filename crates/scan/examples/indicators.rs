@@ -1,5 +1,5 @@
 //! What thousands of indicators cost: `cargo run --release -p countersign-scan --example indicators
-//! [COUNT]`. The generator makes what feeds are made of: hosts, hexadecimal tokens, phrases,
+//! [COUNT [TEXT]]`. The generator makes what feeds are made of: hosts, hexadecimal tokens, phrases,
 //! expressions over phrases and hosts, and characters that nobody sees.
 
 use std::hint::black_box;
@@ -26,7 +26,9 @@ fn main() {
         if let Some(first) = refused.first() {
             println!("  first refused: {}", first.reason);
         }
-        for (name, text) in texts(&indicators) {
+        let only = std::env::args().nth(2);
+        let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+        for (name, text) in texts(&indicators).into_iter().filter(|(name, _)| wanted(name)) {
             let times = (20_000_000 / text.len()).clamp(1, 5_000);
             let mut taken: Vec<f64> = (0..times)
                 .map(|_| {

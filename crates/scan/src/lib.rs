@@ -29,10 +29,13 @@ mod near;
 mod needles;
 mod normalize;
 mod origin;
+mod prefixes;
 mod required;
 mod rule;
+mod rulefile;
 mod ruleset;
 mod session;
+mod turn;
 mod unpack;
 mod walk;
 
@@ -46,4 +49,5 @@ pub use normalize::unicode_version;
 pub use rule::{
     Action, Category, Detector, Pattern, Rule, RuleError, Severity, Target, Targets, View,
 };
+pub use rulefile::{FileRule, RULE_FILE_LIMIT, RuleFault, RuleFile, duplicates};
 pub use ruleset::FeedRoot;

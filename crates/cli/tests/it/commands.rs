@@ -5,6 +5,7 @@
 
 mod chain;
 mod config;
+mod scan;
 mod receipts;
 
 use std::collections::HashMap;
@@ -103,7 +104,6 @@ const WITHOUT_FORMAT: &[&str] = &[
     "audit show",
     "audit export",
     "feed propose",
-    "feed prove",
     "config schema",
     "code",
     "completions",

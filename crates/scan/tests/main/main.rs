@@ -6,4 +6,5 @@ mod evasion;
 mod hold;
 mod indicators;
 mod phrases;
+mod rulefile;
 mod rules;
