@@ -55,7 +55,7 @@ impl Draft {
             let load = |letters: &[u8]| self.load.get(&gram(letters)).copied().unwrap_or(0);
             let load = letters.windows(self.width).map(load).max().unwrap_or(0);
             let common: u32 = letters.iter().map(|letter| u32::from(commonness(*letter))).sum();
-            (load >= SHARED, common + load / 16, at)
+            (load >= SHARED, common + load / 4, at)
         });
         let Some((false, _, at)) = weighed.min() else { return None };
         let number = u32::try_from(self.literals.len()).ok()?;
@@ -98,8 +98,12 @@ impl Draft {
         for group in self.places.chunk_by(|one, next| one.0 == next.0) {
             let first = anchors.len() as u32;
             for (_, literal, at) in group {
-                let (start, end) = spans.get(*literal as usize).copied().unwrap_or_default();
-                anchors.push(Anchor { start, end, literal: *literal, at: *at });
+                let span = spans.get(*literal as usize).copied().unwrap_or_default();
+                let letters = self.literals.get(*literal as usize).map_or(&[][..], |one| one);
+                anchors.push(Anchor::new(letters, *literal, span, *at));
+            }
+            if let Some(all) = anchors.get_mut(first as usize..) {
+                all.sort_unstable_by_key(|anchor| (anchor.side, anchor.probe));
             }
             if let Some((gram, ..)) = group.first() {
                 filter.enter(*gram, first, anchors.len() as u32);
@@ -132,6 +136,40 @@ struct Anchor {
     literal: u32,
     /// Where in the literal its rarest letters stand.
     at: u16,
+    /// Four letters beside those, and on which side.
+    side: Side,
+    probe: u32,
+}
+
+/// Where further letters of a literal stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    After,
+    Before,
+    /// It is too short to have any.
+    Nowhere,
+}
+
+impl Side {
+    /// The letters on this side of those at `place`; always the same when there are none.
+    fn letters(self, text: &[u8], place: usize) -> Option<u32> {
+        let start = match self {
+            Side::After => place + 4,
+            Side::Before => place.checked_sub(4)?,
+            Side::Nowhere => return Some(0),
+        };
+        text.get(start..start + 4).map(gram)
+    }
+}
+
+impl Anchor {
+    fn new(literal: &[u8], number: u32, (start, end): (u32, u32), at: u16) -> Anchor {
+        let letters =
+            |side: Side| side.letters(literal, usize::from(at)).map(|probe| (side, probe));
+        let found = letters(Side::After).or_else(|| letters(Side::Before));
+        let (side, probe) = found.unwrap_or((Side::Nowhere, 0));
+        Anchor { start, end, literal: number, at, side, probe }
+    }
 }
 
 /// A literal that was found.
@@ -234,19 +272,27 @@ impl Filter {
                 _ => return true,
             }
         };
-        for anchor in anchors {
-            let Some(start) = place.checked_sub(usize::from(anchor.at)) else { continue };
-            let literal = self.letters.get(anchor.start as usize..anchor.end as usize);
-            let Some(literal) = literal else { continue };
-            let Some(part) = text.get(start..start + literal.len()) else { continue };
-            if part.eq_ignore_ascii_case(literal) {
-                if !work.take(literal.len()) {
+        for side in [Side::After, Side::Before, Side::Nowhere] {
+            let Some(probe) = side.letters(text, place) else { continue };
+            let first = anchors.partition_point(|one| (one.side, one.probe) < (side, probe));
+            let same = anchors.get(first..).unwrap_or_default().iter();
+            for anchor in same.take_while(|one| (one.side, one.probe) == (side, probe)) {
+                let Some(start) = place.checked_sub(usize::from(anchor.at)) else { continue };
+                let literal = self.letters.get(anchor.start as usize..anchor.end as usize);
+                let Some(literal) = literal else { continue };
+                let part = text.get(start..start + literal.len());
+                if !work.take(1) {
                     return false;
                 }
-                found.push(Found { literal: anchor.literal, start: start as u32 });
+                if part.is_some_and(|part| part.eq_ignore_ascii_case(literal)) {
+                    if !work.take(literal.len()) {
+                        return false;
+                    }
+                    found.push(Found { literal: anchor.literal, start: start as u32 });
+                }
             }
         }
-        work.take(anchors.len())
+        true
     }
 }
 
