@@ -34,6 +34,7 @@ mod required;
 mod rule;
 mod rulefile;
 mod ruleset;
+mod semantic;
 mod session;
 mod turn;
 mod unpack;
@@ -51,3 +52,4 @@ pub use rule::{
 };
 pub use rulefile::{FileRule, RULE_FILE_LIMIT, RuleFault, RuleFile, duplicates};
 pub use ruleset::FeedRoot;
+pub use semantic::{Features, SEMANTIC_VERSION, Scored, Semantic, WeightsError, per_mille};

@@ -8,3 +8,4 @@ mod indicators;
 mod phrases;
 mod rulefile;
 mod rules;
+mod semantic;
