@@ -2,6 +2,7 @@
 
 mod drafts;
 mod genesis;
+mod pins;
 mod property;
 mod shared;
 mod vectors;

@@ -271,6 +271,10 @@ fn the_manifest_is_in_a_log_that_the_quorum_saw() {
     let wrong = leaf.replacen("\"len\":", "\"len\":1", 1);
     let (log, policy) = logged(wrong.as_bytes(), Some(wrong.as_bytes()));
     assert_eq!(codes(&with(&log).judge(&feed, Some(AT), Some(&policy))), [Code::FeedProofTree]);
+    let digest = Digest::of(manifest.as_bytes()).text();
+    let another = leaf.replacen(&digest, &Digest::of(b"").text(), 1);
+    let (log, policy) = logged(another.as_bytes(), Some(another.as_bytes()));
+    assert_eq!(codes(&with(&log).judge(&feed, Some(AT), Some(&policy))), [Code::FeedProofTree]);
     let spaced = leaf.replacen(',', ", ", 1);
     let (log, policy) = logged(spaced.as_bytes(), Some(spaced.as_bytes()));
     assert_eq!(codes(&with(&log).judge(&feed, Some(AT), Some(&policy))), [Code::FeedProofTree]);
