@@ -11,6 +11,7 @@ mod prove;
 mod publish;
 mod review;
 mod revoke;
+mod rotate;
 mod search;
 mod show;
 mod source;
@@ -49,6 +50,8 @@ enum Command {
     Review(review::Args),
     /// Withdraw an indicator
     Revoke(revoke::Args),
+    /// Make a new key, on the word of the old one
+    Rotate(rotate::Args),
     /// Find indicators that count here
     Search(search::Args),
     /// Print what a feed or a drafts file holds, unverified
@@ -73,6 +76,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Publish(args) => publish::run(args, dir),
         Command::Review(args) => review::run(args, dir),
         Command::Revoke(args) => revoke::run(args, dir),
+        Command::Rotate(args) => rotate::run(args, dir),
         Command::Search(args) => search::run(&args, dir),
         Command::Show(args) => show::run(&args),
         Command::Subscribe(args) => subscribe::run(*args, dir),

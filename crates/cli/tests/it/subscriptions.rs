@@ -197,6 +197,50 @@ fn a_directory_gives_the_newest_and_says_when_it_holds_several() {
     assert!(run(dir, &["list"], 0).contains("(rotation)"));
 }
 
+/// What the publisher's verbs write is what the consumer's take: a rotation costs nobody an
+/// indicator, and who missed one follows over both.
+#[test]
+fn a_publisher_changes_its_key() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    let add = |mark: &str| {
+        let attack = format!("this is {mark}");
+        let args = ["add", "--kind", "substring", "--pattern", mark, "--attack", &attack];
+        run(dir, &args, 0);
+    };
+    run(dir, &["init", "alpha.example", "--feed-id", "alpha/core"], 0);
+    add("the first mark");
+    add("a mark too many");
+    run(dir, &["publish"], 0);
+    let subscribe = ["subscribe", "feed/public/feed.json", "--pin", "feed/feed.pub.pem"];
+    run(dir, &subscribe, 0);
+    let found = json(dir, &["search", "too many"], 0);
+    let hash = found.as_array().and_then(|all| all[0].get("content_hash")?.as_str());
+    run(dir, &["revoke", hash.expect("a hash"), "--why", "it is in every text"], 0);
+    for mark in ["the second mark", "the third mark"] {
+        run(dir, &["rotate"], 0);
+        add(mark);
+        run(dir, &["publish"], 0);
+    }
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(dir.join(name)).expect("there").permissions().mode() & 0o777
+    };
+    assert_eq!(mode("feed/feed.key.pem"), 0o600);
+    let updated = update(dir, &[], 0);
+    assert_eq!(codes(&updated), [""; 0]);
+    let keys = updated.get("subscription").and_then(|s| s.get("keys")?.as_array());
+    assert_eq!(keys.map(<[Value]>::len), Some(3));
+    // The three marks and a revocation; what was revoked does not come back under a new id.
+    assert!(run(dir, &["list"], 0).contains("4 live of 4 indicators;"));
+    run(dir, &["search", "mark too many"], 10);
+    // Without the statements the next key is nobody's.
+    run(dir, &["rotate"], 0);
+    run(dir, &["publish"], 0);
+    fs::remove_file(dir.join("feed/public/feed.rotation.jws")).expect("removed");
+    assert_eq!(codes(&update(dir, &[], 11)), ["CS-FEED-009"]);
+}
+
 #[test]
 fn a_host_is_asked_and_its_mirror_where_it_fails() {
     let (dir, alpha) = (place(), key(1));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use countersign::identity::read_secret_key;
 use record::feed::{Feed, Judge, LIMIT, Pin, judge, publish};
 use record::feedproof::{self, Proof};
-use record::ioc::SignedIoc;
+use record::ioc::{Ioc, SignedIoc};
 use seal::json::Value;
 use seal::{Digest, Signer};
 
@@ -63,7 +63,10 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let out = args.out.clone().unwrap_or_else(|| source.public());
     let path = out.join("feed.json");
     let public = source.read_public_key()?;
-    let before = published(&path, Pin::new(public.clone()).issuer(&drafts.issuer))?;
+    // After a rotation the last publishing is of the key before.
+    let keys = std::iter::once(public.clone()).chain(source.former_keys()?);
+    let pins: Vec<Pin> = keys.map(|key| Pin::new(key).issuer(&drafts.issuer)).collect();
+    let before = published(&path, &pins)?;
     if let Some(logged) = &args.logged {
         return attach(logged, &path, before, args.format);
     }
@@ -144,13 +147,12 @@ fn attach(logged: &Path, path: &Path, feed: Option<Feed>, format: Format) -> Out
 }
 
 /// The last publishing, if there is one. What is not this publisher's is not replaced.
-fn published(path: &Path, pin: Pin) -> Result<Option<Feed>, Failure> {
+fn published(path: &Path, pins: &[Pin]) -> Result<Option<Feed>, Failure> {
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
     let bytes = output::read_input(path, LIMIT as u64)?;
-    let pins = [pin];
-    let how = Judge { pins: &pins, compiles: &pattern::compiles, ..Judge::default() };
+    let how = Judge { pins, compiles: &pattern::compiles, ..Judge::default() };
     let judged = judge(&bytes, &how);
     match judged.verified {
         Some(verified) => Ok(Some(verified.into_feed())),
@@ -188,7 +190,18 @@ fn refuse_silence(before: &Feed, iocs: &[SignedIoc], at: i64) -> Result<(), Fail
         .iter()
         .flat_map(|ioc| std::iter::once(&ioc.content_hash).chain(&ioc.ioc.revokes))
         .collect();
-    let gone = |ioc: &&SignedIoc| !kept.contains(&ioc.content_hash) && !ioc.ioc.expired(at);
+    // Under a new key every indicator has another id, and is the same by what it says.
+    let same = |old: &SignedIoc| {
+        let says = |new: &SignedIoc| {
+            let (new, old) = (&new.ioc, &old.ioc);
+            let end = |ioc: &Ioc| ioc.expires_at.unwrap_or(i64::MAX);
+            let what = |ioc: &Ioc| (ioc.kind, ioc.pattern.clone());
+            what(new) == what(old) && new.severity >= old.severity && end(new) >= end(old)
+        };
+        iocs.iter().any(|new| new.ioc.key_id != old.ioc.key_id && says(new))
+    };
+    let gone =
+        |ioc: &&SignedIoc| !kept.contains(&ioc.content_hash) && !ioc.ioc.expired(at) && !same(ioc);
     match before.iocs.iter().find(gone) {
         None => Ok(()),
         Some(ioc) => Err(Failure::new(
