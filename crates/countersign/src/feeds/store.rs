@@ -218,8 +218,10 @@ impl Store {
         let accepted = &record.accepted;
         let (path, bytes) = self.named(slot, &accepted.digest, FEED, record::feed::LIMIT)?;
         let pins = record.accepted_pin();
-        let judged =
-            judge(&bytes, &Judge { pins: &pins, skip_bad: record.skip_bad, ..Judge::default() });
+        let judged = judge(
+            &bytes,
+            &Judge { pins: &pins, skip_bad: record.skip_bad, known: true, ..Judge::default() },
+        );
         let Some(verified) = judged.verified else {
             let why = judged.report.findings.first().map(ToString::to_string).unwrap_or_default();
             return Err(sealed(&path, why));

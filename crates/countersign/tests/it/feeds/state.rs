@@ -198,3 +198,38 @@ fn restore(home: &Path, saved: &Saved) {
         fs::write(path, bytes).unwrap();
     }
 }
+
+/// What is found out about a stored document does not rest on its seal alone: who has the seal's key
+/// and not the publisher's gets nothing in.
+#[test]
+fn a_sealed_document_is_judged_by_its_publishers_key() {
+    let (place, alpha, thief) = (Place::new(), key(1), key(9));
+    let first = feed(&alpha, NOW - 50, &[ioc(&alpha, "one", &[], None)]);
+    let held = taken(place.subscribe(&pin(alpha.public()), &json(&first)));
+    let own = taken(Place::new().subscribe(
+        &pin(thief.public()),
+        &json(&feed(&thief, NOW - 50, &[ioc(&thief, "evil", &[], None)])),
+    ));
+    let dir = place.home().join("feeds");
+    let document =
+        files(&dir).into_iter().find(|path| path.extension().is_some_and(|e| e == "feed"));
+    let forged = own.feed.to_json().into_bytes();
+    let name = format!("{}.{}.feed", held.slot, &Digest::of(&forged).hex()[..16]);
+    fs::write(document.unwrap().with_file_name(name), &forged).unwrap();
+    let path = dir.join(format!("{}.json", held.slot));
+    let text = fs::read_to_string(&path).unwrap();
+    let before = held.subscription.accepted;
+    // The record as the thief would have it, sealed with the machine's own key.
+    let text = text
+        .replace(&before.digest.text(), &Digest::of(&forged).text())
+        .replace(&before.root.text(), &own.feed.root.text());
+    let seal = text.split("\"seal\":\"").nth(1).unwrap()[..64].to_owned();
+    let bare = text.replace(&format!("\"seal\":\"{seal}\","), "");
+    let secret = fs::read_to_string(place.home().join("keys/feeds-seal.key")).unwrap();
+    let secret = seal::hex::decode(secret.trim()).unwrap();
+    let again = seal::hex::encode(&seal::mac::hmac_sha256(&secret, bare.as_bytes()));
+    fs::write(&path, text.replace(&seal, &again)).unwrap();
+    let store = place.store();
+    assert!(store.record(held.slot).is_ok(), "the seal is right");
+    assert!(matches!(store.load(held.slot), Err(StoreError::Seal(_))));
+}
