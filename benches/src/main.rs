@@ -12,6 +12,7 @@ mod figure;
 mod floor;
 mod gateway;
 mod hostile;
+mod indicators;
 mod journal;
 mod large;
 mod load;

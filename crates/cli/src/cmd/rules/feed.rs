@@ -1,6 +1,6 @@
 //! Indicators of signed feeds, for one command: the pin is trust enough.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use record::feed::{Judge, LIMIT, Pin, Verified, judge, live};
@@ -28,7 +28,7 @@ impl FeedArgs {
     /// The indicators that count now, and the feeds they are from. A feed that does not hold is the
     /// command's failure, with the exit of what is wrong.
     pub fn read(&self) -> Result<(Vec<Indicator>, Vec<FeedRoot>), Failure> {
-        let pins = self.pin.iter().map(pin).collect::<Result<Vec<Pin>, Failure>>()?;
+        let pins = self.pin.iter().map(|path| pin(path)).collect::<Result<Vec<Pin>, Failure>>()?;
         let feeds = self.feed.iter().map(|file| verified(file, &pins));
         let feeds = feeds.collect::<Result<Vec<Verified>, Failure>>()?;
         let all = feeds.iter().flat_map(|verified| {
@@ -51,14 +51,14 @@ impl FeedArgs {
     }
 }
 
-fn pin(path: &PathBuf) -> Result<Pin, Failure> {
+fn pin(path: &Path) -> Result<Pin, Failure> {
     let pem = output::read_text(path, 64 << 10)?;
     let key = PublicKey::from_pem(&pem)
         .map_err(|error| Failure::new(Exit::Input, format!("{}: {error}", path.display())))?;
     Ok(Pin::new(key))
 }
 
-fn verified(path: &PathBuf, pins: &[Pin]) -> Result<Verified, Failure> {
+fn verified(path: &Path, pins: &[Pin]) -> Result<Verified, Failure> {
     let bytes = output::read_input(path, LIMIT as u64 + 1)?;
     let limits = Limits::default();
     let compiles = |kind, pattern: &str| {
