@@ -7,10 +7,12 @@ mod auditlog;
 mod begin;
 mod by_hand;
 mod chain;
+mod feeds;
 mod figure;
 mod floor;
 mod gateway;
 mod hostile;
+mod indicators;
 mod journal;
 mod large;
 mod load;
@@ -38,6 +40,7 @@ const USAGE: &str =
   soak      memory over a million requests (--requests N), and the start after them; minutes, and
             some 10 GB of disk for profile full (--profile full|sealed; default: both)
   verify    a chain of receipts, against the strict Ed25519 rate
+  feeds     a feed of 100,000 indicators, against the strict Ed25519 rate
   audit     an audit log, against the HMAC rate
   ledger    appends on disk and in memory, against a raw write-and-sync loop
   log       a log of a million entries (--entries N): opened, checked, proved; some 650 bytes of
@@ -106,6 +109,7 @@ fn main() -> Result<()> {
             memory::soak(&binary()?, requests, &profiles, &mut table)?;
         }
         ["verify"] => chain::run(&binary()?, &mut table)?,
+        ["feeds"] => feeds::run(&binary()?, &mut table)?,
         ["audit"] => auditlog::run(&binary()?, &mut table)?,
         ["ledger"] => journal::run(&mut table)?,
         ["log"] => large::run(&binary()?, entries, &mut table)?,
@@ -114,6 +118,7 @@ fn main() -> Result<()> {
             text::run(&mut table)?;
             journal::run(&mut table)?;
             chain::run(&binary()?, &mut table)?;
+            feeds::run(&binary()?, &mut table)?;
             auditlog::run(&binary()?, &mut table)?;
             begin::run(&binary()?, &mut table)?;
             memory::streams(&binary()?, &mut table)?;

@@ -7,6 +7,7 @@ use scan::{Engine, Pattern, Target};
 
 use crate::figure::{Figure, Table};
 use crate::floor;
+use crate::indicators;
 
 const SENTENCE: &str = "The quarterly report shows that revenue grew by 12 percent while costs stayed flat; please compare it with last year's figures, list the three largest changes, and keep the tone formal. ";
 
@@ -50,7 +51,7 @@ pub fn run(table: &mut Table) -> Result<()> {
         black_box(Engine::builtin());
     });
     table.add(Figure::new("building the engine", 1e3 / builds, "ms").cpu(1e6 / builds));
-    Ok(())
+    indicators::run(table)
 }
 
 /// Every rule has to be verified, few fire: as slow as a text can make it.

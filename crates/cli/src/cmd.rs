@@ -14,6 +14,7 @@ mod keys;
 mod ledger;
 mod log;
 mod receipt;
+mod rules;
 mod scan;
 mod seat;
 mod trace;
@@ -33,9 +34,9 @@ use crate::exit::{Exit, Failure, Outcome};
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Cli {
-    /// The directory that holds countersign.trust.yaml and .countersign
-    #[arg(long, global = true, default_value = ".", value_name = "DIR")]
-    dir: PathBuf,
+    /// The directory that holds countersign.trust.yaml and .countersign; default: this one
+    #[arg(long, global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -65,8 +66,10 @@ enum Command {
     Receipt(receipt::Args),
     /// Show, extend and check the trust file
     Trust(trust::Args),
-    /// Scan text with the built-in rules
+    /// Scan text for attacks, secrets and personal data
     Scan(scan::Args),
+    /// List and show the rules of scans, check rule files
+    Rules(rules::Args),
     /// Show and repair a ledger
     Ledger(ledger::Args),
     /// The log of a ledger: checkpoints, proofs, serving, witnesses
@@ -90,7 +93,7 @@ enum Command {
 impl Cli {
     /// Runs the command.
     pub fn run(self) -> Outcome {
-        let dir = self.dir.as_path();
+        let dir = self.dir.as_deref().unwrap_or(Path::new("."));
         match self.command {
             Command::Up(args) => up::run(args, dir),
             Command::Gateway(args) => gateway::run(args, dir),
@@ -99,7 +102,8 @@ impl Cli {
             Command::Agent(args) => agent::run(args),
             Command::Receipt(args) => receipt::run(args, dir),
             Command::Trust(args) => trust::run(args, dir),
-            Command::Scan(args) => scan::run(args),
+            Command::Scan(args) => scan::run(args, self.dir.as_deref()),
+            Command::Rules(args) => rules::run(args),
             Command::Ledger(args) => ledger::run(args, dir),
             Command::Log(args) => log::run(args, dir),
             Command::Audit(args) => audit::run(args, dir),

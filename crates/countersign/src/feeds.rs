@@ -14,9 +14,9 @@ mod store;
 mod subscription;
 mod view;
 
-pub use disk::{ROTATION, Source, SourceError, read_source};
+pub use disk::{Document, PROOF, ROTATION, Source, SourceError, read_source};
 pub use memory::{LedgerMarks, Mark, Memory, MemoryError, NoMemory, note};
 pub use offer::{Offer, OfferError, Outcome, Terms, Wanted};
-pub use store::{Held, Store, StoreError, Writing};
-pub use subscription::{Accepted, PinnedKey, Policy, Slot, Subscription, Taken};
+pub use store::{All, Held, Store, StoreError, Writing};
+pub use subscription::{Accepted, PinnedKey, Policy, Seen, Slot, Subscription, Taken};
 pub use view::{Member, View};

@@ -82,6 +82,11 @@ impl Scanner {
         ScanResult { verdict: scan.verdict, hits: scan.hits, ruleset: self.ruleset, target }
     }
 
+    /// The digest that every scan names.
+    pub fn ruleset(&self) -> Digest {
+        self.ruleset
+    }
+
     /// The ruleset as canonical JSON, whose digest every scan names.
     pub fn ruleset_body(&self) -> String {
         self.engine.ruleset_body()

@@ -821,6 +821,34 @@ codes! {
         "a feed revokes another publisher's indicator",
         "What a publisher says has effect on that publisher's indicators alone. The revocation is without effect.",
         "Nothing is lost; ask what the publisher means by it.";
+    FeedProof = "CS-FEED-034", Error, Malformed,
+        "the proof beside the feed is malformed",
+        "A proof is countersign-feed-proof/v1: a statement as a compact JWS in canonical JSON, and perhaps a C2SP tlog-proof. A part of a feed is countersign-feed-part/v1: the statement, and indicators with their paths.",
+        "Fetch feed and proof again; if it stays, the publisher's tool is broken.";
+    FeedProofSignature = "CS-FEED-035", Error, Untrusted,
+        "the statement in the proof is not signed by the feed's key",
+        "Publishing number, end and tree count only when the publisher says them. This statement names another key, or its signature does not verify.",
+        "Fetch feed and proof again, from another mirror.";
+    FeedProofOther = "CS-FEED-036", Error, Tampered,
+        "the proof is about another feed",
+        "The statement names the digest of another manifest. A proof taken from another publishing, or another feed, would hide which one this is.",
+        "Fetch both again: a publisher may just have put new files there. If it stays, use another mirror.";
+    FeedProofTree = "CS-FEED-037", Error, Tampered,
+        "what is proved is not in the tree",
+        "The indicators do not give the root that the publisher stated, an indicator's path does not lead there, or the manifest is not the entry that the log has.",
+        "Do not use what cannot be proved; fetch again, from another mirror.";
+    FeedProofTime = "CS-FEED-038", Error, Untrusted,
+        "the publishing is past its end",
+        "The statement says until when this publishing counts, and that time is over. A mirror that goes on serving it hides what was published since.",
+        "Fetch from another mirror, or ask the publisher for a new publishing.";
+    FeedProofLog = "CS-FEED-039", Error, Untrusted,
+        "the manifest is not shown to be in a log that counts",
+        "The policy names logs and witnesses. The proof has no log part, its checkpoint is signed by none of these logs, or the quorum did not see it: the publisher may show others another feed.",
+        "Ask the publisher for a proof from a log of the policy; until then keep what was accepted before.";
+    FeedProofMissing = "CS-FEED-040", Error, Missing,
+        "there is no proof beside the feed",
+        "A proof was asked for, or was there before: once a feed had one it is required, so that leaving it out is no way back to a feed without end and number.",
+        "Fetch the proof, which lies beside the feed as NAME.proof.json.";
 
     // ---- evidence at large ---------------------------------------------------------------
     EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,

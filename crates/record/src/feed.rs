@@ -16,7 +16,7 @@ use seal::json::{MAX_SAFE_INTEGER, Value, push_string, utf16_order, write_pretty
 use seal::key::PublicKey;
 use seal::signer::Signer;
 
-use crate::ioc::{ISSUER_LIMIT, Kind, SignedIoc};
+use crate::ioc::{ISSUER_LIMIT, SignedIoc};
 use crate::text::{is_label, key_of, member};
 use crate::trust::{Purpose, Trust, TrustKey, Validity};
 
@@ -25,8 +25,8 @@ pub use judge::{Compiles, Judge, Judged, Skipped, Verified, judge};
 pub use live::{Gone, Live, live};
 pub use read::read;
 
-/// Whether a pattern is found in a text, or why it cannot be looked for.
-pub type Matches<'a> = dyn Fn(Kind, &str, &str) -> Result<bool, String> + 'a;
+/// Whether a draft's pattern is found in a text, or why it cannot be looked for.
+pub type Finds<'a> = dyn Fn(&str) -> Result<bool, String> + 'a;
 
 /// The one version of the format.
 pub const VERSION: &str = "raucle-feed/v1";
@@ -54,6 +54,8 @@ pub struct Feed {
     pub iocs: Vec<SignedIoc>,
     /// How many indicators the manifest is about; more than `iocs` when bad ones were left out.
     pub count: u64,
+    /// The ids of those.
+    pub left_out: Vec<Digest>,
 }
 
 /// A key that may publish, and in whose name.
@@ -164,6 +166,7 @@ pub fn publish(
         root: root_of(&iocs),
         signature: [0; 64],
         count: iocs.len() as u64,
+        left_out: Vec::new(),
         iocs,
     };
     feed.signature = signer.sign(feed.manifest().as_bytes());
@@ -174,6 +177,11 @@ impl Feed {
     /// Who published it, as the document says.
     pub fn publisher(&self) -> Publisher {
         Publisher { issuer: self.issuer.clone(), key: *self.key.as_bytes() }
+    }
+
+    /// The ids that the manifest is about, in no particular order.
+    pub fn ids(&self) -> Vec<Digest> {
+        self.iocs.iter().map(|ioc| ioc.content_hash).chain(self.left_out.iter().copied()).collect()
     }
 
     /// The canonical bytes that are signed.

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use crate::normalize::{CLASS, ESCAPE};
+
 /// Shorter runs are words, numbers and identifiers.
 pub(crate) const MIN_RUN: usize = 16;
 /// A decoded text of this share of printable characters is text.
@@ -155,7 +157,8 @@ pub(crate) struct Unescaped {
     pub map: Vec<(u32, u32)>,
 }
 
-/// Resolves `%41`, `\u0041`, `\u{41}`, `\x41`, `&#65;`, `&#x41;` and the five named entities.
+/// Resolves `%41`, `=41` and soft line ends (RFC 2045, 6.7), `\u0041`, `\u{41}`, `\U00000041`,
+/// `\x41`, `\101`, `&#65;`, `&#x41;` and the five named entities.
 /// `None` when there are fewer than a handful: nobody hides a sentence in two characters.
 pub(crate) fn unescape(text: &str, fuel: &mut Fuel) -> Option<Unescaped> {
     const WORTH_IT: usize = 3;
@@ -191,7 +194,7 @@ type Group = Vec<(Escape, Range<usize>)>;
 /// The next escapes from `at` on, and the span they take together.
 fn next_group(bytes: &[u8], mut at: usize) -> Option<(Range<usize>, Group)> {
     loop {
-        at += bytes.get(at..)?.iter().position(|byte| matches!(byte, b'%' | b'\\' | b'&'))?;
+        at += bytes.get(at..)?.iter().position(|byte| CLASS[usize::from(*byte)] & ESCAPE != 0)?;
         let (mut group, mut end) = (Group::new(), at);
         while let Some((escape, length)) = bytes.get(end..).and_then(escape) {
             group.push((escape, end..end + length));
@@ -213,9 +216,10 @@ pub(crate) fn open_escape(text: &str) -> usize {
         let rest = &bytes[at + 1..];
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b'{');
         match bytes[at] {
-            b'%' if rest.len() < 2 && rest.iter().all(u8::is_ascii_hexdigit) => open = at,
+            b'%' | b'=' if rest.len() < 2 && rest.iter().all(u8::is_ascii_hexdigit) => open = at,
             b'\\' | b'&' if escape(&bytes[at..]).is_none() && rest.iter().all(plain) => {
-                let unit = bytes[at] == b'\\' && !matches!(rest.first(), None | Some(b'u' | b'x'));
+                let unit = bytes[at] == b'\\'
+                    && !matches!(rest.first(), None | Some(b'u' | b'U' | b'x' | b'0'..=b'7'));
                 if !unit {
                     open = at;
                 }
@@ -248,6 +252,7 @@ impl Unescaped {
             index += 1;
             match escape {
                 Escape::Char(c) => self.push(*c, source),
+                Escape::Nothing => {}
                 Escape::Unit(unit) => {
                     let low = group.get(index).and_then(|(next, span)| match next {
                         Escape::Unit(low) => Some((*low, span.end)),
@@ -293,6 +298,8 @@ enum Escape {
     Unit(u16),
     /// A character.
     Char(char),
+    /// The end of a line that is none.
+    Nothing,
 }
 
 /// The escape at the start of `bytes` and its length.
@@ -306,6 +313,23 @@ fn escape(bytes: &[u8]) -> Option<(Escape, usize)> {
         [b'%', rest @ ..] | [b'\\', b'x', rest @ ..] => {
             let value = number(rest.get(..2)?, 16)?;
             Some((Escape::Byte(u8::try_from(value).ok()?), bytes.len() - rest.len() + 2))
+        }
+        [b'=', b'\n', ..] => Some((Escape::Nothing, 2)),
+        [b'=', b'\r', b'\n', ..] => Some((Escape::Nothing, 3)),
+        // encoders write capitals, and `x=10` is an assignment
+        [b'=', rest @ ..] => {
+            let digits = rest.get(..2).filter(|digits| !digits.iter().any(u8::is_ascii_lowercase));
+            let value = u8::try_from(number(digits?, 16)?).ok();
+            value.filter(|value| *value >= b' ').map(|value| (Escape::Byte(value), 3))
+        }
+        [b'\\', b'U', rest @ ..] => {
+            Some((Escape::Char(char::from_u32(number(rest.get(..8)?, 16)?)?), 10))
+        }
+        [b'\\', b'0'..=b'3', rest @ ..] => {
+            let digits =
+                rest.get(..2).filter(|digits| digits.iter().all(|d| (b'0'..=b'7').contains(d)))?;
+            let value = number(&[&bytes[1..2], digits].concat(), 8)?;
+            Some((Escape::Byte(u8::try_from(value).ok()?), 4))
         }
         [b'\\', b'u', b'{', rest @ ..] => {
             let end = rest.iter().take(9).position(|byte| *byte == b'}')?;
@@ -344,6 +368,9 @@ mod tests {
             ("&#105;&#x67;n&lt;", Some("ign<")),
             ("\\u{69}\\u{1f600}\\ud83d\\ude00", Some("i\u{1f600}\u{1f600}")),
             ("%c3%a9%ff", Some("\u{e9}\u{fffd}")),
+            ("=69=67=6Eore=20=\nit", Some("ignore it")),
+            ("\\151\\147\\U0000006eore", Some("ignore")),
+            ("a=10; b=20; c=d", None),
             ("100% of &co; C:\\users", None),
             ("a%20b%20c", None),
         ] {

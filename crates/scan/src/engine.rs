@@ -17,7 +17,7 @@ use crate::walk::{Needs, Walker};
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
-pub const ENGINE_VERSION: &str = "3";
+pub const ENGINE_VERSION: &str = "4";
 
 /// So many layers of encoding are taken off.
 pub(crate) const MAX_DEPTH: u8 = 16;
@@ -170,7 +170,8 @@ impl Engine {
     /// what a rule only reports. Takes milliseconds; make it once.
     pub fn holder_with(&self, target: Target, wanted: &dyn Fn(&Rule) -> bool) -> Holder {
         let rules = self.rules.iter().map(|compiled| &compiled.rule);
-        Holder::new(rules.zip(self.reach.iter().copied()), target, wanted)
+        let rules = rules.zip(self.reach.iter().copied());
+        Holder::new(rules, &self.needles.indicators, target, wanted)
     }
 
     /// Scans one text. The same text, target and ruleset always give the same result.

@@ -3,8 +3,8 @@
 //!
 //! Unlike an automaton it keeps no state between bytes, so that a text is read at the speed of the
 //! table, which stays in the processor's nearest caches (two bytes for a literal); ten thousand
-//! literals are made ready in milliseconds. Of each literal the rarest four letters are looked for,
-//! and no four letters stand for more than [`SHARED`] literals: what has to be compared at one
+//! literals are made ready in milliseconds. Of each literal the rarest five letters are looked for, as
+//! two times four of them, so that every second place of the text suffices. No four letters stand for more than [`SHARED`] literals: what has to be compared at one
 //! place of the text is bounded, whoever wrote the literals.
 
 use std::collections::HashMap;
@@ -17,19 +17,23 @@ pub(crate) const SHARED: u32 = 256;
 
 /// Collects literals.
 pub(crate) struct Draft {
-    pub width: usize,
+    width: usize,
+    /// How many places in a row are known for each literal: every so many are looked at.
+    stride: usize,
     known: HashMap<Box<[u8]>, u32>,
     literals: Vec<Box<[u8]>>,
-    /// For each literal where its rarest letters stand.
-    places: Vec<(u32, u16)>,
+    /// Letters, whose, and where in it they stand.
+    places: Vec<(u32, u32, u16)>,
     load: HashMap<u32, u32>,
 }
 
 impl Draft {
-    /// For literals of at least `width` bytes, two to four.
-    pub fn new(width: usize) -> Draft {
+    /// For literals of at least `width + stride - 1` bytes; the width is two or four, the stride one
+    /// or two.
+    pub fn new(width: usize, stride: usize) -> Draft {
         Draft {
             width,
+            stride,
             known: HashMap::new(),
             literals: Vec::new(),
             places: Vec::new(),
@@ -45,58 +49,67 @@ impl Draft {
             return Some(*number);
         }
         let seen = literal.len().min(usize::from(u16::MAX));
-        let places = literal.get(..seen).unwrap_or(&literal).windows(self.width).enumerate();
+        let span = self.width + self.stride - 1;
+        let places = literal.get(..seen).unwrap_or(&literal).windows(span).enumerate();
         let weighed = places.map(|(at, letters)| {
-            let gram = gram(letters);
-            let load = self.load.get(&gram).copied().unwrap_or(0);
+            let load = |letters: &[u8]| self.load.get(&gram(letters)).copied().unwrap_or(0);
+            let load = letters.windows(self.width).map(load).max().unwrap_or(0);
             let common: u32 = letters.iter().map(|letter| u32::from(commonness(*letter))).sum();
-            (load >= SHARED, common + load / 16, gram, at)
+            (load >= SHARED, common + load / 4, at)
         });
-        let Some((false, _, gram, at)) = weighed.min() else { return None };
-        *self.load.entry(gram).or_insert(0) += 1;
+        let Some((false, _, at)) = weighed.min() else { return None };
         let number = u32::try_from(self.literals.len()).ok()?;
+        for (at, letters) in literal.windows(self.width).enumerate().skip(at).take(self.stride) {
+            *self.load.entry(gram(letters)).or_insert(0) += 1;
+            self.places.push((gram(letters), number, u16::try_from(at).unwrap_or(0)));
+        }
         self.known.insert(literal.clone(), number);
         self.literals.push(literal);
-        self.places.push((gram, u16::try_from(at).unwrap_or(0)));
         Some(number)
     }
 
     /// The table; `None` without literals.
-    pub fn build(self) -> Option<Filter> {
+    pub fn build(mut self) -> Option<Filter> {
         if self.literals.is_empty() {
             return None;
         }
-        let mut order: Vec<usize> = (0..self.literals.len()).collect();
-        order.sort_by_key(|index| self.places.get(*index).map_or(0, |(gram, _)| *gram));
+        self.places.sort_unstable();
         let grams = self.load.len();
         // one bit in thirty-two is set at most
         let bits = (grams * 32).next_power_of_two().clamp(1 << 12, 1 << 24);
         let slots = (grams * 2).next_power_of_two().max(2);
+        let (mut letters, mut spans) = (Vec::new(), Vec::new());
+        for literal in &self.literals {
+            let start = letters.len() as u32;
+            letters.extend_from_slice(literal);
+            spans.push((start, letters.len() as u32));
+        }
         let mut filter = Filter {
             width: self.width,
+            stride: self.stride,
             shift: 32 - bits.trailing_zeros(),
             slot_shift: 32 - slots.trailing_zeros(),
             bits: vec![0; bits / 64].into(),
             slots: vec![(0, 0, 0); slots].into(),
-            anchors: Vec::with_capacity(order.len()).into(),
-            letters: Box::default(),
+            anchors: Box::default(),
+            letters: letters.into(),
         };
-        let (mut anchors, mut letters) = (Vec::with_capacity(order.len()), Vec::new());
-        let mut first = 0;
-        for (n, index) in order.iter().enumerate() {
-            let literal = &self.literals[*index];
-            let (gram, at) = self.places[*index];
-            let start = letters.len() as u32;
-            letters.extend_from_slice(literal);
-            anchors.push(Anchor { start, end: letters.len() as u32, literal: *index as u32, at });
-            let last = order.get(n + 1).is_none_or(|next| self.places[*next].0 != gram);
-            if last {
-                filter.enter(gram, first, n as u32 + 1);
-                first = n as u32 + 1;
+        let mut anchors = Vec::with_capacity(self.places.len());
+        for group in self.places.chunk_by(|one, next| one.0 == next.0) {
+            let first = anchors.len() as u32;
+            for (_, literal, at) in group {
+                let span = spans.get(*literal as usize).copied().unwrap_or_default();
+                let letters = self.literals.get(*literal as usize).map_or(&[][..], |one| one);
+                anchors.push(Anchor::new(letters, *literal, span, *at));
+            }
+            if let Some(all) = anchors.get_mut(first as usize..) {
+                all.sort_unstable_by_key(|anchor| (anchor.side, anchor.probe));
+            }
+            if let Some((gram, ..)) = group.first() {
+                filter.enter(*gram, first, anchors.len() as u32);
             }
         }
         filter.anchors = anchors.into();
-        filter.letters = letters.into();
         Some(filter)
     }
 }
@@ -105,6 +118,7 @@ impl Draft {
 #[derive(Debug)]
 pub(crate) struct Filter {
     width: usize,
+    stride: usize,
     shift: u32,
     slot_shift: u32,
     bits: Box<[u64]>,
@@ -122,6 +136,40 @@ struct Anchor {
     literal: u32,
     /// Where in the literal its rarest letters stand.
     at: u16,
+    /// Four letters beside those, and on which side.
+    side: Side,
+    probe: u32,
+}
+
+/// Where further letters of a literal stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    After,
+    Before,
+    /// It is too short to have any.
+    Nowhere,
+}
+
+impl Side {
+    /// The letters on this side of those at `place`; always the same when there are none.
+    fn letters(self, text: &[u8], place: usize) -> Option<u32> {
+        let start = match self {
+            Side::After => place + 4,
+            Side::Before => place.checked_sub(4)?,
+            Side::Nowhere => return Some(0),
+        };
+        text.get(start..start + 4).map(gram)
+    }
+}
+
+impl Anchor {
+    fn new(literal: &[u8], number: u32, (start, end): (u32, u32), at: u16) -> Anchor {
+        let letters =
+            |side: Side| side.letters(literal, usize::from(at)).map(|probe| (side, probe));
+        let found = letters(Side::After).or_else(|| letters(Side::Before));
+        let (side, probe) = found.unwrap_or((Side::Nowhere, 0));
+        Anchor { start, end, literal: number, at, side, probe }
+    }
 }
 
 /// A literal that was found.
@@ -163,21 +211,27 @@ impl Filter {
     /// Every place where a literal stands, `work` counting what was compared; ends when it is used
     /// up.
     pub fn find(&self, text: &[u8], work: &mut Work, found: &mut Vec<Found>) {
-        match self.width {
-            4 => self.find_by::<4>(text, work, found),
-            3 => self.find_by::<3>(text, work, found),
-            _ => self.find_by::<2>(text, work, found),
+        match (self.width, self.stride) {
+            (4, 2) => self.find_by::<4, 2>(text, work, found),
+            (4, _) => self.find_by::<4, 1>(text, work, found),
+            _ => self.find_by::<2, 1>(text, work, found),
         }
     }
 
-    fn find_by<const WIDTH: usize>(&self, text: &[u8], work: &mut Work, found: &mut Vec<Found>) {
+    fn find_by<const WIDTH: usize, const STRIDE: usize>(
+        &self,
+        text: &[u8],
+        work: &mut Work,
+        found: &mut Vec<Found>,
+    ) {
         // Places are noted without a branch, which no processor could foresee, and looked at after.
         let mut noted = [0u16; BLOCK];
         let mut first = 0;
         while let Some(rest) = text.get(first..).filter(|rest| rest.len() >= WIDTH) {
             let part = &rest[..rest.len().min(BLOCK + WIDTH - 1)];
             let mut count = 0;
-            for (at, letters) in (0u16..).zip(part.array_windows::<WIDTH>()) {
+            let places = (0u16..).zip(part.array_windows::<WIDTH>());
+            for (at, letters) in places.step_by(STRIDE) {
                 let bit = hash(gram(letters)) >> self.shift;
                 let word = self.bits.get(bit as usize / 64).copied().unwrap_or(0);
                 if let Some(place) = noted.get_mut(count) {
@@ -218,19 +272,27 @@ impl Filter {
                 _ => return true,
             }
         };
-        for anchor in anchors {
-            let Some(start) = place.checked_sub(usize::from(anchor.at)) else { continue };
-            let literal = self.letters.get(anchor.start as usize..anchor.end as usize);
-            let Some(literal) = literal else { continue };
-            let Some(part) = text.get(start..start + literal.len()) else { continue };
-            if part.eq_ignore_ascii_case(literal) {
-                if !work.take(literal.len()) {
+        for side in [Side::After, Side::Before, Side::Nowhere] {
+            let Some(probe) = side.letters(text, place) else { continue };
+            let first = anchors.partition_point(|one| (one.side, one.probe) < (side, probe));
+            let same = anchors.get(first..).unwrap_or_default().iter();
+            for anchor in same.take_while(|one| (one.side, one.probe) == (side, probe)) {
+                let Some(start) = place.checked_sub(usize::from(anchor.at)) else { continue };
+                let literal = self.letters.get(anchor.start as usize..anchor.end as usize);
+                let Some(literal) = literal else { continue };
+                let part = text.get(start..start + literal.len());
+                if !work.take(1) {
                     return false;
                 }
-                found.push(Found { literal: anchor.literal, start: start as u32 });
+                if part.is_some_and(|part| part.eq_ignore_ascii_case(literal)) {
+                    if !work.take(literal.len()) {
+                        return false;
+                    }
+                    found.push(Found { literal: anchor.literal, start: start as u32 });
+                }
             }
         }
-        work.take(anchors.len())
+        true
     }
 }
 
@@ -266,7 +328,7 @@ impl Work {
 /// The letters as a number; case does not matter, and neither do a few signs that differ from one
 /// another as case does.
 #[inline]
-fn gram(letters: &[u8]) -> u32 {
+pub(crate) fn gram(letters: &[u8]) -> u32 {
     let of = |bytes: [u8; 4]| u32::from_le_bytes(bytes) | 0x2020_2020;
     match *letters {
         [a, b] => of([a, b, 0, 0]),
@@ -277,7 +339,7 @@ fn gram(letters: &[u8]) -> u32 {
 }
 
 #[inline]
-fn hash(gram: u32) -> u32 {
+pub(crate) fn hash(gram: u32) -> u32 {
     gram.wrapping_mul(0x9e37_79b1)
 }
 
@@ -302,8 +364,13 @@ fn commonness(byte: u8) -> u8 {
 mod tests {
     use super::*;
 
-    fn check(width: usize, literals: &[&str], text: &str, expect: &[(u32, u32)]) {
-        let mut draft = Draft::new(width);
+    fn check(
+        (width, stride): (usize, usize),
+        literals: &[&str],
+        text: &str,
+        expect: &[(u32, u32)],
+    ) {
+        let mut draft = Draft::new(width, stride);
         for (n, literal) in (0..).zip(literals) {
             assert_eq!(draft.add(literal.as_bytes()), Some(n), "{literal}");
         }
@@ -317,20 +384,22 @@ mod tests {
 
     #[test]
     fn literals_are_found_wherever_they_stand() {
-        check(
-            4,
-            &["ignore", "NORE", "xyzw"],
-            "Ignore IGNOREignore",
-            &[(0, 0), (0, 7), (0, 13), (1, 2), (1, 9), (1, 15)],
-        );
-        check(4, &["abcd"], "abc", &[]);
-        check(2, &["ab", "abc"], "ab abc", &[(0, 0), (0, 3), (1, 3)]);
-        check(3, &["a\u{e9}"], "xa\u{e9}", &[(0, 1)]);
+        let all = [(0, 0), (0, 7), (0, 13), (1, 1), (1, 8), (1, 14)];
+        check((4, 2), &["ignore", "GNORE"], "Ignore IGNOREignore", &all);
+        check((4, 1), &["ignore", "GNORE"], "Ignore IGNOREignore", &all);
+        check((4, 2), &["xyzwv"], "xyzw xyzwv", &[(0, 5)]);
+        check((4, 1), &["abcd"], "abc", &[]);
+        check((2, 1), &["ab", "abc"], "ab abc", &[(0, 0), (0, 3), (1, 3)]);
+        check((2, 1), &["a\u{e9}"], "xa\u{e9}", &[(0, 1)]);
+        let far = format!("{}needle", " x".repeat(3 * BLOCK));
+        for cut in 0..8 {
+            check((4, 2), &["needle"], &far[cut..], &[(0, (6 * BLOCK - cut) as u32)]);
+        }
     }
 
     #[test]
     fn what_one_place_can_cost_is_bounded() {
-        let mut draft = Draft::new(4);
+        let mut draft = Draft::new(4, 1);
         let taken = (4..1000).filter_map(|n| draft.add(&vec![b'a'; n])).count();
         assert_eq!(taken, SHARED as usize);
         assert_eq!(draft.add(b"aaaa"), Some(0));

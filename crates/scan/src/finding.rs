@@ -86,9 +86,10 @@ pub struct Scan {
 impl Scan {
     pub(crate) fn of(mut hits: Vec<Hit>, mode: Mode) -> Scan {
         hits.sort_by(|a, b| {
-            (a.span.start, a.span.end, &a.rule).cmp(&(b.span.start, b.span.end, &b.rule))
+            let key = |hit: &Hit| (hit.span.start, hit.span.end);
+            key(a).cmp(&key(b)).then_with(|| (&a.rule, &a.source).cmp(&(&b.rule, &b.source)))
         });
-        hits.dedup_by(|a, b| a.rule == b.rule && a.span == b.span);
+        hits.dedup_by(|a, b| a.rule == b.rule && a.span == b.span && a.source == b.source);
         let verdict = hits
             .iter()
             .filter(|hit| hit.action != Action::Redact)

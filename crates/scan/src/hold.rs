@@ -15,7 +15,9 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 use unicode_normalization::char::is_combining_mark;
 
 use crate::decode::{self, MIN_RUN};
-use crate::normalize::{CLASS, CODED, CONTROL, WORD, fold_char, is_invisible};
+use crate::indicator::Indicator;
+use crate::normalize::{CLASS, CODED, CONTROL, ESCAPE, WORD, fold_char, is_invisible};
+use crate::prefixes::Prefixes;
 use crate::rule::{Action, Detector, Pattern, Rule, Severity, Target, View};
 
 /// No more significant characters than this are held, whatever the rules say. A match that needs
@@ -38,12 +40,15 @@ pub struct Holder {
     exact: Option<Backward>,
     /// Over letters and digits alone.
     words: Option<Backward>,
+    /// What others look for.
+    others: Prefixes,
     significant: usize,
 }
 
 impl Holder {
     pub(crate) fn new<'r>(
         rules: impl Iterator<Item = (&'r Rule, usize)>,
+        indicators: &[Indicator],
         target: Target,
         wanted: &dyn Fn(&Rule) -> bool,
     ) -> Holder {
@@ -74,7 +79,10 @@ impl Holder {
         if !words.is_empty() {
             cut.extend(from_any(words));
         }
+        let others = Prefixes::new(indicators, target);
+        significant = significant.max(others.longest());
         Holder {
+            others,
             exact: (!exact.is_empty()).then(|| Backward::new(exact)),
             words: (!cut.is_empty()).then(|| Backward::new(cut)),
             significant: significant.min(HOLD_BACK),
@@ -99,13 +107,18 @@ impl Holder {
     /// Data that is encoded is held from its sixteenth character on, for shorter runs are words:
     /// so many characters of an encoded secret can be out before it is recognised as such.
     pub fn held_from(&self, text: &str) -> usize {
-        if self.exact.is_none() && self.words.is_none() {
+        if self.exact.is_none() && self.words.is_none() && self.others.is_empty() {
             return text.len();
         }
         let mut held = invisible_end(text);
+        if !self.others.is_empty() {
+            held = held.min(self.others.held(pieces(text)).unwrap_or(text.len()));
+        }
+        if self.exact.is_some() || !self.others.is_empty() {
+            held = held.min(encoded_end(text));
+        }
         if let Some(exact) = &self.exact {
             held = held.min(exact.held(pieces(text), |_| true).unwrap_or(text.len()));
-            held = held.min(encoded_end(text));
             held = held.min(escaped_end(text, exact));
         }
         if let Some(words) = &self.words {
@@ -273,7 +286,7 @@ fn escaped_end(text: &str, exact: &Backward) -> usize {
         from += 1;
     }
     let tail = text.get(from..).unwrap_or_default();
-    if !tail.bytes().any(|byte| matches!(byte, b'%' | b'&' | b'\\')) {
+    if !tail.bytes().any(|byte| CLASS[usize::from(byte)] & ESCAPE != 0) {
         return text.len();
     }
     let open = decode::open_escape(tail);

@@ -177,6 +177,12 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// Reading the expression alone takes too long.
+    #[error("the expression has more than {limit} classes such as \\w or \\pL")]
+    TooManyClasses {
+        /// The limit.
+        limit: usize,
+    },
     /// All of its source's expressions together are too big.
     #[error("with this expression those of its source cost more than {limit}")]
     SourceTooDear {
@@ -226,7 +232,7 @@ impl Default for Limits {
             patterns: 200_000,
             pattern_bytes: ioc::PATTERN_LIMIT,
             price: 32_768,
-            source_price: 8_000_000,
+            source_price: 32_000_000,
             slow: 16,
         }
     }

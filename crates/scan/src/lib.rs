@@ -29,10 +29,14 @@ mod near;
 mod needles;
 mod normalize;
 mod origin;
+mod prefixes;
 mod required;
 mod rule;
+mod rulefile;
 mod ruleset;
+mod semantic;
 mod session;
+mod turn;
 mod unpack;
 mod walk;
 
@@ -46,4 +50,6 @@ pub use normalize::unicode_version;
 pub use rule::{
     Action, Category, Detector, Pattern, Rule, RuleError, Severity, Target, Targets, View,
 };
+pub use rulefile::{FileRule, RULE_FILE_LIMIT, RuleFault, RuleFile, duplicates};
 pub use ruleset::FeedRoot;
+pub use semantic::{Features, SEMANTIC_VERSION, Scored, Semantic, WeightsError, per_mille};

@@ -78,14 +78,16 @@ pub(crate) struct Match {
     pub span: Range<usize>,
 }
 
-/// Literals of fewer bytes have a lane of their own.
-const WIDTH: usize = 4;
-const NARROW: usize = 2;
+/// Literals of fewer bytes than these have a lane of their own.
+const LONG: usize = 5;
+const FOUR: usize = 4;
 /// A pattern is reported at so many places.
 const PLACES: usize = 16;
 /// A compiled expression and its lazy automaton may take so much memory.
 const REGEX_BYTES: usize = 1 << 22;
 const CACHE_BYTES: usize = 1 << 18;
+/// An expression may have so many classes with a name.
+const CLASSES: usize = 64;
 /// So much price makes a byte cost one more.
 const WEIGHT: usize = 64;
 
@@ -94,9 +96,10 @@ impl Needles {
     pub fn build(indicators: Vec<Indicator>, limits: &Limits) -> (Needles, Vec<Refused>) {
         let mut made = Needles::default();
         let mut drafts = Drafts {
-            folded: LaneDraft::new(Over::Folded, WIDTH),
-            short: LaneDraft::new(Over::Folded, NARROW),
-            raw: LaneDraft::new(Over::Raw, WIDTH),
+            long: LaneDraft::new(Over::Folded, 4, 2),
+            four: LaneDraft::new(Over::Folded, 4, 1),
+            short: LaneDraft::new(Over::Folded, 2, 1),
+            raw: LaneDraft::new(Over::Raw, 4, 1),
         };
         let mut spent: HashMap<String, usize> = HashMap::new();
         let mut refused = Vec::new();
@@ -109,7 +112,7 @@ impl Needles {
                 Err(reason) => refused.push(Refused { index, id: indicator.id, reason }),
             }
         }
-        let drafts = [drafts.folded, drafts.short, drafts.raw];
+        let drafts = [drafts.long, drafts.four, drafts.short, drafts.raw];
         made.lanes = drafts.into_iter().filter_map(LaneDraft::build).collect();
         (made, refused)
     }
@@ -143,17 +146,28 @@ impl Needles {
             }
             Kind::Substring => self.exact(pattern, needle, drafts),
             Kind::Regex => {
+                let spent = spent.entry(source_key(&indicator.source)).or_insert(0);
+                // nothing is read for a source that used up what it has, and what is refused counts
+                if *spent >= limits.source_price {
+                    return Err(Refusal::SourceTooDear { limit: limits.source_price });
+                }
+                let dear = limits.price.min(limits.source_price);
+                if classes(pattern) > CLASSES {
+                    *spent += dear;
+                    return Err(Refusal::TooManyClasses { limit: CLASSES });
+                }
+                *spent += pattern.len();
                 let hir = parse(pattern)?;
                 let price = required::price(&hir);
                 if price > limits.price {
+                    *spent += dear;
                     return Err(Refusal::TooDear { price, limit: limits.price });
                 }
-                let spent = spent.entry(source_key(&indicator.source)).or_insert(0);
-                if *spent + price > limits.source_price {
+                *spent += price;
+                if *spent > limits.source_price {
                     return Err(Refusal::SourceTooDear { limit: limits.source_price });
                 }
                 let groups = self.groups(&hir, needle, drafts, limits.slow)?;
-                *spent += price;
                 Ok(Matcher::Expression(Expression {
                     groups,
                     reach: Reach::of(&hir),
@@ -183,11 +197,11 @@ impl Needles {
         let lead = pattern.find(visible).unwrap_or(0);
         let telling =
             folded.iter().filter(|byte| !matches!(**byte, FOREIGN | b' ' | b'\n')).count();
-        let (lane, literal) = if telling >= WIDTH {
-            (&mut drafts.folded, &*folded)
+        let (lane, literal) = if telling >= FOUR {
+            (drafts.folded(folded.len()), &*folded)
         } else if pattern.is_ascii() && folded.len() == pattern.len() {
             (&mut drafts.short, &*folded)
-        } else if pattern.len() >= WIDTH {
+        } else if pattern.len() >= FOUR {
             (&mut drafts.raw, pattern.as_bytes())
         } else {
             // a letter and a control character: too little to look for by itself
@@ -209,13 +223,14 @@ impl Needles {
         if hir.properties().minimum_len().is_none_or(|shortest| shortest == 0) {
             return Err(Refusal::MatchesEmpty);
         }
-        for (over, shortest) in [(Over::Folded, WIDTH), (Over::Raw, 2 * WIDTH), (Over::Folded, 3)] {
+        for (over, shortest) in
+            [(Over::Folded, LONG), (Over::Folded, FOUR), (Over::Raw, 2 * FOUR), (Over::Folded, 3)]
+        {
             let groups = required::literals(hir, over, shortest);
             let Some((first, others)) = groups.split_first() else { continue };
             let lane = match over {
                 Over::Raw => &mut drafts.raw,
-                Over::Folded if shortest >= WIDTH => &mut drafts.folded,
-                Over::Folded => &mut drafts.short,
+                Over::Folded => drafts.folded(shortest),
             };
             if !lane.anchor(first, needle) {
                 return Err(Refusal::Crowded { limit: SHARED });
@@ -421,9 +436,21 @@ impl Needles {
 }
 
 struct Drafts {
-    folded: LaneDraft,
+    /// Folded literals of five and more letters, of four, of fewer.
+    long: LaneDraft,
+    four: LaneDraft,
     short: LaneDraft,
     raw: LaneDraft,
+}
+
+impl Drafts {
+    fn folded(&mut self, shortest: usize) -> &mut LaneDraft {
+        match shortest {
+            LONG.. => &mut self.long,
+            FOUR => &mut self.four,
+            _ => &mut self.short,
+        }
+    }
 }
 
 struct LaneDraft {
@@ -434,8 +461,8 @@ struct LaneDraft {
 }
 
 impl LaneDraft {
-    fn new(over: Over, width: usize) -> LaneDraft {
-        LaneDraft { over, draft: Draft::new(width), needles: Vec::new() }
+    fn new(over: Over, width: usize, stride: usize) -> LaneDraft {
+        LaneDraft { over, draft: Draft::new(width, stride), needles: Vec::new() }
     }
 
     /// The numbers of the literals; `None` if not all of them can be looked for.
@@ -474,6 +501,15 @@ pub fn check_pattern(kind: Kind, pattern: &str, limits: &Limits) -> Result<(), R
     let one = Indicator::of_feed("".into(), "", kind, pattern.to_owned(), Severity::Low, vec![]);
     let (_, mut refused) = Needles::build(vec![one], limits);
     refused.pop().map_or(Ok(()), |refused| Err(refused.reason))
+}
+
+/// How many classes with a name (`\w`, `\pL`) an expression has: reading one takes much longer than
+/// reading anything else.
+fn classes(pattern: &str) -> usize {
+    let letters = pattern.as_bytes().windows(2);
+    letters
+        .filter(|two| matches!(two, [b'\\', b'p' | b'P' | b'w' | b'W' | b's' | b'S' | b'd' | b'D']))
+        .count()
 }
 
 /// The expression as the engine reads it: `\Z` of other dialects is `\z` here.

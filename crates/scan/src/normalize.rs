@@ -457,7 +457,7 @@ pub(crate) static CLASS: [u8; 256] = {
         if matches!(b, b'+' | b'/' | b'-' | b'_') {
             class |= CODED;
         }
-        if matches!(b, b'%' | b'&' | b'\\') {
+        if matches!(b, b'%' | b'&' | b'\\' | b'=') {
             class |= ESCAPE;
         }
         if b == b'@' {

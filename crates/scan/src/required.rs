@@ -45,6 +45,40 @@ pub(crate) fn literals(hir: &Hir, over: Over, shortest: usize) -> Vec<Literals> 
 /// More groups of one expression tell little more.
 const GROUPS: usize = 4;
 
+/// What every match begins with, folded; `None` when that is less than two letters.
+pub(crate) fn leading(hir: &Hir) -> Option<Literals> {
+    let telling = |literals: &Literals| literals.iter().all(|literal| literal.len() >= 2);
+    begin(hir).filter(telling)
+}
+
+fn begin(hir: &Hir) -> Option<Literals> {
+    match hir.kind() {
+        HirKind::Capture(capture) => begin(&capture.sub),
+        HirKind::Repetition(rep) if rep.min > 0 => begin(&rep.sub),
+        HirKind::Alternation(parts) => {
+            let each: Option<Vec<Literals>> = parts.iter().map(begin).collect();
+            each.map(|each| each.concat())
+        }
+        HirKind::Concat(parts) => {
+            let mut run: Literals = vec![Vec::new()];
+            for part in parts {
+                match see(part, Over::Folded).exact.and_then(|exact| join(&run, &exact)) {
+                    Some(joined) => run = joined,
+                    // before anything is known, what follows may begin in its own way
+                    None if run.iter().all(Vec::is_empty) => return begin(part),
+                    None => break,
+                }
+            }
+            Some(run)
+        }
+        HirKind::Empty
+        | HirKind::Look(_)
+        | HirKind::Literal(_)
+        | HirKind::Class(_)
+        | HirKind::Repetition(_) => see(hir, Over::Folded).exact,
+    }
+}
+
 /// What an expression costs: about the states of the automaton it compiles to.
 pub(crate) fn price(hir: &Hir) -> usize {
     match hir.kind() {

@@ -10,12 +10,13 @@ use crate::detect;
 use crate::engine::{Engine, MAX_DEPTH, MAX_PLACES};
 use crate::filter::Work;
 use crate::finding::Hit;
-use crate::normalize::{AT, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
+use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
 use crate::origin::Origin;
 use crate::rule::{Action, Detector, Severity, Target};
 use crate::ruleset::{Compiled, Matcher};
+use crate::turn::Turn;
 use crate::unpack;
-use crate::walk::{Pass, REVERSED, TURNS};
+use crate::walk::Pass;
 
 /// One scan under way.
 pub(crate) struct Session<'e> {
@@ -58,7 +59,7 @@ impl<'e> Session<'e> {
         self.inspect_needles(text, &folded.bytes, Some(&folded.map), origin);
         self.inspect_folded(&folded.bytes, text, &mapped, folded.hidden.dropped, depth);
         // escapes are resolved in the text itself: what they spell need not be ASCII
-        if folded.bytes.iter().any(|byte| matches!(byte, b'%' | b'&' | b'\\')) {
+        if folded.bytes.iter().any(|byte| CLASS[usize::from(*byte)] & ESCAPE != 0) {
             self.inspect_escapes(text, origin, depth);
         }
     }
@@ -309,16 +310,16 @@ impl<'e> Session<'e> {
     }
 
     /// Reads the text with its letters moved back, or from its end.
-    fn inspect_turned(&mut self, folded: &[u8], turns: u8, origin: &Origin<'_>) {
-        for (turn, bit) in TURNS {
-            if turns & bit == 0 || !self.fuel.take(folded.len()) {
-                continue;
+    fn inspect_turned(&mut self, folded: &[u8], turns: u32, origin: &Origin<'_>) {
+        for turn in Turn::all().filter(|turn| turns & turn.bit() != 0) {
+            if !self.fuel.take(folded.len()) {
+                return;
             }
-            let text = turn(folded);
+            let text = turn.undo(folded);
             let places = 0..folded.len() as u32;
-            let map: Vec<(u32, u32)> = match *bit {
-                REVERSED => places.rev().map(|at| (at, at + 1)).collect(),
-                _ => places.map(|at| (at, at + 1)).collect(),
+            let map: Vec<(u32, u32)> = match turn {
+                Turn::Reversed => places.rev().map(|at| (at, at + 1)).collect(),
+                Turn::Moved(_) | Turn::Mirrored => places.map(|at| (at, at + 1)).collect(),
             };
             let origin = Origin::Turned(&map, origin);
             if let Ok(turned) = std::str::from_utf8(&text) {

@@ -6,6 +6,7 @@ use miniz_oxide::inflate::{
 };
 
 use crate::decode::{Decoded, Fuel, MIN_RUN, text_of};
+use crate::turn::Turn;
 
 /// Up to this length a run is tried at all four base64 alignments; rotated and turned around without
 /// a look at its ends.
@@ -25,21 +26,20 @@ const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 pub(crate) fn decode_run(run: &[u8], fuel: &mut Fuel) -> Vec<Decoded> {
     let mut found = Vec::new();
     straight(run, 4, fuel, &mut found);
-    let turns: [Turn; 2] = [rot13, reversed];
-    for turn in turns {
+    for turn in [Turn::Moved(13), Turn::Reversed] {
         if fuel.exhausted || found.iter().any(|decoded| decoded.sure) {
             break;
         }
         let mut text = Vec::new();
         if run.len() <= TRIED {
-            straight(&turn(run), 0, fuel, &mut text);
+            straight(&turn.undo(run), 0, fuel, &mut text);
         } else {
             // an end that is cut off is one of four alignments
             let ends = [&run[..SAMPLE], &run[run.len() - SAMPLE..]];
             let mut sample = Vec::new();
-            ends.into_iter().for_each(|part| straight(&turn(part), 4, fuel, &mut sample));
+            ends.into_iter().for_each(|part| straight(&turn.undo(part), 4, fuel, &mut sample));
             if sample.iter().any(|decoded| decoded.clean) {
-                straight(&turn(run), 0, fuel, &mut text);
+                straight(&turn.undo(run), 0, fuel, &mut text);
             }
         }
         found.extend(text.into_iter().filter(|decoded| decoded.clean));
@@ -250,34 +250,6 @@ fn readings(parts: &[&[u8]]) -> impl Iterator<Item = Vec<u8>> {
         parts.iter().map(read).collect()
     };
     [radix(2..=2, 16), radix(2..=3, 10), radix(7..=8, 2), radix(3..=3, 8)].into_iter().flatten()
-}
-
-/// A way of writing text that a model undoes by itself.
-pub(crate) type Turn = fn(&[u8]) -> Vec<u8>;
-
-/// Letters moved by thirteen.
-pub(crate) fn rot13(text: &[u8]) -> Vec<u8> {
-    let turn = |byte: &u8| match byte {
-        b'a'..=b'z' => (byte - b'a' + 13) % 26 + b'a',
-        b'A'..=b'Z' => (byte - b'A' + 13) % 26 + b'A',
-        other => *other,
-    };
-    text.iter().map(turn).collect()
-}
-
-/// The alphabet turned around.
-pub(crate) fn atbash(text: &[u8]) -> Vec<u8> {
-    let turn = |byte: &u8| match byte {
-        b'a'..=b'z' => b'z' - (byte - b'a'),
-        b'A'..=b'Z' => b'Z' - (byte - b'A'),
-        other => *other,
-    };
-    text.iter().map(turn).collect()
-}
-
-/// The text from its end.
-pub(crate) fn reversed(text: &[u8]) -> Vec<u8> {
-    text.iter().rev().copied().collect()
 }
 
 fn unhex(run: &[u8]) -> Vec<u8> {

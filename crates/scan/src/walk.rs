@@ -11,7 +11,7 @@ use crate::normalize::{
     CLASS, CODED, DIGIT, GLUE, LETTER, MIN_SPACED, WORD, deleet, leet_span, trim_glue,
 };
 use crate::rule::RuleError;
-use crate::unpack::{self, Turn};
+use crate::turn::{self, Turn};
 
 /// The literals of one rule: one list for each group.
 pub(crate) struct Needs {
@@ -30,7 +30,7 @@ pub(crate) struct Walker {
     /// For each rule its groups and reach.
     rules: Vec<(Range<u16>, u32)>,
     /// For each literal the turns that it gives away.
-    turns_of: Vec<u8>,
+    turns_of: Vec<u32>,
 }
 
 /// What one walk saw.
@@ -46,11 +46,11 @@ pub(crate) struct Pass {
     /// Whether a literal was found only by reading digits and signs as letters.
     pub leet: bool,
     /// Ways of turning text that a literal gave away.
-    pub turns: u8,
+    pub turns: u32,
     /// Runs that may be encoded data.
     pub runs: Vec<Range<usize>>,
-    /// For each group where it was last seen, in word characters from 1; 0 is never.
-    last: Vec<u32>,
+    /// Literals and where they ended, in word characters from 1.
+    seen: Vec<(u32, u32)>,
 }
 
 impl Walker {
@@ -82,12 +82,11 @@ impl Walker {
         }
         let mut turns_of = vec![0; literals.len()];
         if !literals.is_empty() {
-            for (turn, bit) in TURNS {
-                for word in TELLTALES {
-                    let turned = turn(word.as_bytes()).iter().map(|byte| *byte as char).collect();
-                    literals.push(turned);
+            for turn in Turn::all() {
+                for word in turn::TELLTALES.iter().filter(|word| turn.gives_away(word)) {
+                    literals.push(turn.apply(word));
                     slots_of.push(Vec::new());
-                    turns_of.push(*bit);
+                    turns_of.push(turn.bit());
                 }
             }
         }
@@ -111,16 +110,18 @@ impl Walker {
             leet: false,
             turns: 0,
             runs: Vec::new(),
-            last: vec![0; self.rule_of.len()],
+            seen: Vec::new(),
         };
         let Ok(start) = self.dfa.start_state(Anchored::No) else { return pass };
         let mut state = start;
         let (mut token, mut kind, mut run, mut singles, mut words) = (0, 0u8, 0, 0, 1u32);
+        // not in `pass`: what is counted for every byte stays in registers
+        let (mut classes, mut digits) = (0u8, 0u32);
         for (at, byte) in text.iter().enumerate() {
             state = self.dfa.next_state(Anchored::No, state, *byte);
             let class = CLASS[usize::from(*byte)];
-            pass.classes |= class;
-            pass.digits += u32::from(class & DIGIT != 0);
+            classes |= class;
+            digits += u32::from(class & DIGIT != 0);
             words += u32::from(class & WORD);
             if self.dfa.is_special(state) {
                 self.found(state, words, &mut pass);
@@ -146,6 +147,10 @@ impl Walker {
         }
         if text.len() - run >= MIN_RUN {
             pass.runs.push(run..text.len());
+        }
+        (pass.classes, pass.digits) = (classes, digits);
+        if !pass.seen.is_empty() {
+            pass.candidates = self.candidates(&pass.seen);
         }
         pass
     }
@@ -218,58 +223,60 @@ impl Walker {
         for index in 0..self.dfa.match_len(state) {
             let literal = self.dfa.match_pattern(state, index).as_usize();
             pass.turns |= self.turns_of[literal];
-            for slot in &self.slots_of[literal] {
-                pass.last[usize::from(*slot)] = words;
-                let rule = self.rule_of[usize::from(*slot)];
-                let (slots, reach) = &self.rules[usize::from(rule)];
-                let near = |slot: u16| {
-                    let last = pass.last[usize::from(slot)];
-                    last != 0 && words - last <= *reach
-                };
-                if slots.clone().all(near) && !pass.candidates.contains(&rule) {
-                    pass.candidates.push(rule);
+            if !self.slots_of[literal].is_empty() {
+                pass.seen.push((literal as u32, words));
+            }
+        }
+    }
+
+    /// The rules that have a literal of each group in the text, and then those whose literals stand
+    /// near one another.
+    fn candidates(&self, seen: &[(u32, u32)]) -> Vec<u16> {
+        let mut open: Vec<u16> =
+            self.rules.iter().map(|(slots, _)| slots.end - slots.start).collect();
+        let mut known = vec![false; self.slots_of.len()];
+        let mut filled = vec![false; self.rule_of.len()];
+        let mut any = false;
+        for (literal, _) in seen {
+            if std::mem::replace(&mut known[*literal as usize], true) {
+                continue;
+            }
+            for slot in &self.slots_of[*literal as usize] {
+                if !std::mem::replace(&mut filled[usize::from(*slot)], true) {
+                    let left = &mut open[usize::from(self.rule_of[usize::from(*slot)])];
+                    *left -= 1;
+                    any |= *left == 0;
                 }
             }
         }
+        let mut candidates = Vec::new();
+        if !any {
+            return candidates;
+        }
+        // for each group where it was last seen, in word characters from 1; 0 is never
+        let mut last = vec![0; self.rule_of.len()];
+        for (literal, words) in seen {
+            for slot in &self.slots_of[*literal as usize] {
+                let rule = self.rule_of[usize::from(*slot)];
+                if open[usize::from(rule)] != 0 {
+                    continue;
+                }
+                last[usize::from(*slot)] = *words;
+                let (slots, reach) = &self.rules[usize::from(rule)];
+                let near = |slot: u16| {
+                    let last = last[usize::from(slot)];
+                    last != 0 && words - last <= *reach
+                };
+                if slots.clone().all(near) {
+                    candidates.push(rule);
+                    // no need to look for it again
+                    open[usize::from(rule)] = u16::MAX;
+                }
+            }
+        }
+        candidates
     }
 }
 
 /// Shorter tokens are not read as leet.
 const MIN_LEET: usize = 3;
-
-/// Moves letters by thirteen.
-pub(crate) const ROT13: u8 = 1;
-/// Turns the alphabet around.
-pub(crate) const ATBASH: u8 = 2;
-/// Turns the text around.
-pub(crate) const REVERSED: u8 = 4;
-
-/// All ways of turning text that are undone.
-pub(crate) static TURNS: &[(Turn, u8)] =
-    &[(unpack::rot13, ROT13), (unpack::atbash, ATBASH), (unpack::reversed, REVERSED)];
-
-/// Words of attacks and secrets. Turned they mean nothing, so whoever writes them so has turned the
-/// text.
-static TELLTALES: &[&str] = &[
-    "ignore",
-    "disregard",
-    "forget",
-    "override",
-    "previous",
-    "instruction",
-    "system",
-    "prompt",
-    "reveal",
-    "secret",
-    "password",
-    "execute",
-    "bypass",
-    "pretend",
-    "restriction",
-    "guideline",
-    "developer",
-    "unfiltered",
-    "anweisung",
-    "instruccion",
-    "consigne",
-];

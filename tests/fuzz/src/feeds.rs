@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use record::feed::{self, Drafts, Judge, Pin, judge};
+use record::feed::{self, Drafts, Feed, Judge, Pin, judge};
+use record::feedproof::{self, Part, judge_part};
 use record::ioc;
 use seal::PublicKey;
 use seal::json::{Limits, Value, parse, write_plain};
 
 pub(crate) const FEEDS: &str = include_str!("../../../vectors/feeds/v1.json");
+const PROOFS: &str = include_str!("../../../vectors/feeds/proof-v1.json");
 
 /// A feed that is read is what its own writer writes, and is believed under its own pin alone.
 pub fn feed(input: &[u8]) {
@@ -49,6 +51,38 @@ pub fn drafts(input: &[u8]) {
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
+}
+
+/// A proof or a part that is read is what its own file says, and of another feed it proves nothing.
+pub fn feedproof(input: &[u8]) {
+    static FEED: LazyLock<Feed> = LazyLock::new(|| {
+        let vectors = parse(FEEDS.as_bytes(), Limits::DOCUMENT).expect("our vectors");
+        let text = vectors.get("feed").and_then(Value::as_str).expect("our vectors");
+        feed::read(text.as_bytes()).expect("our vectors")
+    });
+    if let Ok(proof) = feedproof::read(input) {
+        assert_eq!(feedproof::read(proof.to_json().as_bytes()), Ok(proof.clone()), "its own file");
+        let found = proof.judge(&FEED, None, None);
+        let ours = proof.statement.manifest == seal::Digest::of(FEED.manifest().as_bytes());
+        assert!(ours || !found.is_empty());
+    }
+    if let Ok(part) = Part::read(input) {
+        assert_eq!(Part::read(part.to_json().as_bytes()), Ok(part), "its own file");
+    }
+    let pins = [Pin::new(FEED.key.clone())];
+    let (report, held) = judge_part(input, &pins, &|_, _| Ok(()), None);
+    assert!(report.ok() || held.is_empty());
+    for ioc in held {
+        assert_eq!(ioc.verify(&FEED.key, &ioc.ioc.issuer), Ok(()));
+    }
+}
+
+/// A proof, a part and a proof with a log part, from the vectors.
+pub(crate) fn proofs() -> Vec<Vec<u8>> {
+    let vectors = parse(PROOFS.as_bytes(), Limits::DOCUMENT).expect("our vectors");
+    let texts = ["proof", "part", "logged_proof"].map(|name| vectors.get(name));
+    let texts = texts.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(|text| text.as_bytes().to_vec()).collect()
 }
 
 /// Small drafts.

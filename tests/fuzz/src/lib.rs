@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     ("decision", evidence::decision),
     ("drafts", feeds::drafts),
     ("feed", feeds::feed),
+    ("feedproof", feeds::feedproof),
     ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),

@@ -26,6 +26,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "decision" => tokens(DECISIONS, "decisions"),
         "drafts" => texts(crate::feeds::DRAFTS).collect(),
         "feed" => strings(crate::feeds::FEEDS, "cases", "document"),
+        "feedproof" => crate::feeds::proofs(),
         "head" => texts(HEADS).collect(),
         "json" => {
             let payloads = strings(RECEIPTS, "receipts", "payload").into_iter().take(3);

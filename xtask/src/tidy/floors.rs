@@ -21,7 +21,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["gateway", "stamp", "testkit"]),
     ("rustls-webpki", &["gateway", "stamp"]),
     ("hyper-rustls", &["gateway", "reach"]),
-    ("serde-saphyr", &["record", "gateway"]),
+    ("serde-saphyr", &["record", "gateway", "scan"]),
     ("age", &["crypt"]),
     ("clap", &["cli"]),
 ];

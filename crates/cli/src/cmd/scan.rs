@@ -1,37 +1,68 @@
 //! `countersign scan`: text in, verdict as the exit.
 
-use std::path::PathBuf;
+mod input;
+mod print;
+mod sarif;
+
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use countersign::scanner::{Action, Hit, ScanResult, Scanner, Verdict};
+use countersign::scanner::{Scanner, Verdict};
 use scan::Target;
-use seal::json::Value;
 
+use self::input::{Progress, Reader, Scanned};
+use super::rules::RuleArgs;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{self, Format};
-
-/// Longest text scanned, bytes.
-const LIMIT: u64 = 8 << 20;
+use crate::output;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   countersign scan 'ignore all previous instructions'
   countersign scan --file prompt.txt
   git diff | countersign scan --format json
+  countersign scan --jsonl prompts.jsonl --mode strict
+  countersign scan --dir knowledge-base --as tool-result --rules rules/ --format sarif > scan.sarif
 
-Exit codes: 0 CLEAN, 1 SUSPICIOUS, 2 MALICIOUS.")]
+A file, or standard input, is one text, whatever lines it has; with --jsonl each line is one: a JSON
+string, or an object with the text under `text`, `prompt`, `input` or `content`. Here --dir scans every
+file below it, each as one text; links are not followed.
+
+Exit codes: 0 CLEAN, 1 SUSPICIOUS, 2 MALICIOUS; of several texts the worst decides.")]
 pub struct Args {
-    /// The text; `-`, or neither text nor --file, reads standard input
+    /// The text; `-`, or nothing at all, reads standard input
+    #[arg(group = "source")]
     text: Option<String>,
-    /// Scan the text of a file
-    #[arg(long, value_name = "PATH", conflicts_with = "text")]
+    /// Scan a file as one text
+    #[arg(long, value_name = "PATH", group = "source")]
     file: Option<PathBuf>,
+    /// Scan standard input as one text
+    #[arg(long, group = "source")]
+    stdin: bool,
+    /// Scan each line of a file (`-` for standard input)
+    #[arg(long, value_name = "PATH", group = "source")]
+    jsonl: Option<PathBuf>,
     /// What the text is
     #[arg(long = "as", value_name = "TARGET", default_value = "input")]
     target: As,
+    #[command(flatten)]
+    rules: RuleArgs,
     /// How to print
     #[arg(long, default_value = "table")]
-    format: Format,
+    format: ScanFormat,
+    /// Tell on standard error how far it is; by itself on a terminal, when it takes long
+    #[arg(long)]
+    progress: bool,
+}
+
+/// How a scan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ScanFormat {
+    /// Lines for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -42,67 +73,63 @@ enum As {
     ToolResult,
 }
 
-pub fn run(args: Args) -> Outcome {
-    let text = match (args.text.filter(|text| text != "-"), args.file) {
-        (Some(text), _) if text.len() as u64 <= LIMIT => text,
-        (Some(_), _) => {
-            return Err(Failure::new(
-                Exit::Input,
-                format!("the text is longer than {LIMIT} bytes"),
-            ));
-        }
-        (None, Some(file)) => output::read_text(&file, LIMIT)?,
-        (None, None) => output::read_text("-".as_ref(), LIMIT)?,
-    };
+/// `folder` is what --dir says, if it says anything.
+pub fn run(args: Args, folder: Option<&Path>) -> Outcome {
+    let given = args.text.is_some() || args.file.is_some() || args.jsonl.is_some() || args.stdin;
+    if given && folder.is_some() {
+        return Err(Failure::new(Exit::Usage, "--dir is a source of texts here: give one source"));
+    }
     let target = match args.target {
         As::Input => Target::Input,
         As::Output => Target::Output,
         As::ToolCall => Target::ToolCall,
         As::ToolResult => Target::ToolResult,
     };
-    let result = Scanner::builtin().scan_as(&text, target);
-    match args.format {
-        Format::Json => output::json(&to_json(&result))?,
-        Format::Table => output::print(&to_table(&result))?,
+    let engine = args.rules.engine()?;
+    let mode = engine.mode();
+    let scanner = Scanner::over(engine);
+    let mut reader = Reader::new(&scanner, target, Progress::new(args.progress));
+    let single = args.jsonl.is_none() && folder.is_none();
+    match (args.text.filter(|text| text != "-"), args.file, args.jsonl, folder) {
+        (Some(text), ..) => reader.text("text", &text),
+        (_, Some(file), ..) => reader.file(&file)?,
+        (_, _, Some(lines), _) => reader.lines(&lines)?,
+        (_, _, _, Some(folder)) => reader.folder(folder)?,
+        (None, None, None, None) => reader.file("-".as_ref())?,
     }
-    Ok(match result.verdict {
+    let scanned = reader.done();
+    let verdict = scanned.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Clean);
+    let all = All { scanned: &scanned, verdict, single, ruleset: scanner.ruleset(), mode };
+    match args.format {
+        ScanFormat::Table => output::print(&print::table(&all))?,
+        ScanFormat::Json => output::json(&print::json(&all))?,
+        ScanFormat::Sarif => output::json(&sarif::document(&all))?,
+    }
+    Ok(match verdict {
         Verdict::Clean => Exit::Ok,
         Verdict::Suspicious => Exit::Suspicious,
         Verdict::Malicious => Exit::Malicious,
     })
 }
 
-fn to_table(result: &ScanResult) -> String {
-    let word = output::paint(result.verdict.as_str(), result.action() == Action::Allow);
-    let mut out = format!("{word} ({})\nruleset {}\n", result.action().as_str(), result.ruleset);
-    for hit in &result.hits {
-        out.push_str(&format!(
-            "  {} {} bytes {}..{}{}\n",
-            output::safe(&hit.rule),
-            output::safe(&hit.technique),
-            hit.span.start,
-            hit.span.end,
-            if hit.decoded { " (decoded)" } else { "" }
-        ));
-    }
-    out
+/// Everything that is printed.
+struct All<'s> {
+    scanned: &'s [Scanned],
+    verdict: Verdict,
+    /// One text was asked for, not many.
+    single: bool,
+    ruleset: seal::Digest,
+    mode: scan::Mode,
 }
 
-fn to_json(result: &ScanResult) -> Value {
-    let hit = |hit: &Hit| {
-        Value::object([
-            ("rule", Value::from(&*hit.rule)),
-            ("technique", Value::from(&*hit.technique)),
-            ("start", hit.span.start.into()),
-            ("end", hit.span.end.into()),
-            ("redact", hit.redact.into()),
-            ("decoded", hit.decoded.into()),
-        ])
-    };
-    Value::object([
-        ("verdict", result.verdict.as_str().into()),
-        ("action", result.action().as_str().into()),
-        ("ruleset", result.ruleset.into()),
-        ("hits", Value::array(result.hits.iter().map(hit))),
-    ])
+fn action(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Clean => "ALLOW",
+        Verdict::Suspicious => "ALERT",
+        Verdict::Malicious => "BLOCK",
+    }
+}
+
+fn not_text(name: &str) -> Failure {
+    Failure::new(Exit::Input, format!("{name}: not UTF-8 text"))
 }

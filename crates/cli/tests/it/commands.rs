@@ -5,6 +5,7 @@
 
 mod chain;
 mod config;
+mod scan;
 mod receipts;
 
 use std::collections::HashMap;

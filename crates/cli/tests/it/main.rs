@@ -25,5 +25,6 @@ mod retention;
 mod running;
 mod sdk;
 mod serving;
+mod subscriptions;
 mod trail;
 mod witness;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use record::feed::LIMIT;
+use record::feedproof;
 
 use crate::files;
 
@@ -63,31 +64,50 @@ impl fmt::Display for Source {
     }
 }
 
+/// A document, and the proof that lies beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Document {
+    /// The feed as it came.
+    pub bytes: Vec<u8>,
+    /// The proof file (`countersign-feed-proof/v1`) as it came.
+    pub proof: Option<Vec<u8>>,
+}
+
 /// Files of a directory that are looked at.
 const FILES: usize = 256;
 
-/// The documents of a path: a file's own, or those of a directory's `*.json`, by name. Statements of
-/// new keys are in files named `*.rotation.jws`.
-pub fn read_source(path: &Path) -> io::Result<(Vec<Vec<u8>>, Option<String>)> {
+/// The documents of a path: a file's own, or those of a directory's `*.json`, by name; each with the
+/// proof beside it (`core.json`, `core.proof.json`). Statements of new keys are in files named
+/// `*.rotation.jws`.
+pub fn read_source(path: &Path) -> io::Result<(Vec<Document>, Option<String>)> {
+    let document = |path: &PathBuf| {
+        let proof = match files::read(&path.with_extension(PROOF), feedproof::LIMIT as u64) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Document { bytes: files::read(path, LIMIT as u64)?, proof })
+    };
     if !fs::metadata(path)?.is_dir() {
         let mut beside = path.with_extension("").into_os_string();
         beside.push(ROTATION);
-        return Ok((vec![files::read(path, LIMIT as u64)?], statements([PathBuf::from(beside)])?));
+        return Ok((vec![document(&path.to_owned())?], statements([PathBuf::from(beside)])?));
     }
     let mut names =
         fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
     names.sort();
     let ends = |path: &PathBuf, end: &str| path.to_string_lossy().ends_with(end);
     let rotations: Vec<PathBuf> = names.iter().filter(|p| ends(p, ROTATION)).cloned().collect();
-    names.retain(|path| ends(path, ".json"));
+    names.retain(|path| ends(path, ".json") && !ends(path, &format!(".{PROOF}")));
     if names.len() > FILES {
         let text = format!("more than {FILES} .json files lie there");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    let documents = names.iter().map(|name| files::read(name, LIMIT as u64));
-    Ok((documents.collect::<io::Result<_>>()?, statements(rotations)?))
+    Ok((names.iter().map(document).collect::<io::Result<_>>()?, statements(rotations)?))
 }
 
+/// The extension of a proof beside a feed.
+pub const PROOF: &str = "proof.json";
 /// What the name of a file with statements of new keys ends in.
 pub const ROTATION: &str = ".rotation.jws";
 

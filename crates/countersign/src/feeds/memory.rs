@@ -4,17 +4,23 @@
 //! time and the root: it is in the leaf, so that a body that was pruned or encrypted takes nothing
 //! of it away. The body holds the signed manifest. Bytes: `spec/feed-subscriptions.md`.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use ledger::follow::{Follow, FollowError};
+use ledger::follow::{Cursor, Follow, FollowError};
 use ledger::{Entry, Kind};
 use record::feed::Feed;
 use seal::base64;
 use seal::digest::Digest;
-use seal::json::{Value, write_receipt};
+use seal::json::{Limits, Value, parse, write_plain, write_receipt};
+use seal::mac::{self, MacKey};
 
+use super::disk;
+use super::store::Store;
 use super::subscription::{Slot, Subscription};
+use crate::files;
 
 /// The type constant of the body.
 pub const TYPE: &str = "countersign-feed-state/v1";
@@ -26,6 +32,16 @@ pub struct Mark {
     pub issued_at: i64,
     /// Its root.
     pub root: Digest,
+    /// The highest publishing number that was seen; `None` when no proof ever was.
+    pub sequence: Option<u64>,
+}
+
+impl Mark {
+    /// The newer of two, with the higher number.
+    pub fn and(self, other: Mark) -> Mark {
+        let newer = if self.issued_at <= other.issued_at { other } else { self };
+        Mark { sequence: self.sequence.max(other.sequence), ..newer }
+    }
 }
 
 /// What remembers marks beyond the files of the store.
@@ -66,6 +82,7 @@ impl Memory for NoMemory {
 /// The ledger in a directory, read by following it and written by a function.
 pub struct LedgerMarks<W> {
     dir: PathBuf,
+    cache: Option<Cache>,
     write: W,
 }
 
@@ -78,39 +95,137 @@ impl<W> std::fmt::Debug for LedgerMarks<W> {
 impl<W: FnMut(Vec<Entry>) -> Result<(), String>> LedgerMarks<W> {
     /// `write` appends entries durably, or says why not.
     pub fn new(dir: &Path, write: W) -> LedgerMarks<W> {
-        LedgerMarks { dir: dir.to_owned(), write }
+        LedgerMarks { dir: dir.to_owned(), cache: None, write }
+    }
+
+    /// Goes on reading where it stopped; what was read lies, sealed, in the store.
+    #[must_use]
+    pub fn with_cache(mut self, store: &Store) -> LedgerMarks<W> {
+        let (path, key) = store.marks();
+        self.cache = Some(Cache { path, key });
+        self
+    }
+
+    /// Reads what is new behind `read`.
+    fn follow(&self, mut read: Read) -> Result<Read, FollowError> {
+        let mut follow = match Follow::open_dir(&self.dir, None, read.cursor.as_ref()) {
+            Err(FollowError::NoLedger) => return Ok(read),
+            follow => follow?.unsigned(true),
+        };
+        let polled = follow.poll(&mut |entry| {
+            if entry.leaf.kind == Kind::Feed
+                && let Some((slot, mark)) = parse_id(&entry.leaf.id)
+            {
+                read.take(slot, mark);
+            }
+            ControlFlow::Continue(())
+        });
+        match polled {
+            Ok(_) | Err(FollowError::NoLedger) => {}
+            Err(error) => return Err(error),
+        }
+        read.cursor = follow.cursor().or(read.cursor);
+        Ok(read)
     }
 }
 
 impl<W: FnMut(Vec<Entry>) -> Result<(), String>> Memory for LedgerMarks<W> {
     fn newest(&mut self, slots: &[Slot]) -> Result<Option<Mark>, MemoryError> {
-        let mut newest: Option<Mark> = None;
-        let follow = Follow::open_dir(&self.dir, None, None);
-        let mut follow = match follow {
-            Err(FollowError::NoLedger) => return Ok(None),
-            follow => follow?.unsigned(true),
+        let known = self.cache.as_ref().and_then(Cache::load).unwrap_or_default();
+        let read = match self.follow(known.clone()) {
+            // Another ledger lies here now, or its last batch was set aside. What is known stays.
+            Err(
+                FollowError::Shrunk { .. }
+                | FollowError::Forked { .. }
+                | FollowError::Origin { .. }
+                | FollowError::Cursor,
+            ) if known.cursor.is_some() => self.follow(Read { cursor: None, ..known.clone() })?,
+            read => read?,
         };
-        let polled = follow.poll(&mut |entry| {
-            let stated =
-                (entry.leaf.kind == Kind::Feed).then(|| parse_id(&entry.leaf.id)).flatten();
-            if let Some((slot, mark)) = stated
-                && slots.contains(&slot)
-                && newest.is_none_or(|newest| newest.issued_at <= mark.issued_at)
-            {
-                newest = Some(mark);
-            }
-            ControlFlow::Continue(())
-        });
-        match polled {
-            Ok(_) | Err(FollowError::NoLedger) => Ok(newest),
-            Err(error) => Err(error.into()),
+        if let Some(cache) = self.cache.as_ref().filter(|_| read != known) {
+            // Without it the next one reads all of it again.
+            let _ = cache.save(&read);
         }
+        let own = slots.iter().filter_map(|slot| read.marks.get(slot));
+        Ok(own.copied().reduce(Mark::and))
     }
 
     fn remember(&mut self, entries: Vec<Entry>) -> Result<(), MemoryError> {
         (self.write)(entries).map_err(MemoryError::Write)
     }
 }
+
+/// How far the ledger was read, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Read {
+    cursor: Option<Cursor>,
+    marks: BTreeMap<Slot, Mark>,
+}
+
+impl Read {
+    fn take(&mut self, slot: Slot, mark: Mark) {
+        let newest = self.marks.entry(slot).or_insert(mark);
+        *newest = newest.and(mark);
+    }
+}
+
+/// What was read of the ledger, so that it is not read again. It is sealed: who could change it
+/// could make marks be passed over. An older copy of it just means more to read.
+struct Cache {
+    path: PathBuf,
+    key: MacKey,
+}
+
+impl Cache {
+    fn load(&self) -> Option<Read> {
+        let text = files::read_text(&self.path, CACHE_LIMIT as u64).ok()?;
+        let (seal, text) = text.split_once('\n')?;
+        if !mac::equal(&self.key.hmac(text.as_bytes()), &seal::hex::decode(seal)?) {
+            return None;
+        }
+        let value = parse(text.as_bytes(), Limits { bytes: CACHE_LIMIT, depth: 4 }).ok()?;
+        let digest = |value: &Value| Digest::from_hex(value.as_str()?);
+        let cursor = match value.get("cursor")? {
+            Value::Null => None,
+            cursor => Some(Cursor {
+                origin: cursor.get("origin")?.as_str()?.to_owned(),
+                size: u64::try_from(cursor.get("size")?.as_i64()?).ok()?,
+                peaks: cursor
+                    .get("peaks")?
+                    .as_array()?
+                    .iter()
+                    .map(digest)
+                    .collect::<Option<_>>()?,
+            }),
+        };
+        let ids = value.get("marks")?.as_array()?.iter();
+        let marks = ids.map(|id| parse_id(id.as_str()?)).collect::<Option<_>>()?;
+        (value.get("type")?.as_str()? == CACHE).then_some(Read { cursor, marks })
+    }
+
+    fn save(&self, read: &Read) -> io::Result<()> {
+        let cursor = read.cursor.as_ref().map_or(Value::Null, |cursor| {
+            Value::object([
+                ("origin", Value::from(&cursor.origin)),
+                ("peaks", Value::array(cursor.peaks.iter().map(Digest::hex))),
+                ("size", cursor.size.into()),
+            ])
+        });
+        let marks = read.marks.iter().map(|(slot, mark)| id(slot, mark));
+        let value = Value::object([
+            ("cursor", cursor),
+            ("marks", Value::array(marks)),
+            ("type", CACHE.into()),
+        ]);
+        let text = write_plain(&value);
+        let seal = seal::hex::encode(&self.key.hmac(text.as_bytes()));
+        disk::put(&self.path, format!("{seal}\n{text}").as_bytes())
+    }
+}
+
+/// The type constant of what is kept of the ledger's marks.
+const CACHE: &str = "countersign-feed-marks/v1";
+const CACHE_LIMIT: usize = 16 << 20;
 
 /// The entries that say what happened to a subscription, one for each slot that its keys give.
 pub fn note(
@@ -119,6 +234,7 @@ pub fn note(
     feed: &Feed,
     digest: &Digest,
 ) -> Vec<Entry> {
+    let seen = subscription.accepted.proof;
     slots(subscription)
         .into_iter()
         .filter_map(|slot| {
@@ -133,11 +249,13 @@ pub fn note(
                 ("min_issued_at", subscription.min_issued_at.into()),
                 ("policy", subscription.policy.as_str().into()),
                 ("root", feed.root.into()),
+                ("sequence", seen.map(|seen| seen.sequence).into()),
                 ("signature", base64::url_encode(&feed.signature).into()),
                 ("slot", slot.hex().into()),
                 ("type", TYPE.into()),
             ]);
-            let mark = Mark { issued_at: feed.issued_at, root: feed.root };
+            let sequence = seen.map(|seen| seen.sequence);
+            let mark = Mark { issued_at: feed.issued_at, root: feed.root, sequence };
             let body = write_receipt(&body).ok()?.into_bytes();
             Some(Entry { kind: Kind::Feed, id: id(&slot, &mark), body })
         })
@@ -159,12 +277,20 @@ pub(super) fn slots(subscription: &Subscription) -> Vec<Slot> {
 const STEM: &str = "feed-state:";
 
 fn id(slot: &Slot, mark: &Mark) -> String {
-    format!("{STEM}{}:{}:{}", slot.hex(), mark.issued_at, mark.root.hex())
+    let id = format!("{STEM}{}:{}:{}", slot.hex(), mark.issued_at, mark.root.hex());
+    match mark.sequence {
+        Some(sequence) => format!("{id}:{sequence}"),
+        None => id,
+    }
 }
 
 fn parse_id(id: &str) -> Option<(Slot, Mark)> {
     let mut parts = id.strip_prefix(STEM)?.split(':');
     let (slot, time, root) = (parts.next()?, parts.next()?, parts.next()?);
-    let mark = Mark { issued_at: time.parse().ok()?, root: Digest::from_hex(root)? };
+    let sequence = match parts.next() {
+        Some(number) => Some(number.parse().ok()?),
+        None => None,
+    };
+    let mark = Mark { issued_at: time.parse().ok()?, root: Digest::from_hex(root)?, sequence };
     parts.next().is_none().then_some((Slot::from_hex(slot)?, mark))
 }

@@ -7,19 +7,20 @@ use record::report::{Code, Finding, Report};
 use seal::digest::Digest;
 use seal::json::{Limits, Value, parse};
 use seal::key::PublicKey;
+use seal::policy::Policy as LogPolicy;
 
-use super::disk::Source;
+use super::disk::{Document, Source};
 use super::memory::{Mark, Memory, MemoryError, note, slots};
-use super::rules::{Bounds, carry, timely};
+use super::rules::{Bounds, carry, ended, proven, timely};
 use super::store::{Held, StoreError, Writing};
-use super::subscription::{Accepted, PinnedKey, Policy, SOURCES, Slot, Subscription, Taken};
+use super::subscription::{Accepted, PinnedKey, Policy, SOURCES, Seen, Slot, Subscription, Taken};
 
 /// What was fetched.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Offer<'a> {
     /// Documents; the newest one that is of the feed counts. None: the source says that nothing is
     /// new.
-    pub documents: &'a [Vec<u8>],
+    pub documents: &'a [Document],
     /// Statements of new keys, one a line.
     pub rotations: Option<&'a str>,
     /// Where it came from, and what that source calls it.
@@ -56,6 +57,10 @@ pub struct Wanted {
     pub sources: Vec<Source>,
     /// Whether hosts in private networks may be asked.
     pub allow_private: bool,
+    /// A file with certificate authorities beside those of the web.
+    pub ca: Option<String>,
+    /// A tlog-policy, its text: the manifest must be in one of its logs, seen by its quorum.
+    pub log_policy: Option<String>,
     /// The least time of a feed, Unix seconds.
     pub min_issued_at: Option<i64>,
     /// The greatest age of a feed, seconds.
@@ -112,10 +117,10 @@ impl Writing<'_> {
             ..Judge::default()
         };
         if wanted.tofu && pins.is_empty() {
-            let judged = judge(document, &how(&[]));
+            let judged = judge(&document.bytes, &how(&[]));
             pins.extend(judged.unpinned.map(|feed| pin(&feed.key)));
         }
-        let judged = judge(document, &how(&pins));
+        let judged = judge(&document.bytes, &how(&pins));
         let skipped = skipped(&judged);
         let Judged { mut report, verified, .. } = judged;
         let Some(feed) = verified.map(record::feed::Verified::into_feed) else {
@@ -146,6 +151,11 @@ impl Writing<'_> {
             keys: known.map_or(keys.clone(), |known| merged(known, &keys)),
             sources: wanted.sources.iter().take(SOURCES).cloned().collect(),
             allow_private: wanted.allow_private,
+            ca: wanted.ca.clone(),
+            log_policy: wanted
+                .log_policy
+                .clone()
+                .or_else(|| known.and_then(|known| known.log_policy.clone())),
             min_issued_at: wanted.min_issued_at.or(known.and_then(|known| known.min_issued_at)),
             max_age: wanted.max_age.or(known.and_then(|known| known.max_age)),
             policy: wanted.policy,
@@ -169,6 +179,7 @@ impl Writing<'_> {
         };
         report.push_all("", timely(&feed, bounds, terms.now));
         report.note(age(feed.issued_at, terms.now));
+        record.accepted.proof = prove(&feed, document, &record, &bounds, terms.now, &mut report);
         if !report.ok() {
             return Ok(Outcome { report, held: before, changed: false });
         }
@@ -196,6 +207,7 @@ impl Writing<'_> {
         if offer.documents.is_empty() {
             let mut report = report_on(&held.feed);
             report.push_all("", timely(&held.feed, bounds, terms.now));
+            report.push_all("", ended(held.subscription.accepted.proof, terms.now));
             report.note(age(held.feed.issued_at, terms.now));
             return Ok(Outcome { report, held: Some(held), changed: false });
         }
@@ -209,7 +221,7 @@ impl Writing<'_> {
         let (skip_bad, compiles) = (record.skip_bad, terms.compiles);
         let weigh = |record: &Subscription| {
             let pins = record.pins();
-            judge(document, &Judge { pins: &pins, compiles, skip_bad, ..Judge::default() })
+            judge(&document.bytes, &Judge { pins: &pins, compiles, skip_bad, ..Judge::default() })
         };
         let mut judged = weigh(&record);
         let mut act = "accept";
@@ -232,6 +244,7 @@ impl Writing<'_> {
         };
         report.push_all("", timely(&feed, bounds, terms.now));
         report.note(age(feed.issued_at, terms.now));
+        let proof = prove(&feed, document, &record, &bounds, terms.now, &mut report);
         if act == "rotate" {
             report.note(format!("its key is now {}", feed.key.fingerprint()));
         }
@@ -241,6 +254,11 @@ impl Writing<'_> {
         let same = feed.root == held.feed.root && feed.issued_at == held.feed.issued_at;
         if same && feed.key == held.feed.key {
             let record = &held.subscription;
+            let known = bounds.logged.is_some_and(|mark| mark.issued_at >= feed.issued_at);
+            if !known {
+                // The ledger is younger than the subscription.
+                memory.remember(note("accept", record, &feed, &record.accepted.digest))?;
+            }
             let held = match etags(offer) {
                 tags if tags.iter().all(|(url, tag)| record.etags.get(url) == Some(tag)) => held,
                 tags => {
@@ -252,7 +270,7 @@ impl Writing<'_> {
             };
             return Ok(Outcome { report, held: Some(held), changed: false });
         }
-        record.accepted = accepted(&feed, skipped, terms.now);
+        record.accepted = Accepted { proof, ..accepted(&feed, skipped, terms.now) };
         record.etags = etags(offer);
         self.take(act, record, feed, document, Some(held), memory, report, terms)
     }
@@ -279,7 +297,7 @@ impl Writing<'_> {
         act: &'static str,
         record: Subscription,
         feed: Feed,
-        document: &[u8],
+        document: &Document,
         before: Option<Held>,
         memory: &mut dyn Memory,
         mut report: Report,
@@ -295,7 +313,7 @@ impl Writing<'_> {
         let mut kept = Vec::new();
         if let Some(held) = &before {
             revoked.extend(revokes(&held.feed.iocs).chain(revokes(&held.kept)));
-            for other in self.store.load_all()? {
+            for other in self.store.load_all()?.held {
                 let one = &other.subscription;
                 let same = one.issuer == record.issuer
                     && one.keys.first().map(|pinned| &pinned.key) == first.as_ref();
@@ -322,11 +340,10 @@ impl Writing<'_> {
                 report.count("kept", kept.len() as u64);
             }
         }
-        let changed = before
-            .as_ref()
-            .is_none_or(|held| held.mark() != Mark::of(&feed) || held.feed.key != feed.key);
-        memory.remember(note(act, &record, &feed, &Digest::of(document)))?;
-        let subscription = self.put(slot, record, Some(document), &kept)?;
+        let what = |feed: &Feed| (feed.issued_at, feed.root, feed.key.clone());
+        let changed = before.as_ref().is_none_or(|held| what(&held.feed) != what(&feed));
+        memory.remember(note(act, &record, &feed, &Digest::of(&document.bytes)))?;
+        let subscription = self.put(slot, record, Some(&document.bytes), &kept)?;
         let held = Some(Held { slot, subscription, feed, kept });
         Ok(Outcome { report, held, changed })
     }
@@ -384,33 +401,57 @@ impl Outcome {
 impl Held {
     /// What was accepted last.
     pub fn mark(&self) -> Mark {
-        Mark::of(&self.feed)
+        let sequence = self.subscription.accepted.proof.map(|seen| seen.sequence);
+        Mark { issued_at: self.feed.issued_at, root: self.feed.root, sequence }
     }
 }
 
-impl Mark {
-    fn of(feed: &Feed) -> Mark {
-        Mark { issued_at: feed.issued_at, root: feed.root }
+/// Judges the proof that came with a feed; what it says, when there is one.
+fn prove(
+    feed: &Feed,
+    document: &Document,
+    record: &Subscription,
+    bounds: &Bounds<'_>,
+    now: i64,
+    report: &mut Report,
+) -> Option<Seen> {
+    let policy = match record.log_policy.as_deref().map(|text| LogPolicy::parse(text.as_bytes())) {
+        None => None,
+        Some(Ok(policy)) => Some(policy),
+        // It was read when it was given.
+        Some(Err(error)) => {
+            report.push(Finding::new(Code::FeedProofLog, "", error.to_string()));
+            return None;
+        }
+    };
+    let (seen, found) = proven(feed, document.proof.as_deref(), policy.as_ref(), bounds, now);
+    report.push_all("proof", found);
+    if let Some(Seen { sequence, not_after }) = seen {
+        report.note(format!("publishing {sequence}, not after {not_after}"));
     }
+    seen
 }
 
 /// The one document that is meant: the only one, or, of several, the newest of the feed.
 fn pick<'d>(
-    documents: &'d [Vec<u8>],
+    documents: &'d [Document],
     issuer: Option<&str>,
     feed_id: Option<&str>,
-) -> Result<&'d [u8], Finding> {
+) -> Result<&'d Document, Finding> {
     let missing = |detail: String| Finding::new(Code::EvidenceNotFound, "", detail);
     if let [only] = documents {
         return Ok(only);
     }
     let mut feeds = BTreeSet::new();
-    let mut newest: Option<(i64, &[u8])> = None;
+    let mut newest: Option<(i64, &Document)> = None;
     for document in documents {
         let limits = Limits { bytes: record::feed::LIMIT, depth: 6 };
-        let Ok(value) = parse(document, limits) else { continue };
+        let Ok(value) = parse(&document.bytes, limits) else { continue };
         let text = |name| value.get(name).and_then(Value::as_str);
-        let (Some(by), Some(id)) = (text("issuer"), text("feed_id")) else { continue };
+        let (Some(by), Some(id), Some(_)) = (text("issuer"), text("feed_id"), value.get("iocs"))
+        else {
+            continue;
+        };
         let at = value.get("issued_at").and_then(Value::as_i64).unwrap_or(i64::MIN);
         if issuer.is_some_and(|issuer| issuer != by) || feed_id.is_some_and(|wanted| wanted != id) {
             continue;
@@ -452,14 +493,19 @@ fn rotate(
                 for known in &mut record.keys {
                     known.retired |= known.key == from;
                 }
-                record.keys.retain(|known| !path.contains(&known.key));
                 let last = path.len().saturating_sub(1);
-                record.keys.extend(path.into_iter().enumerate().map(|(index, key)| PinnedKey {
-                    key,
-                    taken: Taken::Rotation,
-                    since: now,
-                    retired: index < last,
-                }));
+                for (index, key) in path.into_iter().enumerate() {
+                    let retired = index < last;
+                    match record.keys.iter_mut().find(|known| known.key == key) {
+                        Some(known) => known.retired = retired,
+                        None => record.keys.push(PinnedKey {
+                            key,
+                            taken: Taken::Rotation,
+                            since: now,
+                            retired,
+                        }),
+                    }
+                }
                 return Ok(());
             }
             Err(found) => faults.extend(found),
@@ -493,6 +539,7 @@ fn accepted(feed: &Feed, skipped: Vec<String>, now: i64) -> Accepted {
         digest: feed.root,
         at: now,
         skipped,
+        proof: None,
         kept: None,
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::feed::Feed;
+use record::feedproof;
 use record::ioc::{Kind, SignedIoc};
 use record::report::{Code, Finding};
 use seal::digest::Digest;
+use seal::policy::Policy;
 use seal::time::UnixMillis;
 
 use super::memory::Mark;
+use super::subscription::Seen;
 
 /// What bounds the time of a document.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +63,51 @@ pub(super) fn timely(feed: &Feed, bounds: Bounds<'_>, now: i64) -> Vec<Finding> 
         fault(Code::FeedFuture, format!("{} seconds ahead of this clock", -age));
     }
     found
+}
+
+/// Judges the proof beside a feed. Once one was seen, or where a log is asked for, there must be one.
+pub(super) fn proven(
+    feed: &Feed,
+    proof: Option<&[u8]>,
+    policy: Option<&Policy>,
+    bounds: &Bounds<'_>,
+    now: i64,
+) -> (Option<Seen>, Vec<Finding>) {
+    let marks = [bounds.last, bounds.logged].into_iter().flatten();
+    let before = marks.reduce(Mark::and);
+    let last = before.and_then(|mark| mark.sequence);
+    let Some(bytes) = proof else {
+        let why = match (last, policy) {
+            (Some(last), _) => format!("publishing {last} had one"),
+            (None, Some(_)) => "its log is asked for".to_owned(),
+            (None, None) => return (None, Vec::new()),
+        };
+        return (None, vec![Finding::new(Code::FeedProofMissing, "", why)]);
+    };
+    let proof = match feedproof::read(bytes) {
+        Ok(proof) => proof,
+        Err(finding) => return (None, vec![finding]),
+    };
+    let mut found = proof.judge(feed, Some(now), policy);
+    let (sequence, not_after) = (proof.statement.sequence, proof.statement.not_after);
+    let mut fault = |code, detail: String| found.push(Finding::new(code, "", detail));
+    if let Some(last) = last.filter(|last| sequence < *last) {
+        fault(Code::FeedRollback, format!("publishing {sequence}, accepted was {last}"));
+    }
+    if let Some(before) = before
+        && before.sequence == Some(sequence)
+        && (before.issued_at, before.root) != (feed.issued_at, feed.root)
+    {
+        fault(Code::FeedFork, format!("another feed was publishing {sequence}, too"));
+    }
+    (Some(Seen { sequence, not_after }), found)
+}
+
+/// Whether what was accepted still counts by its own proof.
+pub(super) fn ended(seen: Option<Seen>, now: i64) -> Option<Finding> {
+    let seen = seen.filter(|seen| now >= seen.not_after)?;
+    let detail = format!("not after {}, it is {now}", seen.not_after);
+    Some(Finding::new(Code::FeedProofTime, "", detail))
 }
 
 /// What of the former indicators stays although the feed has it no more.

@@ -47,6 +47,15 @@ pub struct Held {
     pub kept: Vec<SignedIoc>,
 }
 
+/// What there is.
+#[derive(Debug, Clone, Default)]
+pub struct All {
+    /// Subscriptions that hold.
+    pub held: Vec<Held>,
+    /// Those whose files were changed.
+    pub broken: Vec<(Slot, Finding)>,
+}
+
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -134,6 +143,11 @@ impl Store {
         Ok(Writing { store: self, _lock: lock })
     }
 
+    /// Where what was read of the ledger lies, and the key of its seal.
+    pub(super) fn marks(&self) -> (PathBuf, MacKey) {
+        (self.dir.join("marks"), self.key.clone())
+    }
+
     /// The subscriptions there are.
     pub fn slots(&self) -> Result<Vec<Slot>, StoreError> {
         let mut slots: Vec<Slot> = names(&self.dir)?
@@ -179,21 +193,24 @@ impl Store {
         }
     }
 
-    /// All subscriptions, by issuer and feed id.
-    pub fn load_all(&self) -> Result<Vec<Held>, StoreError> {
-        let mut all = Vec::new();
+    /// All subscriptions, by issuer and feed id. One whose files were changed is of no use, and no
+    /// obstacle to the others.
+    pub fn load_all(&self) -> Result<All, StoreError> {
+        let mut all = All::default();
         for slot in self.slots()? {
             match self.load(slot) {
+                Ok(held) => all.held.push(held),
+                Err(StoreError::Seal(finding)) => all.broken.push((slot, finding)),
                 // Unsubscribed meanwhile.
                 Err(StoreError::Unknown(_)) => {}
-                held => all.push(held?),
+                Err(error) => return Err(error),
             }
         }
         let place = |held: &Held| {
             let record = &held.subscription;
             (record.issuer.clone(), record.feed_id.clone(), held.slot)
         };
-        all.sort_by_key(place);
+        all.held.sort_by_key(place);
         Ok(all)
     }
 
@@ -201,8 +218,10 @@ impl Store {
         let accepted = &record.accepted;
         let (path, bytes) = self.named(slot, &accepted.digest, FEED, record::feed::LIMIT)?;
         let pins = record.accepted_pin();
-        let judged =
-            judge(&bytes, &Judge { pins: &pins, skip_bad: record.skip_bad, ..Judge::default() });
+        let judged = judge(
+            &bytes,
+            &Judge { pins: &pins, skip_bad: record.skip_bad, known: true, ..Judge::default() },
+        );
         let Some(verified) = judged.verified else {
             let why = judged.report.findings.first().map(ToString::to_string).unwrap_or_default();
             return Err(sealed(&path, why));

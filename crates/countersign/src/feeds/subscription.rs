@@ -117,6 +117,15 @@ pub struct PinnedKey {
     pub retired: bool,
 }
 
+/// What a proof beside a feed said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The publishing's number.
+    pub sequence: u64,
+    /// From then on it no longer counts, Unix seconds.
+    pub not_after: i64,
+}
+
 /// What was accepted last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
@@ -132,6 +141,8 @@ pub struct Accepted {
     pub at: i64,
     /// Ids of indicators that were left out, with `skip_bad`.
     pub skipped: Vec<String>,
+    /// What its proof said. Once there was one, there must be one.
+    pub proof: Option<Seen>,
     /// Of the file with indicators that are kept although the feed has them no more.
     pub kept: Option<Digest>,
 }
@@ -150,6 +161,10 @@ pub struct Subscription {
     pub sources: Vec<Source>,
     /// Whether hosts in private networks may be asked.
     pub allow_private: bool,
+    /// A file with certificate authorities beside those of the web.
+    pub ca: Option<String>,
+    /// A tlog-policy, its text: the manifest must be in one of its logs, seen by its quorum.
+    pub log_policy: Option<String>,
     /// No feed issued before this is taken, Unix seconds.
     pub min_issued_at: Option<i64>,
     /// No feed older than this is taken, seconds.
@@ -244,17 +259,21 @@ impl Subscription {
             ("issued_at", last.issued_at.into()),
             ("kept", last.kept.map(|digest| digest.text()).into()),
             ("key", last.key.to_pem().into()),
+            ("not_after", last.proof.map(|seen| seen.not_after).into()),
             ("root", last.root.into()),
+            ("sequence", last.proof.map(|seen| seen.sequence).into()),
             ("skipped", Value::array(&last.skipped)),
         ]);
         let etags = self.etags.iter().map(|(url, tag)| (url.clone(), Value::from(tag))).collect();
         Value::object([
             ("accepted", accepted),
             ("allow_private", self.allow_private.into()),
+            ("ca", Value::from(self.ca.as_deref())),
             ("etags", Value::Object(etags)),
             ("feed_id", Value::from(&self.feed_id)),
             ("issuer", Value::from(&self.issuer)),
             ("keys", Value::array(keys)),
+            ("log_policy", Value::from(self.log_policy.as_deref())),
             ("max_age", self.max_age.into()),
             ("min_issued_at", self.min_issued_at.into()),
             ("policy", self.policy.as_str().into()),
@@ -268,9 +287,13 @@ impl Subscription {
     fn from_value(value: &Value) -> Option<Subscription> {
         let text = |value: &Value, name: &str| Some(value.get(name)?.as_str()?.to_owned());
         let number = |value: &Value, name: &str| value.get(name)?.as_i64();
-        let maybe = |name: &str| match value.get(name)? {
+        let maybe = |value: &Value, name: &str| match value.get(name)? {
             Value::Null => Some(None),
             value => value.as_i64().map(Some),
+        };
+        let perhaps = |name: &str| match value.get(name)? {
+            Value::Null => Some(None),
+            value => value.as_str().map(|text| Some(text.to_owned())),
         };
         let digest = |value: &Value, name: &str| text(value, name)?.parse::<Digest>().ok();
         let key = |value: &Value| PublicKey::from_pem(&text(value, "key")?).ok();
@@ -300,8 +323,10 @@ impl Subscription {
                 .map(|source| source.as_str()?.parse().ok())
                 .collect::<Option<_>>()?,
             allow_private: value.get("allow_private")?.as_bool()?,
-            min_issued_at: maybe("min_issued_at")?,
-            max_age: maybe("max_age")?,
+            ca: perhaps("ca")?,
+            log_policy: perhaps("log_policy")?,
+            min_issued_at: maybe(value, "min_issued_at")?,
+            max_age: maybe(value, "max_age")?,
             policy: text(value, "policy")?.parse().ok()?,
             skip_bad: value.get("skip_bad")?.as_bool()?,
             since: number(value, "since")?,
@@ -315,6 +340,13 @@ impl Subscription {
                     .iter()
                     .map(|id| Some(id.as_str()?.to_owned()))
                     .collect::<Option<_>>()?,
+                proof: match (maybe(last, "sequence")?, maybe(last, "not_after")?) {
+                    (Some(sequence), Some(not_after)) => {
+                        Some(Seen { sequence: u64::try_from(sequence).ok()?, not_after })
+                    }
+                    (None, None) => None,
+                    _ => return None,
+                },
                 kept: match last.get("kept")? {
                     Value::Null => None,
                     _ => Some(digest(last, "kept")?),

@@ -1,6 +1,7 @@
 //! Subscriptions: the shared vectors through subscribe and update, and what a hostile mirror, a
 //! hostile publisher and a changed file can do.
 
+mod proofs;
 mod rules;
 mod shared;
 mod state;
@@ -9,7 +10,8 @@ use std::path::Path;
 
 use countersign::Report;
 use countersign::feeds::{
-    Held, Memory, MemoryError, NoMemory, Offer, Outcome, Source, Store, Terms, View, Wanted,
+    Document, Held, Memory, MemoryError, NoMemory, Offer, Outcome, Source, Store, Terms, View,
+    Wanted,
 };
 use record::feed::{Feed, publish};
 use record::ioc::{Ioc, Kind, Severity, SignedIoc};
@@ -42,7 +44,7 @@ impl Place {
 
     fn subscribe_with(&self, wanted: &Wanted, document: &[u8], memory: &mut dyn Memory) -> Outcome {
         let store = self.store();
-        let documents = [document.to_vec()];
+        let documents = [Document { bytes: document.to_vec(), proof: None }];
         let offer = Offer { documents: &documents, ..Offer::default() };
         store.write().unwrap().subscribe(wanted, offer, memory, terms(NOW)).unwrap()
     }
@@ -60,14 +62,14 @@ impl Place {
         now: i64,
     ) -> Outcome {
         let store = self.store();
-        let documents = [document.to_vec()];
+        let documents = [Document { bytes: document.to_vec(), proof: None }];
         let offer = Offer { documents: &documents, rotations, etag: None };
         store.write().unwrap().update(held.slot, offer, memory, terms(now)).unwrap()
     }
 
     /// The live patterns.
     fn live(&self) -> Vec<String> {
-        let view = View::new(self.store().load_all().unwrap());
+        let view = View::new(self.store().load_all().unwrap().held);
         view.live(NOW).into_iter().map(|member| member.ioc.ioc.pattern.clone()).collect()
     }
 }

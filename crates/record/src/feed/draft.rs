@@ -5,7 +5,7 @@ use seal::digest::Digest;
 use seal::json::{Limits, MAX_SAFE_INTEGER, Value, parse, write_pretty};
 use seal::key::KeyId;
 
-use super::{Matches, VERSION};
+use super::{Finds, VERSION};
 use crate::ioc::{Ioc, Kind, Severity, check_pattern, check_sizes};
 
 /// The version of a drafts file.
@@ -155,24 +155,21 @@ impl Draft {
 
     /// Runs the samples. A revocation needs none: its pattern is there because the format asks for
     /// one.
-    pub fn faults(&self, matches: &Matches<'_>) -> Vec<Fault> {
+    pub fn faults(&self, finds: &Finds<'_>) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (at, text) in self.attacks.iter().enumerate() {
-            match matches(self.kind, &self.pattern, text) {
+            match finds(text) {
                 Ok(true) => {}
                 Ok(false) => faults.push(Fault::Missed(at)),
                 Err(why) => return vec![Fault::Pattern(why)],
             }
         }
         for (at, text) in self.benign.iter().enumerate() {
-            match matches(self.kind, &self.pattern, text) {
+            match finds(text) {
                 Ok(true) => faults.push(Fault::Matched(at)),
                 Ok(false) => {}
                 Err(why) => return vec![Fault::Pattern(why)],
             }
-        }
-        if let Err(why) = matches(self.kind, &self.pattern, "") {
-            return vec![Fault::Pattern(why)];
         }
         if self.revokes.is_empty() {
             for (samples, sort) in [(&self.attacks, "attacks"), (&self.benign, "benign")] {

@@ -1,6 +1,8 @@
 //! Feeds: the shared vectors, our own, and who may withdraw what.
 
+mod drafts;
 mod genesis;
+mod pins;
 mod property;
 mod shared;
 mod vectors;

@@ -129,6 +129,7 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
     check(Kind::Regex, r"^\b$", "empty text");
     check(Kind::Regex, "(?:ignore{500}){500}", "costs");
     check(Kind::Regex, r"(?s).{50000,}", "costs");
+    check(Kind::Regex, &r"\pL".repeat(65), "classes");
     check(Kind::Regex, &format!("{}x{}", "(".repeat(100), ")".repeat(100)), "nest");
 }
 
@@ -139,13 +140,13 @@ fn the_slow_lane_and_each_source_are_bounded() {
     assert_eq!((engine.indicators().len(), refused.len()), (16, 4));
     assert_eq!(refused[0].index, 16);
     assert!(matches!(refused[0].reason, Refusal::NoLiteral { limit: 16 }));
-    let limits = Limits { source_price: 200, patterns: 3, ..Limits::default() };
+    let limits = Limits { source_price: 260, patterns: 3, ..Limits::default() };
     let options = Options { limits, ..Options::default() };
     let dear = |n: usize| indicator(Kind::Regex, &format!("ignore{n}[a-z]{{40}}"));
     let (engine, refused) =
         Engine::build(Vec::new(), (0..3).map(dear).collect(), &options).unwrap();
     assert_eq!(engine.indicators().len(), 2);
-    assert!(matches!(refused[0].reason, Refusal::SourceTooDear { limit: 200 }));
+    assert!(matches!(refused[0].reason, Refusal::SourceTooDear { limit: 260 }));
     let many = (0..4).map(|n| indicator(Kind::Substring, &format!("needle {n}"))).collect();
     let (_, refused) = Engine::build(Vec::new(), many, &options).unwrap();
     assert!(matches!(refused[0].reason, Refusal::TooMany { limit: 3 }));
@@ -247,4 +248,69 @@ fn ten_thousand_indicators_are_told_apart() {
         assert_eq!(scan_of(&engine, &text).hits.len(), 1, "{text}");
     }
     assert!(scan_of(&engine, "see https://needle-10000.example/x").hits.is_empty());
+}
+
+/// For every cut of a growing text: what may go out before it is known what the cut off part
+/// becomes.
+#[test]
+fn nothing_of_a_match_is_out_before_the_match_is_known() {
+    for (kind, pattern, text) in [
+        (Kind::Substring, "EXPIRED_TOKEN", "an EXPIRED_TOKEN, EXPIRED_EXPIRED_TOKEN."),
+        (Kind::Substring, "caf\u{e9} noir", "un caf\u{e9} caf\u{e9} noir"),
+        (Kind::Substring, "\u{79d8}\u{5bc6}", "\u{79d8}\u{79d8}\u{5bc6}"),
+        (Kind::Substring, "collect.example", "c\u{43e}llect.ex\u{200b}ample"),
+        (Kind::UnicodeSignature, "202E", "a\u{202e}b"),
+        (Kind::Regex, r"(?i)\bignore\s+(all|any)\s+rules\b", "So IGNORE  any rules!"),
+        (Kind::Regex, "ignore.*rules", "to ignore the many, many rules"),
+        (Kind::Regex, r"https?://[a-z0-9.]{1,40}\.evil\.example", "see https://a.b.evil.example"),
+        (Kind::Regex, r"[a-z]{1,20}@evil\.example", "from somebody@evil.example"),
+    ] {
+        let (engine, _) = built(vec![indicator(kind, pattern)]);
+        let scan = scan_of(&engine, text);
+        assert!(!scan.hits.is_empty(), "{pattern}");
+        let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let mut out = 0;
+        for cut in cuts {
+            out = out.max(engine.held_from(&text[..cut], Target::Input));
+            for hit in &scan.hits {
+                let inside = hit.span.start < cut && cut < hit.span.end;
+                assert!(!inside || out <= hit.span.start, "{pattern} {:?} {out}", &text[..cut]);
+            }
+        }
+    }
+    let (engine, _) = built(vec![indicator(Kind::Substring, "EXPIRED_TOKEN")]);
+    assert_eq!(engine.held_from("an ordinary sentence.", Target::Input), 21);
+    assert_eq!(engine.hold_back(Target::Input), 13);
+}
+
+#[test]
+fn padding_does_not_push_the_parts_of_an_expression_apart() {
+    let pattern = r"(?i)ignore\s+all\s+rules";
+    let space = " \n\t".repeat(4_000);
+    let text = format!("{} ignore{space}all{space}rules", "words and words ".repeat(400));
+    assert_eq!(hits(Kind::Regex, pattern, &text).len(), 1);
+}
+
+#[test]
+fn the_starter_feed_is_taken_whole_and_finds_its_samples() {
+    let drafts = include_bytes!("../../../../feeds/genesis/drafts.json");
+    let drafts = record::feed::Drafts::read(drafts).unwrap().indicators;
+    let one = |(n, draft): (usize, &record::feed::Draft)| {
+        let hash = format!("sha256:{n:064x}");
+        let pattern = draft.pattern.clone();
+        let issuer = "countersign".into();
+        Indicator::of_feed(issuer, &hash, draft.kind, pattern, Severity::High, vec![])
+    };
+    let (engine, refused) = built(drafts.iter().enumerate().map(one).collect());
+    assert_eq!(refused, []);
+    for (draft, indicator) in drafts.iter().zip(engine.indicators()) {
+        let fires = |text: &String| {
+            let scan = engine.scan(text, Target::ToolResult);
+            assert!(!scan.incomplete(), "{text}");
+            scan.hits.iter().any(|hit| hit.source == indicator.source)
+        };
+        let missed: Vec<&String> = draft.attacks.iter().filter(|text| !fires(text)).collect();
+        let wrong: Vec<&String> = draft.benign.iter().filter(|text| fires(text)).collect();
+        assert!(missed.is_empty() && wrong.is_empty(), "{}: {missed:?} {wrong:?}", draft.pattern);
+    }
 }

@@ -6,4 +6,7 @@ mod evasion;
 mod hold;
 mod indicators;
 mod phrases;
+mod reference;
+mod rulefile;
 mod rules;
+mod semantic;

@@ -133,7 +133,7 @@ fn same(one: &Draft, other: &Draft) -> bool {
 
 /// What does not do what its samples say is not taken up.
 pub fn refuse_faults(draft: &Draft) -> Result<(), Failure> {
-    let faults = draft.faults(pattern::MATCHES);
+    let faults = pattern::faults(draft);
     let broken = faults.iter().find(|fault| !matches!(fault, record::feed::Fault::NoSample(_)));
     match broken {
         None => Ok(()),

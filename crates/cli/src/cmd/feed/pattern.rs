@@ -1,40 +1,48 @@
-//! What the engine makes of an indicator's pattern.
+//! What the scan engine makes of an indicator's pattern.
 
-use record::feed::Matches;
-use record::ioc::{Kind, code_points};
-use regex::{Regex, RegexBuilder};
+use record::feed::{Draft, Fault};
+use record::ioc::Kind;
+use scan::{Engine, Indicator, Limits, Options, Severity, Target};
 
-/// Memory that one compiled expression may take, bytes.
-const COMPILED: usize = 1 << 20;
-
-/// Says why a pattern cannot be matched in linear time and bounded memory.
+/// Says why the engine would refuse a pattern.
 pub fn compiles(kind: Kind, pattern: &str) -> Result<(), String> {
-    match kind {
-        Kind::Regex => compile(pattern).map(drop),
-        Kind::UnicodeSignature => code_points(pattern).map(drop),
-        Kind::Substring => Ok(()),
+    scan::check_pattern(kind, pattern, &Limits::default()).map_err(|error| error.to_string())
+}
+
+/// An engine that looks for one pattern and nothing else.
+pub struct Looker(Engine);
+
+impl Looker {
+    pub fn new(kind: Kind, pattern: &str) -> Result<Looker, String> {
+        let id = format!("sha256:{}", "0".repeat(64));
+        let severity = Severity::High;
+        let indicator =
+            Indicator::of_feed("draft".into(), &id, kind, pattern.to_owned(), severity, Vec::new());
+        let built = Engine::build(Vec::new(), vec![indicator], &Options::default());
+        let (engine, refused) = built.map_err(|error| error.to_string())?;
+        match refused.into_iter().next() {
+            Some(refused) => Err(refused.reason.to_string()),
+            None => Ok(Looker(engine)),
+        }
+    }
+
+    /// Whether the text has the pattern, in any reading that the engine makes of it.
+    pub fn finds(&self, text: &str) -> Result<bool, String> {
+        let scan = self.0.scan(text, Target::Input);
+        if scan.hits.iter().any(|hit| hit.source.content_hash().is_some()) {
+            return Ok(true);
+        }
+        match scan.incomplete() {
+            true => Err("a sample is too much to be read to its end".to_owned()),
+            false => Ok(false),
+        }
     }
 }
 
-/// Whether the pattern is in the text as it stands.
-pub const MATCHES: &Matches<'static> = &|kind, pattern, text| match kind {
-    Kind::Regex => Ok(compile(pattern)?.is_match(text)),
-    Kind::Substring => Ok(text.contains(pattern)),
-    Kind::UnicodeSignature => {
-        let points = code_points(pattern)?;
-        Ok(text.chars().any(|c| points.contains(&c)))
-    }
-};
-
-fn compile(pattern: &str) -> Result<Regex, String> {
-    let regex = RegexBuilder::new(pattern).size_limit(COMPILED).dfa_size_limit(COMPILED).build();
-    let regex = regex.map_err(|error| {
-        // The last line is the reason; those before it draw the expression.
-        let told = error.to_string();
-        told.lines().last().unwrap_or_default().trim().to_owned()
-    })?;
-    match regex.is_match("") {
-        true => Err("it matches the empty text, and so every text".into()),
-        false => Ok(regex),
+/// Runs a draft's samples.
+pub fn faults(draft: &Draft) -> Vec<Fault> {
+    match Looker::new(draft.kind, &draft.pattern) {
+        Ok(looker) => draft.faults(&|text| looker.finds(text)),
+        Err(why) => vec![Fault::Pattern(why)],
     }
 }

@@ -27,7 +27,7 @@ pub struct Args {
 pub fn run(args: Args) -> Outcome {
     let draft = args.indicator.draft()?;
     let missing = |fault: &Fault| matches!(fault, Fault::NoSample(_));
-    if draft.faults(pattern::MATCHES).iter().any(missing) {
+    if pattern::faults(&draft).iter().any(missing) {
         return Err(Failure::new(
             Exit::Usage,
             "a proposal needs samples: give --attack and --benign at least once each",

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use countersign::identity::read_secret_key;
 use record::feed::{Feed, Judge, LIMIT, Pin, judge, publish};
-use record::ioc::SignedIoc;
+use record::feedproof::{self, Proof};
+use record::ioc::{Ioc, SignedIoc};
 use seal::json::Value;
 use seal::{Digest, Signer};
 
+use super::prove::beside;
 use super::source::{SourceArgs, now, put};
 use super::{add, pattern};
 use crate::exit::{Exit, Failure, Outcome};
@@ -17,10 +19,15 @@ use crate::output::{self, Format};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   countersign feed publish
-  countersign feed publish --key /media/stick/feed.key.pem --out /srv/www/feed
+  countersign feed publish --key /media/stick/feed.key.pem --out /srv/www/feed --valid-days 7
+  countersign log append --kind feed feed/public/manifest.json
+  countersign log prove inclusion --id sha256:... -o manifest.tlog-proof
+  countersign feed publish --logged manifest.tlog-proof
 
-Writes feed.json, atomically; any static host serves it. Each publishing is newer than the one
-before: publish also when nothing changed, so that subscribers see that nobody holds the feed back.")]
+Writes feed.json, its proof feed.proof.json and manifest.json (the bytes that feed.json is signed
+over, to be logged), each atomically; any static host serves them. Each publishing is newer than the
+one before and has an end: publish also when nothing changed. --logged puts the proof that the
+manifest is in a log into feed.proof.json, and changes nothing else.")]
 pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
@@ -33,6 +40,15 @@ pub struct Args {
     /// The time to sign (Unix seconds), to make a feed again; default: now
     #[arg(long, value_name = "SECONDS")]
     issued_at: Option<i64>,
+    /// For how many days this publishing counts
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    valid_days: u32,
+    /// Its number; default: one more than that of the last publishing
+    #[arg(long, value_name = "N")]
+    sequence: Option<u64>,
+    /// Put this proof (.tlog-proof) that the manifest is in a log beside what is published
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "issued_at", "valid_days", "sequence", "withdraw_silently"])]
+    logged: Option<PathBuf>,
     /// Publish although indicators of the last publishing are missing and not revoked
     #[arg(long)]
     withdraw_silently: bool,
@@ -44,17 +60,23 @@ pub struct Args {
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let source = args.source.folder(dir);
     let drafts = source.read()?;
+    let out = args.out.clone().unwrap_or_else(|| source.public());
+    let path = out.join("feed.json");
+    let public = source.read_public_key()?;
+    // After a rotation the last publishing is of the key before.
+    let keys = std::iter::once(public.clone()).chain(source.former_keys()?);
+    let pins: Vec<Pin> = keys.map(|key| Pin::new(key).issuer(&drafts.issuer)).collect();
+    let before = published(&path, &pins)?;
+    if let Some(logged) = &args.logged {
+        return attach(logged, &path, before, args.format);
+    }
     let key_path = args.key.clone().unwrap_or_else(|| source.key());
     let secret = read_secret_key(&key_path).map_err(super::super::agent::failure)?;
-    let public = source.read_public_key()?;
     if *secret.public() != public {
         let message =
             format!("{}: not the key of this feed ({})", key_path.display(), public.key_id());
         return Err(Failure::new(Exit::Input, message));
     }
-    let out = args.out.clone().unwrap_or_else(|| source.public());
-    let path = out.join("feed.json");
-    let before = published(&path, Pin::new(public).issuer(&drafts.issuer))?;
     let issued_at = time(args.issued_at, before.as_ref())?;
     let mut iocs: Vec<SignedIoc> = Vec::new();
     for draft in &drafts.indicators {
@@ -71,18 +93,66 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         .map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
     std::fs::create_dir_all(&out)
         .map_err(|error| Failure::new(Exit::CannotCreate, format!("{}: {error}", out.display())))?;
+    let proof_path = beside(&path);
+    let sequence = number(args.sequence, &proof_path)?;
+    let not_after = issued_at.saturating_add(i64::from(args.valid_days) * 86_400);
+    let proof = feedproof::sign(&feed, sequence, not_after, &secret)
+        .map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
+    // The feed last: who comes in between has the old one with a proof of the new, and comes again.
+    put(&proof_path, proof.to_json().as_bytes())?;
+    put(&out.join("manifest.json"), feed.manifest().as_bytes())?;
     put(&path, feed.to_json().as_bytes())?;
-    told(&feed, &path, args.format)
+    told(&feed, &proof, &path, args.format)
+}
+
+/// The number of this publishing: more than any before.
+fn number(wanted: Option<u64>, proof: &Path) -> Result<u64, Failure> {
+    let last = match proof.symlink_metadata() {
+        Ok(_) => Some(read_proof(proof)?.statement.sequence),
+        Err(_) => None,
+    };
+    match (wanted, last) {
+        (Some(wanted), Some(last)) if wanted <= last => Err(Failure::new(
+            Exit::Usage,
+            format!("--sequence {wanted}: the last publishing is number {last}"),
+        )),
+        (Some(wanted), _) => Ok(wanted),
+        (None, last) => Ok(last.map_or(1, |last| last + 1)),
+    }
+}
+
+fn read_proof(path: &Path) -> Result<Proof, Failure> {
+    let bytes = output::read_input(path, feedproof::LIMIT as u64)?;
+    feedproof::read(&bytes)
+        .map_err(|finding| Failure::new(Exit::Input, format!("{}: {finding}", path.display())))
+}
+
+/// Puts the log's proof beside the publishing that is there.
+fn attach(logged: &Path, path: &Path, feed: Option<Feed>, format: Format) -> Outcome {
+    let Some(feed) = feed else {
+        return Err(Failure::new(
+            Exit::NoPath,
+            format!("{}: nothing is published", path.display()),
+        ));
+    };
+    let proof_path = beside(path);
+    super::super::must_exist(&proof_path)?;
+    let text = output::read_text(logged, 256 << 10)?;
+    // Whose signatures count there each reader says; that it is about this manifest is checked here.
+    feedproof::is_of(&text, &feed.manifest())
+        .map_err(|why| Failure::new(Exit::Input, format!("{}: {why}", logged.display())))?;
+    let proof = Proof { log: Some(text), ..read_proof(&proof_path)? };
+    put(&proof_path, proof.to_json().as_bytes())?;
+    told(&feed, &proof, path, format)
 }
 
 /// The last publishing, if there is one. What is not this publisher's is not replaced.
-fn published(path: &Path, pin: Pin) -> Result<Option<Feed>, Failure> {
+fn published(path: &Path, pins: &[Pin]) -> Result<Option<Feed>, Failure> {
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
     let bytes = output::read_input(path, LIMIT as u64)?;
-    let pins = [pin];
-    let how = Judge { pins: &pins, compiles: &pattern::compiles, ..Judge::default() };
+    let how = Judge { pins, compiles: &pattern::compiles, ..Judge::default() };
     let judged = judge(&bytes, &how);
     match judged.verified {
         Some(verified) => Ok(Some(verified.into_feed())),
@@ -120,7 +190,18 @@ fn refuse_silence(before: &Feed, iocs: &[SignedIoc], at: i64) -> Result<(), Fail
         .iter()
         .flat_map(|ioc| std::iter::once(&ioc.content_hash).chain(&ioc.ioc.revokes))
         .collect();
-    let gone = |ioc: &&SignedIoc| !kept.contains(&ioc.content_hash) && !ioc.ioc.expired(at);
+    // Under a new key every indicator has another id, and is the same by what it says.
+    let same = |old: &SignedIoc| {
+        let says = |new: &SignedIoc| {
+            let (new, old) = (&new.ioc, &old.ioc);
+            let end = |ioc: &Ioc| ioc.expires_at.unwrap_or(i64::MAX);
+            let what = |ioc: &Ioc| (ioc.kind, ioc.pattern.clone());
+            what(new) == what(old) && new.severity >= old.severity && end(new) >= end(old)
+        };
+        iocs.iter().any(|new| new.ioc.key_id != old.ioc.key_id && says(new))
+    };
+    let gone =
+        |ioc: &&SignedIoc| !kept.contains(&ioc.content_hash) && !ioc.ioc.expired(at) && !same(ioc);
     match before.iocs.iter().find(gone) {
         None => Ok(()),
         Some(ioc) => Err(Failure::new(
@@ -133,18 +214,24 @@ fn refuse_silence(before: &Feed, iocs: &[SignedIoc], at: i64) -> Result<(), Fail
     }
 }
 
-fn told(feed: &Feed, path: &Path, format: Format) -> Outcome {
+fn told(feed: &Feed, proof: &Proof, path: &Path, format: Format) -> Outcome {
     match format {
         Format::Table => output::print(&format!(
-            "published {}\nissued at {}\nroot      {}\nindicators {}\n",
+            "published {}\nnumber    {}\nissued at {}\nnot after {}\nroot      {}\nindicators {}\n",
             output::path(path),
+            proof.statement.sequence,
             feed.issued_at,
+            proof.statement.not_after,
             feed.root,
             feed.count,
         ))?,
         Format::Json => output::json(&Value::object([
             ("file", path.display().to_string().into()),
+            ("sequence", proof.statement.sequence.into()),
             ("issued_at", feed.issued_at.into()),
+            ("not_after", proof.statement.not_after.into()),
+            ("manifest", proof.statement.manifest.into()),
+            ("logged", proof.log.is_some().into()),
             ("merkle_root", feed.root.into()),
             ("ioc_count", feed.count.into()),
         ]))?,

@@ -1,11 +1,13 @@
 //! `countersign feed review`: what drafts do to their own samples, and to everybody else's texts.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use record::feed::{Draft, Drafts};
+use scan::{Engine, Target};
 use seal::json::Value;
 
-use super::pattern;
+use super::pattern::{self, Looker};
 use super::source::{SourceArgs, read_drafts};
 use crate::exit::{Exit, Outcome};
 use crate::output::{self, Format};
@@ -16,8 +18,9 @@ use crate::output::{self, Format};
   countersign feed review proposal.json --texts our-prompts.txt --format json
   countersign feed review feed/drafts.json
 
-Runs the samples of every draft; then looks for each pattern in the samples of the publisher's own
-drafts (those in --source, if there are any) and in --texts, and says which drafts look for the same.
+Runs the samples of every draft; then looks for each pattern in the benign samples of the publisher's
+own drafts (those in --source, if there are any), in the near misses of the built-in rules and in
+--texts; and says which drafts and built-in rules find the same attacks.
 Exit 65 when a draft misses an attack, matches a benign text, or has no samples.")]
 pub struct Args {
     /// A proposal or a drafts file; `-` for standard input
@@ -43,8 +46,10 @@ struct Review {
     elsewhere: Vec<(String, String)>,
     /// How many there were in all.
     matched: usize,
-    /// Attacks of others that it finds, too.
+    /// Drafts whose attacks it finds, too.
     overlaps: Vec<String>,
+    /// Built-in rules that find its attacks already.
+    known: BTreeSet<String>,
 }
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
@@ -54,7 +59,12 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         true => read_drafts(&source.drafts())?,
         false => Drafts::default(),
     };
+    let builtin = Engine::builtin();
     let mut texts = Vec::new();
+    for rule in builtin.rules() {
+        let place = format!("near miss of {}", rule.id);
+        texts.extend(rule.misses.iter().map(|text| (place.clone(), text.clone())));
+    }
     for path in &args.texts {
         super::super::must_exist(path)?;
         let text = output::read_text(path, 64 << 20)?;
@@ -66,7 +76,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         );
     }
     let reviews: Vec<Review> =
-        drafts.indicators.iter().map(|draft| review(draft, &own, &texts)).collect();
+        drafts.indicators.iter().map(|draft| review(draft, &own, &texts, &builtin)).collect();
     let bad = reviews.iter().any(|review| !review.faults.is_empty());
     match args.format {
         Format::Json => output::json(&to_json(&drafts, &reviews))?,
@@ -75,13 +85,14 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     Ok(if bad { Exit::Input } else { Exit::Ok })
 }
 
-fn review(draft: &Draft, own: &Drafts, texts: &[(String, String)]) -> Review {
+fn review(draft: &Draft, own: &Drafts, texts: &[(String, String)], builtin: &Engine) -> Review {
     let mut review = Review {
-        faults: draft.faults(pattern::MATCHES).iter().map(|fault| fault.told(draft)).collect(),
+        faults: pattern::faults(draft).iter().map(|fault| fault.told(draft)).collect(),
         ..Review::default()
     };
-    let matches =
-        |text: &str| (pattern::MATCHES)(draft.kind, &draft.pattern, text).unwrap_or(false);
+    let Ok(looker) = Looker::new(draft.kind, &draft.pattern) else { return review };
+    // What cannot be read to its end is no match that a reviewer could look at.
+    let matches = |text: &str| looker.finds(text).unwrap_or(false);
     let mut saw = |place: String, text: &str| {
         review.matched += 1;
         if review.elsewhere.len() < SHOWN {
@@ -100,6 +111,10 @@ fn review(draft: &Draft, own: &Drafts, texts: &[(String, String)]) -> Review {
         if other.attacks.iter().any(|text| matches(text)) {
             review.overlaps.push(format!("draft {number} ({})", other.pattern));
         }
+    }
+    for attack in &draft.attacks {
+        let hits = builtin.scan(attack, Target::Input).hits;
+        review.known.extend(hits.iter().map(|hit| hit.rule.to_string()));
     }
     review
 }
@@ -125,6 +140,7 @@ fn to_json(drafts: &Drafts, reviews: &[Review]) -> Value {
                     })),
                 ),
                 ("overlaps", texts(&review.overlaps)),
+                ("builtin", Value::array(review.known.iter().map(String::as_str))),
             ])
         })),
     )])
@@ -153,6 +169,10 @@ fn to_table(drafts: &Drafts, reviews: &[Review]) -> String {
         }
         if review.matched > review.elsewhere.len() {
             out += &format!("    and {} texts more\n", review.matched - review.elsewhere.len());
+        }
+        if !review.known.is_empty() {
+            let known: Vec<&str> = review.known.iter().map(String::as_str).collect();
+            out += &format!("    built-in rules find its attacks: {}\n", known.join(", "));
         }
         for overlap in &review.overlaps {
             out += &format!("    finds attacks of {}\n", output::safe(overlap));

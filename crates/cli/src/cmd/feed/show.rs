@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use record::feed::{self, Drafts, LIMIT};
 use record::ioc::SignedIoc;
-use record::report::ExitClass;
 use seal::json::Value;
 
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::output::{self, Format};
 
 #[derive(Debug, clap::Args)]
@@ -30,12 +29,7 @@ pub fn run(args: &Args) -> Outcome {
     if let Ok(drafts) = Drafts::read(&bytes) {
         return show_drafts(&drafts, args.format);
     }
-    let feed = feed::read(&bytes).map_err(|findings| {
-        let class = findings.iter().map(|finding| finding.code.exit()).min_by_key(|c| c.rank());
-        let why: Vec<String> = findings.iter().take(3).map(ToString::to_string).collect();
-        let exit = Exit::Evidence(class.unwrap_or(ExitClass::Malformed));
-        Failure::new(exit, format!("{}: {}", args.file.display(), why.join("; ")))
-    })?;
+    let feed = feed::read(&bytes).map_err(|found| super::prove::refused(&args.file, &found))?;
     match args.format {
         Format::Json => output::json(&Value::object([
             ("feed_id", Value::from(&feed.feed_id)),

@@ -39,6 +39,22 @@ impl Source {
         self.0.join("feed.pub.pem")
     }
 
+    /// The public keys that `feed rotate` replaced: `feed.pub.<id>.pem`.
+    pub fn former_keys(&self) -> Result<Vec<PublicKey>, Failure> {
+        let mut keys = Vec::new();
+        let entries = std::fs::read_dir(&self.0).map_err(|error| Failure::io(&self.0, &error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| Failure::io(&self.0, &error))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let former =
+                name != "feed.pub.pem" && name.starts_with("feed.pub.") && name.ends_with(".pem");
+            if former {
+                keys.push(read_public(&path)?);
+            }
+        }
+        Ok(keys)
+    }
+
     pub fn drafts(&self) -> PathBuf {
         self.0.join("drafts.json")
     }
@@ -75,11 +91,14 @@ impl Source {
     }
 
     pub fn read_public_key(&self) -> Result<PublicKey, Failure> {
-        let path = self.public_key();
-        let pem = output::read_text(&path, 64 << 10)?;
-        PublicKey::from_pem(&pem)
-            .map_err(|error| Failure::new(Exit::Input, format!("{}: {error}", path.display())))
+        read_public(&self.public_key())
     }
+}
+
+fn read_public(path: &Path) -> Result<PublicKey, Failure> {
+    let pem = output::read_text(path, 64 << 10)?;
+    PublicKey::from_pem(&pem)
+        .map_err(|error| Failure::new(Exit::Input, format!("{}: {error}", path.display())))
 }
 
 /// The drafts of a feed that has a name and an issuer.

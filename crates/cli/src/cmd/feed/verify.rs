@@ -3,22 +3,30 @@
 use std::path::{Path, PathBuf};
 
 use record::feed::{Judge, LIMIT, Pin, judge};
+use record::feedproof::{self, Statement};
 use record::report::{Assurance, Code, Finding, Report};
 use record::{feed, ioc};
 use seal::json::{Limits, Value, parse, write_plain};
+use seal::policy::Policy;
 
 use super::pattern;
 use super::pin::PinArgs;
-use crate::exit::Outcome;
+use super::prove;
+use super::source::now;
+use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   countersign feed verify feed.json --pin publisher.pub.pem
   countersign feed verify feed.json --pin publisher.pub.pem --issuer alpha.example --format json
+  countersign feed verify feed.json --pin publisher.pub.pem --policy witnesses.policy
   countersign feed verify some-indicators.json --partial --pin publisher.pub.pem
 
-Exit codes: 0 it holds, 11 not from the pinned publisher, 12 changed, 14 malformed.
+A proof (NAME.proof.json beside the feed) is judged with it. What `feed prove` cut out is recognised.
+
+Exit codes: 0 it holds, 10 no proof where one is asked for, 11 not from the pinned publisher, or past
+its end, 12 changed, 14 malformed.
 Nothing is written. Every finding has a code: `countersign code <CODE>` explains it.")]
 pub struct Args {
     /// The feed; `-` for standard input
@@ -31,6 +39,15 @@ pub struct Args {
     /// The file is a part of a feed, or a list of its indicators: judge each by itself
     #[arg(long, conflicts_with = "skip_bad")]
     partial: bool,
+    /// The proof of the feed; default: NAME.proof.json beside it, if it is there
+    #[arg(long, value_name = "FILE", conflicts_with = "partial")]
+    proof: Option<PathBuf>,
+    /// No proof beside the feed is a finding
+    #[arg(long, conflicts_with = "partial")]
+    require_proof: bool,
+    /// The manifest must be in a log of this policy (C2SP tlog-policy), seen by its quorum
+    #[arg(long, value_name = "FILE", conflicts_with = "partial")]
+    policy: Option<PathBuf>,
     /// How to print
     #[arg(long, default_value = "table")]
     format: Format,
@@ -39,18 +56,22 @@ pub struct Args {
 pub fn run(args: Args, dir: &Path) -> Outcome {
     super::super::must_exist_or_stdin(&args.file)?;
     let (pins, about) = args.pin.read(dir, &args.file)?;
-    let bytes = output::read_input(&args.file, LIMIT as u64 + 1)?;
+    let bytes = match output::read_input(&args.file, LIMIT as u64) {
+        // The one thing that this refuses is a file beyond the limit: that is a finding.
+        Err(failure) if failure.exit == Exit::Input => {
+            let mut report = about;
+            report.kind = "feed".into();
+            report.push(Finding::new(Code::FeedLimit, "", failure.message));
+            return super::super::verify::show(&report, args.format);
+        }
+        read => read?,
+    };
     let mut report = match args.partial {
         true => part(&bytes, &pins),
-        false => {
-            let how = Judge {
-                pins: &pins,
-                compiles: &pattern::compiles,
-                skip_bad: args.skip_bad,
-                ..Judge::default()
-            };
-            judge(&bytes, &how).report
+        false if is_part(&bytes) => {
+            feedproof::judge_part(&bytes, &pins, &pattern::compiles, Some(now())).0
         }
+        false => whole(&args, &bytes, &pins)?,
     };
     report.subject = about.subject;
     report.trust_file = about.trust_file;
@@ -60,6 +81,78 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         report.push(finding);
     }
     super::super::verify::show(&report, args.format)
+}
+
+/// A feed, and the proof beside it.
+fn whole(args: &Args, bytes: &[u8], pins: &[Pin]) -> Result<Report, Failure> {
+    let how =
+        Judge { pins, compiles: &pattern::compiles, skip_bad: args.skip_bad, ..Judge::default() };
+    let judged = judge(bytes, &how);
+    let mut report = judged.report;
+    let policy = args.policy.as_deref().map(policy).transpose()?;
+    let asked = args.require_proof || policy.is_some();
+    let Some((path, proof)) = proof_of(args)? else {
+        if asked {
+            report.push(Finding::new(Code::FeedProofMissing, "", "asked for"));
+        }
+        return Ok(report);
+    };
+    let place = output::path(&path);
+    match (feedproof::read(&proof), judged.verified) {
+        (Err(finding), _) => report.push(finding.at(&place)),
+        (Ok(proof), Some(verified)) => {
+            let found = proof.judge(verified.feed(), Some(now()), policy.as_ref());
+            report.push_all(&place, found);
+            let Statement { sequence, not_after, .. } = proof.statement;
+            report.note(format!("publishing {sequence}, not after {not_after}"));
+        }
+        // Of a feed that does not hold, its proof says nothing.
+        (Ok(_), None) => {}
+    }
+    if !report.ok() {
+        report.assure(Assurance::Consistent);
+    }
+    Ok(report)
+}
+
+/// The proof that was named, or the one beside the feed.
+fn proof_of(args: &Args) -> Result<Option<(PathBuf, Vec<u8>)>, Failure> {
+    let path = match &args.proof {
+        Some(path) => {
+            super::super::must_exist(path)?;
+            path.clone()
+        }
+        None if args.file == Path::new("-") => return Ok(None),
+        None => prove::beside(&args.file),
+    };
+    if path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    // One byte more than is read: what is too large is a finding, not a file that was not looked at.
+    let bytes = output::read_input(&path, feedproof::LIMIT as u64 + 1)?;
+    Ok(Some((path, bytes)))
+}
+
+fn policy(path: &Path) -> Result<Policy, Failure> {
+    super::super::must_exist(path)?;
+    let refused =
+        |cause: String| Failure::new(Exit::Config, format!("{}: {cause}", path.display()));
+    let policy = Policy::parse(&output::read_input(path, 1 << 20)?)
+        .map_err(|error| refused(error.to_string()))?;
+    match policy.logs().is_empty() {
+        true => Err(refused("it names no log; add its line: log VKEY".to_owned())),
+        false => Ok(policy),
+    }
+}
+
+/// Whether `feed prove` wrote this: its first member says so.
+fn is_part(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(256)];
+    let version = start.windows(feedproof::PART.len()).any(|at| at == feedproof::PART.as_bytes());
+    version && bytes.len() <= feedproof::PART_LIMIT && {
+        let value = parse(bytes, Limits { bytes: feedproof::PART_LIMIT, depth: 6 });
+        value.is_ok_and(|v| v.get("version").and_then(Value::as_str) == Some(feedproof::PART))
+    }
 }
 
 /// Each indicator under the pins. That it belongs to the feed of this moment nobody can tell from a

@@ -57,12 +57,12 @@ fn what_vanishes_silently_is_kept_until_it_is_revoked_or_over() {
     let first = feed(&alpha, NOW - 50, &[stays.clone(), goes.clone(), ends.clone()]);
     let held = taken(place.subscribe(&pin(alpha.public()), &json(&first)));
 
-    let outcome = place.update(&held, &json(&feed(&alpha, NOW - 40, &[stays.clone()])));
+    let outcome = place.update(&held, &json(&feed(&alpha, NOW - 40, std::slice::from_ref(&stays))));
     assert_eq!(codes(&outcome.report), [Code::FeedWithdrawn; 2]);
     assert_eq!(place.live(), ["stays", "goes", "ends"]);
 
     // Told once, kept on; what expires meanwhile goes.
-    let third = json(&feed(&alpha, NOW - 30, &[stays.clone()]));
+    let third = json(&feed(&alpha, NOW - 30, std::slice::from_ref(&stays)));
     let outcome = place.update_with(&held, &third, None, &mut NoMemory, NOW + 100);
     assert_eq!(codes(&outcome.report), []);
     assert_eq!(place.live(), ["stays", "goes"]);
@@ -151,7 +151,7 @@ fn one_bad_indicator_refuses_the_feed_or_is_left_out_and_listed() {
         compiles: &|_, pattern| if pattern == "bad" { Err("no".into()) } else { Ok(()) },
     };
     let store = place.store();
-    let documents = [document];
+    let documents = [Document { bytes: document, proof: None }];
     let offer = Offer { documents: &documents, ..Offer::default() };
     let subscribe = |wanted: Wanted| {
         store.write().unwrap().subscribe(&wanted, offer, &mut NoMemory, strict).unwrap()

@@ -49,7 +49,7 @@ fn store_scenarios_give_their_live_sets_in_order() {
             );
         }
         let now = scenario.get("now").and_then(Value::as_i64).unwrap();
-        let view = View::new(place.store().load_all().unwrap());
+        let view = View::new(place.store().load_all().unwrap().held);
         let live: Vec<String> =
             view.live(now).iter().map(|member| member.ioc.content_hash.text()).collect();
         let expected: Vec<&str> =
@@ -124,7 +124,8 @@ fn an_older_feed_does_not_replace_a_newer_one() {
     let older = shared("feed1_alpha_core.json").unwrap();
     let (store, later) = (place.store(), terms(1_800_000_000));
     let subscribe = |document: &Vec<u8>| {
-        let offer = Offer { documents: std::slice::from_ref(document), ..Offer::default() };
+        let documents = [Document { bytes: document.clone(), proof: None }];
+        let offer = Offer { documents: &documents, ..Offer::default() };
         let wanted = wanted("alpha.pub.pem");
         store.write().unwrap().subscribe(&wanted, offer, &mut NoMemory, later).unwrap()
     };

@@ -184,7 +184,7 @@ fn cases(key: &SecretKey) -> Vec<Case> {
     );
     case("hash blank", &first(&[("content_hash", text(""))]), &[Code::IocHash, Code::FeedRoot]);
     let signature = |at: usize| iocs[at].get("signature").unwrap().clone();
-    let swapped = vec![
+    let swapped = [
         with(iocs[0].clone(), &[("signature", signature(1))]),
         with(iocs[1].clone(), &[("signature", signature(0))]),
     ];

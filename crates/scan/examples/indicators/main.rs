@@ -1,6 +1,7 @@
 //! What thousands of indicators cost: `cargo run --release -p countersign-scan --example indicators
-//! [COUNT]`. The generator makes what feeds are made of: hosts, hexadecimal tokens, phrases,
-//! expressions over phrases and hosts, and characters that nobody sees.
+//! [COUNT [TEXT]]`.
+
+mod feed;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -26,7 +27,9 @@ fn main() {
         if let Some(first) = refused.first() {
             println!("  first refused: {}", first.reason);
         }
-        for (name, text) in texts(&indicators) {
+        let only = std::env::args().nth(2);
+        let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+        for (name, text) in texts(&indicators).into_iter().filter(|(name, _)| wanted(name)) {
             let times = (20_000_000 / text.len()).clamp(1, 5_000);
             let mut taken: Vec<f64> = (0..times)
                 .map(|_| {
@@ -58,62 +61,13 @@ fn resident() -> usize {
 }
 
 fn generate(count: usize) -> Vec<Indicator> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
+    let one = |(n, (kind, pattern)): (usize, (&str, String))| {
+        let hash = format!("sha256:{n:064x}");
+        let kind: Kind = kind.parse().expect("a kind");
+        Indicator::of_feed("bench.example".into(), &hash, kind, pattern, Severity::High, vec![])
     };
-    (0..count)
-        .map(|n| {
-            let mut word = || WORDS[next(WORDS.len())];
-            let (kind, pattern) = match n % 10 {
-                0 | 1 => (Kind::Substring, format!("{}-{}{n}.example", word(), word())),
-                2 => (
-                    Kind::Substring,
-                    format!("{:016x}", (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-                ),
-                3 | 4 => {
-                    (Kind::Substring, format!("{} the {} {} of {}", word(), word(), word(), word()))
-                }
-                5 | 6 => (
-                    Kind::Regex,
-                    format!(r"(?i)\b{}\s+(?:the|your|all)\s+{}\s+{}\b", word(), word(), word()),
-                ),
-                7 => (Kind::Regex, format!(r"(?i){}.{{0,40}}{} {}", word(), word(), word())),
-                8 => (
-                    Kind::Regex,
-                    format!(r"https?://[a-z0-9.]{{1,40}}\.{}{n}\.example/\S{{1,80}}", word()),
-                ),
-                _ => (
-                    Kind::UnicodeSignature,
-                    format!("{:04X},{:05X}", 0x2060 + n % 16, 0xe0100 + n % 240),
-                ),
-            };
-            let hash = format!("sha256:{n:064x}");
-            Indicator::of_feed("bench.example".into(), &hash, kind, pattern, Severity::High, vec![])
-        })
-        .collect()
+    feed::patterns(count).into_iter().enumerate().map(one).collect()
 }
-
-#[rustfmt::skip]
-static WORDS: &[&str] = &[
-    "absorb", "account", "admin", "agent", "amber", "answer", "archive", "attach", "balance", "banner", "basket",
-    "beacon", "branch", "bridge", "budget", "bypass", "cancel", "canvas", "carbon", "castle", "channel", "cipher",
-    "client", "cobalt", "collect", "command", "comment", "console", "context", "copper", "credential", "cursor",
-    "debug", "decode", "delete", "desert", "detail", "device", "disable", "discard", "dragon", "effect", "embed",
-    "engine", "entry", "escape", "execute", "expose", "fabric", "falcon", "filter", "forget", "forward", "frozen",
-    "garden", "gateway", "ghost", "grant", "guard", "harbor", "hidden", "ignore", "import", "inject", "island",
-    "jungle", "kernel", "ladder", "launch", "ledger", "legacy", "lender", "license", "linear", "locate", "magnet",
-    "margin", "market", "master", "memory", "merge", "mirror", "module", "monitor", "native", "nebula", "notice",
-    "object", "orange", "output", "override", "packet", "parent", "password", "payload", "pepper", "phantom",
-    "pillar", "planet", "policy", "prefix", "prompt", "proxy", "purple", "quartz", "query", "random", "ransom",
-    "record", "release", "remote", "replace", "report", "reset", "restore", "reveal", "rocket", "router", "sample",
-    "secret", "select", "session", "shadow", "signal", "silent", "silver", "socket", "source", "spirit", "stream",
-    "switch", "system", "tablet", "target", "tunnel", "unlock", "update", "upload", "vector", "velvet", "vendor",
-    "verify", "violet", "virtual", "wallet", "window", "winter", "wizard", "zephyr", "zone",
-];
 
 fn texts(indicators: &[Indicator]) -> Vec<(&'static str, String)> {
     let prompt = "Could you help me plan a weekend in Lisbon? We arrive on Friday evening, like food \
@@ -137,7 +91,7 @@ fn texts(indicators: &[Indicator]) -> Vec<(&'static str, String)> {
         ("report", repeat(report, 15_000)),
         ("accents", repeat(&report.replace('e', "\u{e9}"), 15_000)),
         ("prose", repeat(&format!("{report}{prompt} "), 1 << 20)),
-        ("words", repeat(&WORDS.join(" "), 1 << 20)),
+        ("words", repeat(&feed::WORDS.join(" "), 1 << 20)),
         ("hostile", hostile),
     ]
 }

@@ -1,0 +1,104 @@
+//! What a sentence is weighed by: each feature a number, with how much of it there is.
+
+use super::lexicon::MAX_CONCEPTS;
+use super::read::{SIGNS, Window, Word};
+
+/// One of something.
+pub(crate) const ONE: i32 = 256;
+
+const CONCEPT: usize = 1;
+const OPENING: usize = CONCEPT + MAX_CONCEPTS;
+const SIGN: usize = OPENING + MAX_CONCEPTS;
+const LENGTH: usize = SIGN + SIGNS;
+const LENGTHS: usize = 8;
+const PAIR: usize = LENGTH + LENGTHS;
+const FOLLOWS: usize = PAIR + MAX_CONCEPTS * (MAX_CONCEPTS - 1) / 2;
+/// From here on features are of words, not of concepts.
+pub(crate) const GRAMS: usize = FOLLOWS + MAX_CONCEPTS * MAX_CONCEPTS;
+const BUCKETS: usize = 8192;
+/// How many features there are.
+pub(crate) const FEATURES: usize = GRAMS + BUCKETS;
+
+/// Two words belong together when no more than so many stand between them.
+const NEAR: usize = 3;
+/// So many words are the opening of a sentence.
+const OPENING_WORDS: usize = 2;
+
+/// What the concepts and signs of a sentence say.
+pub(crate) fn of_concepts(window: &Window<'_>, push: &mut impl FnMut(usize, i32)) {
+    push(0, ONE);
+    for (n, a) in bits(window.concepts).enumerate() {
+        push(CONCEPT + a, ONE);
+        for b in bits(window.concepts).take(n) {
+            push(PAIR + a * (a.wrapping_sub(1)) / 2 + b, ONE);
+        }
+    }
+    let opening = window.words.iter().skip(window.sentence).take(OPENING_WORDS);
+    for a in bits(opening.fold(0, |all, word| all | word.concepts)) {
+        push(OPENING + a, ONE);
+    }
+    for sign in bits(u64::from(window.signs)).take_while(|sign| *sign < SIGNS) {
+        push(SIGN + sign, ONE);
+    }
+    push(LENGTH + (window.words.len() / 8).min(LENGTHS - 1), ONE);
+    follows(window.words, push);
+}
+
+/// Concepts that stand near one another, in their order.
+fn follows(words: &[Word], push: &mut impl FnMut(usize, i32)) {
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| word.concepts != 0) {
+        let near = words.iter().skip(at + 1).take(NEAR).find(|word| word.concepts != 0);
+        for b in near.into_iter().flat_map(|near| bits(near.concepts)) {
+            bits(word.concepts).for_each(|a| push(FOLLOWS + a * MAX_CONCEPTS + b, ONE));
+        }
+    }
+}
+
+/// What the words of a sentence say: each, its first letters, and with the word before. A long
+/// sentence says no more than a short one.
+pub(crate) fn of_words(window: &Window<'_>, push: &mut impl FnMut(usize, i32)) {
+    let count = i32::try_from(window.words.len()).unwrap_or(i32::MAX).clamp(1, 1024);
+    let value = ONE * 8 / (count * 64).isqrt();
+    let mut before = 0u32;
+    for word in window.words {
+        push(bucket(word.code), value);
+        push(bucket(word.head ^ 0x9e37_79b9), value);
+        push(bucket(before.rotate_left(5) ^ word.code ^ 0x85eb_ca6b), value);
+        before = word.code;
+    }
+}
+
+fn bucket(code: u32) -> usize {
+    let mixed = (code ^ code >> 15).wrapping_mul(0x2c1b_3c6d);
+    GRAMS + (mixed >> 19) as usize
+}
+
+fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = set.trailing_zeros() as usize;
+        set = set & set.wrapping_sub(1);
+        (bit < 64).then_some(bit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_has_its_own_number() {
+        assert_eq!(1 << (32 - 19), BUCKETS);
+        let all: Vec<Word> =
+            (0..64).map(|at| Word { concepts: 1 << at, ..Word::default() }).collect();
+        let mut seen = Vec::new();
+        let window = Window { words: &all, sentence: 0, signs: u32::MAX, concepts: u64::MAX };
+        of_concepts(&window, &mut |at, _| seen.push(at));
+        let count = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!((seen.len(), seen.last().copied() < Some(GRAMS)), (count, true));
+        let expect = 1 + 64 + 64 * 63 / 2 + OPENING_WORDS + SIGNS + 1 + 63;
+        assert_eq!(count, expect);
+        assert!(bucket(u32::MAX) < FEATURES && bucket(0) >= GRAMS);
+    }
+}
