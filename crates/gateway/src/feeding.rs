@@ -80,9 +80,6 @@ impl Feeding {
             Some(port) => port.counting(now).map_err(ServeError::Feeds)?,
             None => Counting::default(),
         };
-        if let Some(why) = counting.broken.first() {
-            return Err(ServeError::Feeds(why.clone()));
-        }
         let (engine, summary) = build(counting).map_err(ServeError::Feeds)?;
         let standing = Mutex::default();
         let feeding = Feeding { port, config, standing, shut: AtomicBool::new(false) };
@@ -170,6 +167,14 @@ impl Feeding {
                 .feeds
                 .iter_mut()
                 .find(|known| known.feed.issuer == one.issuer && known.feed.feed_id == one.feed_id);
+            for told in one.told.iter().take(TOLD) {
+                tracing::warn!(
+                    issuer = printed(&one.issuer),
+                    feed = printed(&one.feed_id),
+                    told = printed_long(told),
+                    "a feed was found to be odd"
+                );
+            }
             match &one.result {
                 Ok(changed) => {
                     app.metrics.feeds.pulled(if *changed { "changed" } else { "same" });
@@ -221,15 +226,14 @@ struct Summary {
 }
 
 fn build(counting: Counting) -> Result<(Engine, Summary), String> {
-    let Counting { indicators, roots, feeds, changes_at, broken } = counting;
+    let Counting { indicators, roots, feeds, changes_at } = counting;
     let options = Options { feeds: roots, ..Options::default() };
     let (engine, refused) =
         Engine::builtin_with(indicators, &options).map_err(|error| error.to_string())?;
     // They are not looked for, so it must be told.
-    let left_out = refused.first().map(|first| {
+    let trouble = refused.first().map(|first| {
         format!("{} indicators are not used: {}, {}", refused.len(), first.id, first.reason)
     });
-    let trouble = broken.into_iter().next().or(left_out);
     if let Some(why) = &trouble {
         tracing::error!(why = printed_long(why), "not all subscribed indicators are looked for");
     }
@@ -354,5 +358,7 @@ fn printed_long(text: &str) -> String {
 const SETTLED: Duration = Duration::from_secs(60);
 /// How long a stop waits for what is being accepted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Oddities of one pull that are logged.
+const TOLD: usize = 16;
 /// Questions that all publishers together have time for.
 const LONGEST: u32 = 64;

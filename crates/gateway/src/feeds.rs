@@ -40,8 +40,6 @@ pub struct Counting {
     pub feeds: Vec<Feed>,
     /// When the next of the indicators ends by itself, Unix seconds.
     pub changes_at: Option<i64>,
-    /// What is wrong with subscriptions that are left out of this, in words.
-    pub broken: Vec<String>,
 }
 
 /// A subscription.
@@ -66,6 +64,9 @@ pub struct Pulled {
     pub feed_id: String,
     /// Whether another document counts now, or why none does.
     pub result: Result<bool, Trouble>,
+    /// What somebody should know of it all the same, such as an indicator that vanished without a
+    /// revocation and is kept.
+    pub told: Vec<String>,
 }
 
 /// Why nothing was taken; what counted before still counts.

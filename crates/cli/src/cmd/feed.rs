@@ -15,10 +15,13 @@ mod rotate;
 mod search;
 mod show;
 mod source;
+mod standing;
 mod subscribe;
 mod unsubscribe;
 mod update;
 mod verify;
+
+pub use standing::Standing;
 
 use std::path::Path;
 

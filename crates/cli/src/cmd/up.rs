@@ -16,6 +16,7 @@ use ledger::lock::LockError;
 use ledger::{OpenError, SystemClock};
 
 use self::banner::{Asked, Banner};
+use super::feed::Standing;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -123,9 +124,10 @@ pub fn start(config: Config, dir: &Path, memory: bool) -> Outcome {
     .and_then(|state| state.readable_by(config.ledger.readers()))
     .map_err(|error| state_failure(&error))?;
     let banner = Banner::of(&state, asked, memory);
-    gateway::serve(
+    gateway::serve_with(
         config,
         state,
+        Some(Arc::new(Standing::of(dir))),
         |bound| {
             // Nobody reading it is no reason not to serve.
             let _ = output::print(&banner.text(bound));
@@ -178,7 +180,7 @@ pub fn state_failure(error: &StateError) -> Failure {
 
 fn serve_failure(error: &ServeError, dir: &Path) -> Failure {
     let exit = match error {
-        ServeError::Config(_) => Exit::Config,
+        ServeError::Config(_) | ServeError::Feeds(_) => Exit::Config,
         ServeError::Start(StartError::Open(OpenError::Damaged { .. })) => {
             Exit::Evidence(record::report::ExitClass::Tampered)
         }

@@ -5,8 +5,8 @@
 
 mod chain;
 mod config;
-mod scan;
 mod receipts;
+mod scan;
 
 use std::collections::HashMap;
 use std::fs;

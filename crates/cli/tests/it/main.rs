@@ -8,6 +8,7 @@ mod configuration;
 mod deploy;
 mod export;
 mod faults;
+mod fed;
 mod feeds;
 mod flip;
 mod interop;

@@ -83,7 +83,7 @@ impl Feeds for Publisher {
                 issued_at: NOON as i64 / 1_000,
                 max_age: None,
             }],
-            ..Counting::default()
+            changes_at: None,
         })
     }
 
@@ -101,7 +101,7 @@ impl Feeds for Publisher {
                 Err(trouble)
             }
         };
-        vec![Pulled { issuer: ISSUER.to_owned(), feed_id: "core".to_owned(), result }]
+        vec![Pulled { issuer: ISSUER.to_owned(), feed_id: "core".to_owned(), result, told: vec![] }]
     }
 }
 

@@ -59,10 +59,10 @@ pub fn run(args: Args, dir: &Path) -> crate::exit::Outcome {
     end(&results, broken, args.format)
 }
 
-type Result = std::result::Result<Outcome, Failure>;
+pub type Result = std::result::Result<Outcome, Failure>;
 
 /// Asks the sources of one subscription in order.
-fn one(
+pub fn one(
     store: &Store,
     held: &Held,
     given: Option<&str>,
