@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use scan::{Engine, Options};
+use seal::digest::Digest;
 use seal::escape;
 use seal::time::UnixMillis;
 use tokio::sync::watch;
@@ -35,6 +36,8 @@ struct Standing {
     /// What is stored cannot be used, or not all of it.
     trouble: Option<String>,
     changes_at: Option<i64>,
+    /// Over what counts: where it stays the same, no engine is built.
+    counts: Option<Digest>,
 }
 
 struct One {
@@ -157,6 +160,21 @@ impl Feeding {
         standing.feeds = summary.feeds.into_iter().map(one).collect();
         standing.changes_at = summary.changes_at;
         standing.trouble = summary.trouble;
+        standing.counts = Some(summary.counts);
+    }
+
+    /// What counts is what counted before: only times may have changed. `None` where it is not.
+    fn unchanged(&self, counting: &Counting) -> Option<Summary> {
+        let standing = self.standing();
+        let counts = counts(counting);
+        // What failed is tried again.
+        let same = standing.counts == Some(counts) && standing.trouble.is_none();
+        same.then(|| Summary {
+            feeds: counting.feeds.clone(),
+            trouble: None,
+            changes_at: counting.changes_at,
+            counts,
+        })
     }
 
     /// Takes note of what publishers said; whether all of them said something that holds.
@@ -223,9 +241,24 @@ struct Summary {
     feeds: Vec<Feed>,
     trouble: Option<String>,
     changes_at: Option<i64>,
+    counts: Digest,
+}
+
+/// A digest over what the ruleset of `counting` depends on.
+fn counts(counting: &Counting) -> Digest {
+    let mut text = String::new();
+    for root in &counting.roots {
+        text.push_str(&format!("{:?} {:?} {}\n", root.issuer, root.feed, root.root));
+    }
+    for indicator in &counting.indicators {
+        let hash = indicator.source.content_hash().unwrap_or(&indicator.pattern);
+        text.push_str(&format!("{hash} {}\n", indicator.monitor));
+    }
+    Digest::of(text.as_bytes())
 }
 
 fn build(counting: Counting) -> Result<(Engine, Summary), String> {
+    let counts = counts(&counting);
     let Counting { indicators, roots, feeds, changes_at } = counting;
     let options = Options { feeds: roots, ..Options::default() };
     let (engine, refused) =
@@ -237,7 +270,7 @@ fn build(counting: Counting) -> Result<(Engine, Summary), String> {
     if let Some(why) = &trouble {
         tracing::error!(why = printed_long(why), "not all subscribed indicators are looked for");
     }
-    Ok((engine, Summary { feeds, trouble, changes_at }))
+    Ok((engine, Summary { feeds, trouble, changes_at, counts }))
 }
 
 /// Asks again and again, until the gateway stops.
@@ -316,10 +349,14 @@ fn append(recorder: &Recorder, entries: Vec<ledger::Entry>) -> Result<(), String
 
 /// Puts into force what counts now, if it is something else than before.
 async fn refresh(app: &Arc<App>, port: &Arc<dyn Feeds>) {
-    let (port, now, guard) = (port.clone(), app.now(), app.config.guard.clone());
+    let (own, port, now) = (app.clone(), port.clone(), app.now());
     let built = spawn_blocking(move || {
-        let (engine, summary) = build(port.counting(now)?)?;
-        Ok::<_, String>((rules::prepare(&guard, engine), summary))
+        let counting = port.counting(now)?;
+        if let Some(summary) = own.feeding.unchanged(&counting) {
+            return Ok((None, summary));
+        }
+        let (engine, summary) = build(counting)?;
+        Ok::<_, String>((Some(rules::prepare(&own.config.guard, engine)), summary))
     });
     let failed = |why: String| {
         tracing::error!(why = printed_long(&why), "what is subscribed cannot be used now");
@@ -330,10 +367,14 @@ async fn refresh(app: &Arc<App>, port: &Arc<dyn Feeds>) {
         Ok(Err(why)) => return failed(why),
         Err(_) => return failed("a fault of ours".to_owned()),
     };
-    app.feeding.counted(summary, now);
-    match app.rules.replace(&app.recorder, pipeline).await {
-        Ok(false) => {}
+    let replaced = match pipeline {
+        Some(pipeline) => app.rules.replace(&app.recorder, pipeline).await,
+        None => Ok(false),
+    };
+    match replaced {
+        Ok(false) => app.feeding.counted(summary, now),
         Ok(true) => {
+            app.feeding.counted(summary, now);
             let ruleset = app.recorder.ruleset_digest().to_string();
             app.metrics.in_force(&ruleset, &app.recorder.config_digest().to_string());
             tracing::info!(ruleset, "another ruleset is in force");

@@ -5,8 +5,8 @@
 
 mod chain;
 mod config;
-mod receipts;
 mod scan;
+mod receipts;
 
 use std::collections::HashMap;
 use std::fs;

@@ -10,6 +10,7 @@ use ledger::{Entry, Kind, Ledger, Options, SystemClock};
 use record::decision::{self, Decision};
 use record::entry::{AuditChain, AuditDecision, AuditEntry, Owner, OwnerType};
 use record::receipt::{self, Receipt, SignedReceipt};
+use record::source::Source;
 use record::report::Code;
 use record::taint::TaintSet;
 use record::trust::{KeyMaterial, LogKey, Purpose, Quorum, Trust, TrustKey, Validity};
@@ -302,6 +303,9 @@ fn a_decision_receipt_binds_what_is_there() {
         |decision| decision.model = "another".to_owned(),
         |decision| decision.heads.clear(),
         |decision| decision.iat = 1_794_000_000,
+        |decision| {
+            decision.bind_sources(&[Source::of_feed("alpha.example", Digest::of(b"an indicator"))]);
+        },
     ] {
         check(story(change), Tampered, &[Code::DecisionMismatch]);
     }

@@ -1,5 +1,7 @@
-use countersign_guard::{Facts, Ruling, Want};
-use scan::{Target, Verdict};
+use std::sync::Arc;
+
+use countersign_guard::{Facts, GuardConfig, Pipeline, Ruling, Want};
+use scan::{Engine, Indicator, Kind, Options, Severity, Source, Target, Verdict};
 
 use crate::{NOON, alice, code, exchange, facts, judge, pipeline, user};
 
@@ -141,6 +143,36 @@ fn roles_can_be_exempt_from_injection_alone() {
     assert_eq!(run(exempt, "system", KEY).0, "redact");
     assert_eq!(run(r#"{"injection":{"high":"escalate"}}"#, "user", ATTACK).0, "escalate");
     assert_eq!(run(r#"{"injection":{"enabled":false}}"#, "user", ATTACK).0, "allow");
+}
+
+#[test]
+fn what_a_feed_names_is_refused_in_every_role_unless_it_is_only_watched() {
+    let fed = |severity, watched: bool, config: &str, role: &str| {
+        let (issuer, hash) = ("alpha.example".into(), format!("sha256:{}", "ab".repeat(32)));
+        let text = "zebra-omega".to_owned();
+        let one = Indicator::of_feed(issuer, &hash, Kind::Substring, text, severity, Vec::new());
+        let one = if watched { one.monitored() } else { one };
+        let built = Engine::builtin_with(vec![one], &Options::default());
+        let engine = Arc::new(built.expect("an engine").0);
+        let config: GuardConfig = serde_json::from_str(config).expect("a configuration");
+        let body = user("zebra-omega").replace("\"user\"", &format!("\"{role}\""));
+        let mut run = Pipeline::new(config, engine).start();
+        let outcome = run.request(&exchange(&body), &alice());
+        let [Source::Feed { content_hash, .. }] = &*outcome.scanned[0].sources else {
+            panic!("{:?} is attributed to one feed", outcome.scanned)
+        };
+        assert_eq!(**content_hash, *hash);
+        (outcome.ruling.name(), outcome.scanned[0].verdict)
+    };
+    let soft = r#"{"injection":{"exempt_roles":["system"],"high":"escalate"}}"#;
+    for severity in [Severity::High, Severity::Critical] {
+        for (config, role) in [("{}", "user"), ("{}", "system"), (soft, "user"), (soft, "system")] {
+            assert_eq!(fed(severity, false, config, role), ("deny", Verdict::Malicious), "{role}");
+            assert_eq!(fed(severity, true, config, role), ("allow", Verdict::Clean), "{role}");
+        }
+    }
+    assert_eq!(fed(Severity::Medium, false, "{}", "user"), ("allow", Verdict::Suspicious));
+    assert_eq!(fed(Severity::Low, false, "{}", "user"), ("allow", Verdict::Clean));
 }
 
 #[test]

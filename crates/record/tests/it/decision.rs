@@ -4,6 +4,7 @@ use record::decision::{
     DECISIONS, Decision, LIMIT, SignError, heads_digest, read, read_signed, sign,
 };
 use record::report::{Assurance, Code, ExitClass, Report};
+use record::source::Source;
 use record::trust::{Purpose, Trust, TrustKey, Validity};
 use record::verify::verify_decision_jws;
 use seal::Signer;
@@ -184,4 +185,52 @@ fn signers() {
         judged(&|_| (), &forged),
         (vec![Code::DecisionSignature], Untrusted, Assurance::None)
     );
+}
+
+#[test]
+fn indicators_are_listed_or_stand_as_a_digest() {
+    let source = |n: u8| Source::of_feed(&format!("issuer {n}"), digest(&n.to_string()));
+    let bound = |all: &[Source]| {
+        let mut decision = with_heads(4);
+        decision.bind_sources(all);
+        let jws = sign(&decision, &key(1)).unwrap();
+        assert!(jws.len() <= LIMIT, "{} characters", jws.len());
+        assert_eq!(read(&jws).unwrap(), decision);
+        decision
+    };
+    let none = bound(&[]);
+    assert_eq!((none.sources.len(), none.sources_bound()), (0, None));
+    let two = bound(&[source(2), source(1), source(2)]);
+    assert_eq!(two.sources.len(), 2);
+    assert!(two.sources.is_sorted());
+    let short = {
+        let mut short = two.clone();
+        short.shorten_sources();
+        short
+    };
+    assert!(short.sources.is_empty() && short.sources_digest.is_some());
+    assert_eq!(short.sources_bound(), two.sources_bound(), "either form binds the same");
+    let many: Vec<Source> = (0..40).map(source).collect();
+    let many = bound(&many);
+    assert!(many.sources.is_empty() && many.sources_digest.is_some());
+    assert_ne!(many.sources_bound(), two.sources_bound());
+}
+
+#[test]
+fn an_issuer_cannot_say_more_than_its_name() {
+    let hash = digest("x");
+    let source = |issuer: &str| Source::of_feed(issuer, hash).name().to_owned();
+    assert_eq!(source("alpha.example"), "feed:alpha.example");
+    assert_eq!(source("a\u{1b}[2J\n\u{85}b"), "feed:a[2Jb");
+    assert_eq!(source(&"é".repeat(100)), format!("feed:{}", "é".repeat(48)));
+    for text in [
+        r#"{"content_hash":"sha256:00","source":"feed:a"}"#.to_owned(),
+        format!(r#"{{"content_hash":"{hash}","source":"file"}}"#),
+        format!(r#"{{"content_hash":"{hash}","source":"feed:{}"}}"#, "a".repeat(97)),
+        format!(r#"{{"content_hash":"{hash}","source":"feed:a","more":1}}"#),
+        format!(r#"{{"content_hash":"{hash}","source":"feed:\u001b"}}"#),
+    ] {
+        let value = seal::json::parse(text.as_bytes(), seal::json::Limits::DOCUMENT).unwrap();
+        assert_eq!(Source::read(&value), None, "{text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use record::entry::AuditDecision;
 use record::receipt::Verdict;
+use record::source::{self, Source};
 
 use super::*;
 
@@ -181,4 +182,78 @@ fn a_long_unknown_history_is_cited_within_the_limit() {
     assert_eq!(scan.parents.len(), 256);
     let omitted = scan.extension_value("x_countersign_parents_omitted");
     assert_eq!(omitted.and_then(Value::as_i64), Some(44));
+}
+
+#[test]
+fn many_indicators_and_long_names_fit_into_the_header() {
+    let (store, bench) = bench(Profile::Full);
+    let source = |n: usize| {
+        let issuer = format!("{n}{}", "\u{1f600}\"\\".repeat(40));
+        Source::of_feed(&issuer, Digest::of(n.to_string().as_bytes()))
+    };
+    let name = "\u{1f600}".repeat(100);
+    for count in [1, 2, 3, 100] {
+        let scan = Scanned {
+            verdict: Verdict::Malicious,
+            rules: vec!["feed:x".to_owned()],
+            sources: (0..count).map(source).collect(),
+        };
+        let (mut log, mut input) = bench.log("billing", FIRST);
+        input.scan = scan.clone();
+        let forward =
+            Forward { body: Digest::of(b""), upstream: name.clone(), model: name.clone() };
+        drop(log.admitted(input, Ruling::allow(), forward));
+        for call in 0..3 {
+            log.proposed(Proposal {
+                call_id: call.to_string(),
+                tool: name.clone(),
+                arguments: Digest::of(b"{}"),
+                scan: scan.clone(),
+                ruling: Ruling::allow(),
+            });
+        }
+        let outcome = Outcome {
+            upstream: name.clone(),
+            model: name.clone(),
+            scan: scan.clone(),
+            ..outcome("so", &[])
+        };
+        let committed = log.complete(outcome).wait().expect("durable");
+        let receipt = committed.receipt().expect("a receipt");
+        assert!(receipt.len() <= record::decision::LIMIT, "{}", receipt.len());
+        let signed = read_signed(receipt).expect("a decision");
+        let listed = source::sorted(&scan.sources);
+        assert_eq!(signed.decision.sources_bound(), Some(source::digest(&listed)));
+        assert_eq!(listed.len(), count.min(source::SOURCES));
+    }
+    Evidence::of(&store, &bench.state).check(&bench.state);
+}
+
+#[test]
+fn what_no_request_is_spoken_of_names_the_ruleset_in_force() {
+    let (store, bench) = bench(Profile::Full);
+    let begun = bench.recorder.ruleset();
+    let kept = bench.recorder.keep_ruleset(r#"{"rules":[1]}"#.to_owned());
+    let kept = futures_now(kept).expect("durable");
+    assert_eq!(bench.recorder.ruleset(), begun, "stored is not in force");
+    let mut before = bench.recorder.begin(&begun, "peer", "GET", "/v1/models");
+    bench.recorder.enforce(&kept);
+    assert_eq!(bench.recorder.ruleset_digest(), kept.digest());
+    drop(before.served(200, Digest::of(b"")));
+    let again = futures_now(bench.recorder.keep_ruleset(r#"{"rules":[1]}"#.to_owned()));
+    assert_eq!(again.expect("it is there"), kept);
+    let found = Evidence::of(&store, &bench.state).check(&bench.state);
+    assert_eq!(found.bodies["ruleset"].len(), 2, "each once");
+    let named = found.audits.last().and_then(|audit| audit.meta_text("_ruleset"));
+    assert_eq!(named, Some(begun.digest().text().as_str()), "as it began");
+}
+
+/// A store in memory settles at once.
+fn futures_now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("it is not settled"),
+    }
 }
