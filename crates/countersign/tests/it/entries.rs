@@ -175,6 +175,8 @@ pub fn decision(change: impl FnOnce(&mut Decision)) -> Entry {
         model: String::new(),
         heads: vec![root().hash],
         heads_digest: None,
+        sources: Vec::new(),
+        sources_digest: None,
         iat: 1_795_000_000,
     };
     change(&mut decision);

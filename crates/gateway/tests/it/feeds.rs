@@ -204,6 +204,27 @@ fn what_a_feed_names_is_refused_and_attributed() {
 }
 
 #[test]
+fn an_indicator_in_pieces_is_held_until_it_is_whole() {
+    for watched in [false, true] {
+        let gateway = Gateway::fed("", Publisher::of(&[("zebra-omega-77", watched)]));
+        let script =
+            Script::events().delta("begin ").delta("zebra-om").delta("ega-").delta("77 end");
+        gateway.upstream.push(script.event(&finish_delta(0, "stop")).done());
+        let mut client = gateway.client();
+        client.chat(&ask_stream("tell me"), &[]);
+        let reply = client.reply();
+        let text = reply.text();
+        assert!(text.contains("begin "), "{text}");
+        assert_eq!(text.contains("zebra-om"), watched, "{text}");
+        let evidence = gateway.stop();
+        let decision = evidence.decision(reply.id());
+        assert_eq!(decision.decision, if watched { "allow" } else { "block" });
+        assert_eq!(decision.sources, [Source::of_feed(ISSUER, hash("zebra-omega-77"))]);
+        evidence.verify_and_trace(&[reply.id()]);
+    }
+}
+
+#[test]
 fn a_request_keeps_the_rules_that_it_began_with() {
     let feed = Publisher::of(&[("first-token", false)]);
     let gateway = Gateway::fed(EVERY_SECOND, feed.clone());
