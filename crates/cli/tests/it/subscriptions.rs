@@ -131,6 +131,28 @@ fn from_the_first_document_to_the_end() {
 }
 
 #[test]
+fn what_is_subscribed_to_is_scanned_for() {
+    let (dir, alpha) = (place(), key(1));
+    let dir = dir.path();
+    let scan = |exit: i32| {
+        let args = ["scan", "--subscriptions", "here is alphas mark", "--format", "json"];
+        let output = countersign(dir, &args);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+        said(&output)
+    };
+    scan(66);
+    put(dir, "core.json", &feed(&alpha, TIME, &["alphas mark"]));
+    let subscribe = ["subscribe", "core.json", "--pin", "alpha.pem"];
+    run(dir, &subscribe, 0);
+    let told = scan(2);
+    assert!(told.contains("feed:alpha.example"), "{told}");
+    run(dir, &[&subscribe[..], &["--monitor"]].concat(), 0);
+    assert!(scan(0).contains("feed:alpha.example"), "it is reported");
+    run(dir, &["unsubscribe", "alpha/core"], 0);
+    assert!(!scan(0).contains("feed:alpha.example"));
+}
+
+#[test]
 fn first_use_prints_the_fingerprint() {
     let (dir, alpha) = (place(), key(1));
     let dir = dir.path();
@@ -345,6 +367,8 @@ fn a_changed_store_is_told_and_the_rest_goes_on() {
     let record = dir.join(format!(".countersign/feeds/{slot}.json"));
     let text = fs::read_to_string(&record).expect("the record");
     fs::write(&record, text.replace("enforce", "monitor")).expect("written");
+    let scan = countersign(dir, &["scan", "--subscriptions", "one"]);
+    assert_eq!(scan.status.code(), Some(12), "{}", said(&scan));
     for args in [&["list"][..], &["update"], &["search", "one"]] {
         let told = run(dir, args, 12);
         assert!(told.contains("CS-FEED-032") && told.contains(slot), "{told}");

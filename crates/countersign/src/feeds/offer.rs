@@ -313,11 +313,16 @@ impl Writing<'_> {
         let mut kept = Vec::new();
         if let Some(held) = &before {
             revoked.extend(revokes(&held.feed.iocs).chain(revokes(&held.kept)));
-            for other in self.store.load_all()?.held {
-                let one = &other.subscription;
-                let same = one.issuer == record.issuer
-                    && one.keys.first().map(|pinned| &pinned.key) == first.as_ref();
-                if same && other.slot != slot {
+            for other in self.store.slots()? {
+                let same = |one: &Subscription| {
+                    one.issuer == record.issuer
+                        && one.keys.first().map(|pinned| &pinned.key) == first.as_ref()
+                };
+                // One that does not open revokes nothing.
+                if other != slot
+                    && self.store.record(other).is_ok_and(|one| same(&one))
+                    && let Ok(other) = self.store.load(other)
+                {
                     revoked.extend(revokes(&other.feed.iocs).chain(revokes(&other.kept)));
                 }
             }
