@@ -172,6 +172,25 @@ fn samples_decide_what_is_taken_up() {
 }
 
 #[test]
+fn nothing_is_lost_when_many_add_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    start(dir);
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            scope.spawn(move || {
+                let pattern = format!("MARK_{n}_OF_EIGHT");
+                ours(dir, &["feed", "add", "--kind", "substring", "--pattern", &pattern], 0);
+                ours(dir, &["feed", "publish"], 0);
+            });
+        }
+    });
+    ours(dir, &[VERIFY, &["--require-proof"]].concat(), 0);
+    let shown = json(dir, &["feed", "show", "feed/public/feed.json"], 0);
+    assert_eq!(shown.get("iocs").and_then(Value::as_array).map(<[_]>::len), Some(9));
+}
+
+#[test]
 fn each_change_has_its_exit_and_its_code() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path();

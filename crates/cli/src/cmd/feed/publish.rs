@@ -59,6 +59,7 @@ pub struct Args {
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let source = args.source.folder(dir);
+    let _held = source.lock()?;
     let drafts = source.read()?;
     let out = args.out.clone().unwrap_or_else(|| source.public());
     let path = out.join("feed.json");
