@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 
 use record::feed::{self, Drafts, Feed, Judge, Pin, judge};
 use record::feedproof::{self, Part, judge_part};
+use record::feedrotation;
 use record::ioc;
-use seal::PublicKey;
 use seal::json::{Limits, Value, parse, write_plain};
+use seal::{PublicKey, SecretKey, Signer as _};
 
 pub(crate) const FEEDS: &str = include_str!("../../../vectors/feeds/v1.json");
 const PROOFS: &str = include_str!("../../../vectors/feeds/proof-v1.json");
@@ -75,6 +76,37 @@ pub fn feedproof(input: &[u8]) {
     for ioc in held {
         assert_eq!(ioc.verify(&FEED.key, &ioc.ioc.issuer), Ok(()));
     }
+}
+
+/// Statements of new keys lead from a key to another one only where each was signed by the one
+/// before it.
+pub fn feedrotation(input: &[u8]) {
+    let [old, new, _] = keys();
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    match feedrotation::follow(text, "alpha.example", old.public(), new.public(), i64::MAX) {
+        Ok(path) => assert_eq!(path.last(), Some(new.public())),
+        Err(found) => assert!(!found.is_empty()),
+    }
+    for line in text.lines() {
+        if let Ok(read) = feedrotation::read(line, old.public()) {
+            let again = feedrotation::sign(&read.issuer, &read.new, read.iat, &old);
+            assert_eq!(again.as_deref().ok(), Some(line), "its own bytes");
+        }
+    }
+}
+
+fn keys() -> [SecretKey; 3] {
+    [1, 2, 3].map(|n| SecretKey::from_seed([n; 32]))
+}
+
+/// A statement, and two that lead on.
+pub(crate) fn rotations() -> Vec<Vec<u8>> {
+    let [old, new, between] = keys();
+    let sign = |to: &SecretKey, by: &SecretKey| {
+        feedrotation::sign("alpha.example", to.public(), 1_800_000_000, by).expect("it is signed")
+    };
+    let (one, two) = (sign(&new, &old), [sign(&new, &between), sign(&between, &old)].join("\n"));
+    vec![one.into_bytes(), two.into_bytes()]
 }
 
 /// A proof, a part and a proof with a log part, from the vectors.
