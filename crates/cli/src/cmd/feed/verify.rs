@@ -164,10 +164,10 @@ fn part(bytes: &[u8], pins: &[Pin]) -> Report {
         report.push(Finding::new(code, "", detail));
         report.assure(Assurance::None);
     };
-    let value = match parse(bytes, Limits { bytes: LIMIT, depth: 6 }) {
+    let value = match feed::value(bytes) {
         Ok(value) => value,
-        Err(error) => {
-            refuse(&mut report, Code::FeedJson, error.to_string());
+        Err(finding) => {
+            refuse(&mut report, finding.code, finding.detail);
             return report;
         }
     };
