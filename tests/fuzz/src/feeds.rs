@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use record::feed::{self, Drafts, Feed, Judge, Pin, judge};
+use record::feeddelta;
 use record::feedproof::{self, Part, judge_part};
 use record::feedrotation;
 use record::ioc;
@@ -11,6 +12,12 @@ use seal::{PublicKey, SecretKey, Signer as _};
 
 pub(crate) const FEEDS: &str = include_str!("../../../vectors/feeds/v1.json");
 const PROOFS: &str = include_str!("../../../vectors/feeds/proof-v1.json");
+
+static FEED: LazyLock<Feed> = LazyLock::new(|| {
+    let vectors = parse(FEEDS.as_bytes(), Limits::DOCUMENT).expect("our vectors");
+    let text = vectors.get("feed").and_then(Value::as_str).expect("our vectors");
+    feed::read(text.as_bytes()).expect("our vectors")
+});
 
 /// A feed that is read is what its own writer writes, and is believed under its own pin alone.
 pub fn feed(input: &[u8]) {
@@ -56,11 +63,6 @@ pub fn drafts(input: &[u8]) {
 
 /// A proof or a part that is read is what its own file says, and of another feed it proves nothing.
 pub fn feedproof(input: &[u8]) {
-    static FEED: LazyLock<Feed> = LazyLock::new(|| {
-        let vectors = parse(FEEDS.as_bytes(), Limits::DOCUMENT).expect("our vectors");
-        let text = vectors.get("feed").and_then(Value::as_str).expect("our vectors");
-        feed::read(text.as_bytes()).expect("our vectors")
-    });
     if let Ok(proof) = feedproof::read(input) {
         assert_eq!(feedproof::read(proof.to_json().as_bytes()), Ok(proof.clone()), "its own file");
         let found = proof.judge(&FEED, None, None);
@@ -69,6 +71,10 @@ pub fn feedproof(input: &[u8]) {
     }
     if let Ok(part) = Part::read(input) {
         assert_eq!(Part::read(part.to_json().as_bytes()), Ok(part), "its own file");
+    }
+    // What comes out is as strange as what went in, and judged like any document.
+    if let Ok(document) = feeddelta::apply(&FEED, input) {
+        let _ = feed::read(&document);
     }
     let pins = [Pin::new(FEED.key.clone())];
     let (report, held) = judge_part(input, &pins, &|_, _| Ok(()), None);
@@ -114,7 +120,9 @@ pub(crate) fn proofs() -> Vec<Vec<u8>> {
     let vectors = parse(PROOFS.as_bytes(), Limits::DOCUMENT).expect("our vectors");
     let texts = ["proof", "part", "logged_proof"].map(|name| vectors.get(name));
     let texts = texts.into_iter().flatten().filter_map(Value::as_str);
-    texts.map(|text| text.as_bytes().to_vec()).collect()
+    let mut seeds: Vec<Vec<u8>> = texts.map(|text| text.as_bytes().to_vec()).collect();
+    seeds.extend(feeddelta::write(&FEED, &FEED).map(String::into_bytes));
+    seeds
 }
 
 /// Small drafts.

@@ -98,7 +98,10 @@ pub fn read_source(path: &Path) -> io::Result<(Vec<Document>, Option<String>)> {
     names.sort();
     let ends = |path: &PathBuf, end: &str| path.to_string_lossy().ends_with(end);
     let rotations: Vec<PathBuf> = names.iter().filter(|p| ends(p, ROTATION)).cloned().collect();
-    names.retain(|path| ends(path, ".json") && !ends(path, &format!(".{PROOF}")));
+    let beside = |path: &PathBuf| {
+        ends(path, &format!(".{PROOF}")) || path.to_string_lossy().contains(".delta.")
+    };
+    names.retain(|path| ends(path, ".json") && !beside(path));
     if names.len() > FILES {
         let text = format!("more than {FILES} .json files lie there");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

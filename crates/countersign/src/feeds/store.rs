@@ -10,6 +10,7 @@
 //! are signed by nobody. On every opening the seal is checked, the document is judged again under
 //! the key that the record names, and each kept indicator under the keys of its publisher.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -233,7 +234,11 @@ impl Store {
         {
             return Err(sealed(&path, "it is not the feed that was accepted"));
         }
-        feed.iocs.retain(|ioc| !accepted.skipped.contains(&ioc.content_hash.text()));
+        let skipped: BTreeSet<&str> = accepted.skipped.iter().map(String::as_str).collect();
+        let (left_out, iocs): (Vec<SignedIoc>, Vec<SignedIoc>) =
+            feed.iocs.into_iter().partition(|ioc| skipped.contains(&*ioc.content_hash.text()));
+        feed.iocs = iocs;
+        feed.left_out.extend(left_out.iter().map(|ioc| ioc.content_hash));
         let kept = match &accepted.kept {
             None => Vec::new(),
             Some(digest) => {
