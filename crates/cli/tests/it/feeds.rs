@@ -75,8 +75,13 @@ fn a_feed_from_its_first_key_to_a_revocation() {
 
     let report = json(dir, VERIFY, 0);
     assert_eq!(report.get("assurance").and_then(Value::as_str), Some("signed"), "{report:?}");
+    let said = report.get("feed").expect("what it says");
+    assert_eq!(said.get("issuer").and_then(Value::as_str), Some("alpha.example"));
+    assert_eq!(said.get("sequence").and_then(Value::as_i64), Some(1));
     let named = [VERIFY, &["--issuer", "bravo.example"]].concat();
-    assert_eq!(codes(&json(dir, &named, 11)), ["CS-FEED-010"]);
+    let refused = json(dir, &named, 11);
+    assert_eq!(codes(&refused), ["CS-FEED-010"]);
+    assert_eq!(refused.get("feed"), Some(&Value::Null), "what does not hold says nothing");
     assert_eq!(codes(&json(dir, &VERIFY[..3], 11)), ["CS-FEED-008"]);
     // A trust file that holds the key for this issuer is as good as a pin, for another it is none.
     let trust = ["trust", "add", "--name", "alpha", "--purpose", "feed", "--key"];
