@@ -1,6 +1,6 @@
 //! `injection`: text that tries to give the model or its tools other orders.
 
-use scan::{Category, Severity};
+use scan::{Category, SEMANTIC_RULE, Severity};
 
 use crate::check::{Check, Event, State, Turn};
 use crate::config::{InjectionConfig, Response};
@@ -29,6 +29,9 @@ impl Injection {
         let operator = matches!(found.role.as_deref(), Some("system" | "developer"));
         let response = match (found.category, found.severity) {
             (Category::Engine, _) => self.config.unread,
+            (Category::Injection, _) if operator && *found.rule == *SEMANTIC_RULE => {
+                Response::Allow
+            }
             (Category::Injection, Severity::High | Severity::Critical) => self.config.high,
             (Category::Injection, Severity::Medium | Severity::Low) if operator => Response::Allow,
             (Category::Injection, Severity::Medium) => self.config.medium,
