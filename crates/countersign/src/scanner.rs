@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scan::{Engine, Target};
+use scan::{Category, Engine, Target};
 use seal::Digest;
 
 pub use scan::{Hit, Verdict};
@@ -50,6 +50,12 @@ impl ScanResult {
             Verdict::Suspicious => Action::Alert,
             Verdict::Malicious => Action::Block,
         }
+    }
+
+    /// Whether something was not looked at: a limit was reached, or a rule could not be run. Such a
+    /// text is never clean.
+    pub fn incomplete(&self) -> bool {
+        self.hits.iter().any(|hit| hit.category == Category::Engine)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::trust::{Purpose, Trust, TrustKey, Validity};
 pub use draft::{DRAFTS, DRAFTS_LIMIT, Draft, DraftError, Drafts, Fault};
 pub use judge::{Compiles, Judge, Judged, Skipped, Verified, judge};
 pub use live::{Gone, Live, live};
-pub use read::read;
+pub use read::{read, value};
 
 /// Whether a draft's pattern is found in a text, or why it cannot be looked for.
 pub type Finds<'a> = dyn Fn(&str) -> Result<bool, String> + 'a;
@@ -32,6 +32,8 @@ pub type Finds<'a> = dyn Fn(&str) -> Result<bool, String> + 'a;
 pub const VERSION: &str = "raucle-feed/v1";
 /// Largest feed document, bytes: some hundred thousand indicators.
 pub const LIMIT: usize = 128 << 20;
+/// Most values (and commas within texts) of a feed document.
+pub const VALUES: usize = 8_000_000;
 /// Longest feed id, bytes.
 pub const ID_LIMIT: usize = 512;
 

@@ -15,6 +15,7 @@ pub mod dag;
 pub mod decision;
 pub mod entry;
 pub mod feed;
+pub mod feeddelta;
 pub mod feedproof;
 pub mod feedrotation;
 pub mod hash;

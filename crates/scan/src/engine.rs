@@ -12,12 +12,13 @@ use crate::mode::Mode;
 use crate::needles::Needles;
 use crate::rule::{Action, Category, Rule, RuleError, Severity, Target};
 use crate::ruleset::{self, Compiled, FeedRoot, Matcher};
+use crate::semantic::{self, JUDGE_RULE, Judge, SEMANTIC_RULE, Semantic};
 use crate::session::Session;
 use crate::walk::{Needs, Walker};
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
-pub const ENGINE_VERSION: &str = "4";
+pub const ENGINE_VERSION: &str = "5";
 
 /// So many layers of encoding are taken off.
 pub(crate) const MAX_DEPTH: u8 = 16;
@@ -33,6 +34,8 @@ pub struct Options {
     pub limits: Limits,
     /// The feeds that the indicators are from; part of the digest.
     pub feeds: Vec<FeedRoot>,
+    /// The digest of the judge that [`Engine::scan_with`] will be given, if any.
+    pub judge: Option<Digest>,
 }
 
 /// Compiled rules. Shared freely between threads; building one takes milliseconds, so build once.
@@ -43,6 +46,9 @@ pub struct Engine {
     pub(crate) detectors: Vec<u16>,
     /// What others look for.
     pub(crate) needles: Needles,
+    /// What weighs sentences whose words no rule knows; beside the built-in rules alone.
+    pub(crate) semantic: Option<Semantic>,
+    judge: Option<Digest>,
     mode: Mode,
     body: String,
     digest: Digest,
@@ -62,9 +68,11 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// The rules that come with the product.
+    /// The rules and the second layer that come with the product.
     pub fn builtin() -> Engine {
-        Engine::from_rules(builtin::rules()).expect("a test compiles the built-in rules")
+        Engine::builtin_with(Vec::new(), &Options::default())
+            .expect("a test compiles the built-in rules")
+            .0
     }
 
     /// An engine over `rules`; refuses what cannot be bounded.
@@ -72,12 +80,12 @@ impl Engine {
         Engine::build(rules, Vec::new(), &Options::default()).map(|(engine, _)| engine)
     }
 
-    /// The rules that come with the product, and what others look for.
+    /// The rules and the second layer that come with the product, and what others look for.
     pub fn builtin_with(
         indicators: Vec<Indicator>,
         options: &Options,
     ) -> Result<(Engine, Vec<Refused>), RuleError> {
-        Engine::build(builtin::rules(), indicators, options)
+        Engine::make(builtin::rules(), indicators, Some(Semantic::builtin()), options)
     }
 
     /// An engine over `rules` and `indicators`. A rule that cannot be bounded is an error;
@@ -88,10 +96,19 @@ impl Engine {
         indicators: Vec<Indicator>,
         options: &Options,
     ) -> Result<(Engine, Vec<Refused>), RuleError> {
+        Engine::make(rules, indicators, None, options)
+    }
+
+    fn make(
+        rules: Vec<Rule>,
+        indicators: Vec<Indicator>,
+        semantic: Option<Semantic>,
+        options: &Options,
+    ) -> Result<(Engine, Vec<Refused>), RuleError> {
         let (rules, needs) = ruleset::compile(rules)?;
         let walker = Walker::new(&needs)?;
         let (needles, refused) = Needles::build(indicators, &options.limits);
-        let body = ruleset::body(&rules, &needles.indicators, options)?;
+        let body = ruleset::body(&rules, &needles.indicators, semantic.as_ref(), options)?;
         let detectors = (0u16..)
             .zip(&rules)
             .filter(|(_, compiled)| matches!(compiled.matcher, Matcher::Detector(_)))
@@ -104,6 +121,8 @@ impl Engine {
             walker,
             detectors,
             needles,
+            semantic,
+            judge: options.judge,
             mode: options.mode,
             body,
             digest,
@@ -176,9 +195,31 @@ impl Engine {
 
     /// Scans one text. The same text, target and ruleset always give the same result.
     pub fn scan(&self, text: &str, target: Target) -> Scan {
+        Scan::of(self.hits(text, target), self.mode)
+    }
+
+    /// The same, with a second opinion from outside. A judge that is not the one of
+    /// [`Options::judge`], or that gives no answer, makes the scan incomplete (`CS-ENG-004`).
+    pub fn scan_with(&self, text: &str, target: Target, judge: &dyn Judge) -> Scan {
+        let mut hits = self.hits(text, target);
+        let known = self.judge == Some(judge.digest());
+        let scored = known.then(|| judge.score(text, target)).flatten();
+        let hit = match scored {
+            Some(scored) => {
+                let span = text.get(scored.span.clone()).map_or(0..text.len(), |_| scored.span);
+                semantic::hit(JUDGE_RULE, (scored.per_mille, span, false), &hits, self.mode)
+            }
+            None => Some(limit(JUDGE_SILENT_RULE, "no-second-opinion", text.len())),
+        };
+        hits.extend(hit);
+        Scan::of(hits, self.mode)
+    }
+
+    fn hits(&self, text: &str, target: Target) -> Vec<Hit> {
         let mut session = Session::new(self, target, text.len());
         session.read(text);
         let mut hits = session.hits;
+        hits.extend(semantic::hit(SEMANTIC_RULE, session.worst, &hits, self.mode));
         if session.fuel.exhausted {
             hits.push(self.unread(text.len()));
         }
@@ -188,7 +229,7 @@ impl Engine {
         if session.skipped {
             hits.push(limit(SKIPPED_RULE, "skipped-rule", text.len()));
         }
-        Scan::of(hits, self.mode)
+        hits
     }
 
     /// What is reported of a text of `length` bytes that was not read to its end.
@@ -227,3 +268,5 @@ pub(crate) const FUEL_RULE: &str = "CS-ENG-001";
 pub(crate) const WORK_RULE: &str = "CS-ENG-002";
 /// Reported when an indicator could not be looked for.
 pub(crate) const SKIPPED_RULE: &str = "CS-ENG-003";
+/// Reported when the judge that was promised did not judge.
+pub(crate) const JUDGE_SILENT_RULE: &str = "CS-ENG-004";

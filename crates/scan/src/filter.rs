@@ -3,8 +3,8 @@
 //!
 //! Unlike an automaton it keeps no state between bytes, so that a text is read at the speed of the
 //! table, which stays in the processor's nearest caches (two bytes for a literal); ten thousand
-//! literals are made ready in milliseconds. Of each literal the rarest five letters are looked for, as
-//! two times four of them, so that every second place of the text suffices. No four letters stand for more than [`SHARED`] literals: what has to be compared at one
+//! literals are made ready in milliseconds. Of each literal the rarest six letters are looked for, as
+//! two times five of them, so that every second place of the text suffices. No such letters stand for more than [`SHARED`] literals: what has to be compared at one
 //! place of the text is bounded, whoever wrote the literals.
 
 use std::collections::HashMap;
@@ -23,13 +23,13 @@ pub(crate) struct Draft {
     known: HashMap<Box<[u8]>, u32>,
     literals: Vec<Box<[u8]>>,
     /// Letters, whose, and where in it they stand.
-    places: Vec<(u32, u32, u16)>,
-    load: HashMap<u32, u32>,
+    places: Vec<(u64, u32, u16)>,
+    load: HashMap<u64, u32>,
 }
 
 impl Draft {
-    /// For literals of at least `width + stride - 1` bytes; the width is two or four, the stride one
-    /// or two.
+    /// For literals of at least `width + stride - 1` bytes; the width is five, four or two, the stride
+    /// two where the width is five, else one.
     pub fn new(width: usize, stride: usize) -> Draft {
         Draft {
             width,
@@ -123,7 +123,7 @@ pub(crate) struct Filter {
     slot_shift: u32,
     bits: Box<[u64]>,
     /// Letters, and the anchors from where to where; an empty range is a free slot.
-    slots: Box<[(u32, u32, u32)]>,
+    slots: Box<[(u64, u32, u32)]>,
     anchors: Box<[Anchor]>,
     letters: Box<[u8]>,
 }
@@ -138,7 +138,7 @@ struct Anchor {
     at: u16,
     /// Four letters beside those, and on which side.
     side: Side,
-    probe: u32,
+    probe: u64,
 }
 
 /// Where further letters of a literal stand.
@@ -152,7 +152,7 @@ enum Side {
 
 impl Side {
     /// The letters on this side of those at `place`; always the same when there are none.
-    fn letters(self, text: &[u8], place: usize) -> Option<u32> {
+    fn letters(self, text: &[u8], place: usize) -> Option<u64> {
         let start = match self {
             Side::After => place + 4,
             Side::Before => place.checked_sub(4)?,
@@ -182,7 +182,7 @@ pub(crate) struct Found {
 }
 
 impl Filter {
-    fn enter(&mut self, gram: u32, first: u32, end: u32) {
+    fn enter(&mut self, gram: u64, first: u32, end: u32) {
         let hash = hash(gram);
         let bit = (hash >> self.shift) as usize;
         if let Some(word) = self.bits.get_mut(bit / 64) {
@@ -203,7 +203,7 @@ impl Filter {
     /// How many bytes it takes.
     pub fn memory(&self) -> usize {
         self.bits.len() * 8
-            + self.slots.len() * 12
+            + self.slots.len() * 16
             + self.anchors.len() * size_of::<Anchor>()
             + self.letters.len()
     }
@@ -212,7 +212,7 @@ impl Filter {
     /// up.
     pub fn find(&self, text: &[u8], work: &mut Work, found: &mut Vec<Found>) {
         match (self.width, self.stride) {
-            (4, 2) => self.find_by::<4, 2>(text, work, found),
+            (5, 2) => self.find_by::<5, 2>(text, work, found),
             (4, _) => self.find_by::<4, 1>(text, work, found),
             _ => self.find_by::<2, 1>(text, work, found),
         }
@@ -230,14 +230,28 @@ impl Filter {
         while let Some(rest) = text.get(first..).filter(|rest| rest.len() >= WIDTH) {
             let part = &rest[..rest.len().min(BLOCK + WIDTH - 1)];
             let mut count = 0;
-            let places = (0u16..).zip(part.array_windows::<WIDTH>());
-            for (at, letters) in places.step_by(STRIDE) {
+            let mut note = |at: u16, letters: &[u8]| {
                 let bit = hash(gram(letters)) >> self.shift;
                 let word = self.bits.get(bit as usize / 64).copied().unwrap_or(0);
                 if let Some(place) = noted.get_mut(count) {
                     *place = at;
                 }
                 count += (word >> (bit % 64) & 1) as usize;
+            };
+            if STRIDE == 2 {
+                let (pairs, odd) = part.as_chunks::<2>();
+                for (at, three) in (0u16..).zip(pairs.array_windows::<3>()) {
+                    note(2 * at, &three.as_flattened()[..WIDTH]);
+                }
+                // the last five letters, where they end with half a pair
+                if let ([.., one, two], [last]) = (pairs, odd) {
+                    let at = u16::try_from(part.len() - WIDTH).unwrap_or(0);
+                    note(at, &[one[0], one[1], two[0], two[1], *last]);
+                }
+            } else {
+                for (at, letters) in (0u16..).zip(part.array_windows::<WIDTH>()) {
+                    note(at, letters);
+                }
             }
             for at in noted.get(..count).unwrap_or_default() {
                 let place = first + usize::from(*at);
@@ -255,7 +269,7 @@ impl Filter {
         &self,
         text: &[u8],
         place: usize,
-        gram: u32,
+        gram: u64,
         work: &mut Work,
         found: &mut Vec<Found>,
     ) -> bool {
@@ -328,19 +342,19 @@ impl Work {
 /// The letters as a number; case does not matter, and neither do a few signs that differ from one
 /// another as case does.
 #[inline]
-pub(crate) fn gram(letters: &[u8]) -> u32 {
-    let of = |bytes: [u8; 4]| u32::from_le_bytes(bytes) | 0x2020_2020;
+pub(crate) fn gram(letters: &[u8]) -> u64 {
+    let of = |bytes: [u8; 8]| u64::from_le_bytes(bytes) | 0x20_2020_2020;
     match *letters {
-        [a, b] => of([a, b, 0, 0]),
-        [a, b, c] => of([a, b, c, 0]),
-        [a, b, c, d, ..] => of([a, b, c, d]),
+        [a, b] => of([a, b, 0, 0, 0, 0, 0, 0]),
+        [a, b, c, d] => of([a, b, c, d, 0, 0, 0, 0]),
+        [a, b, c, d, e, ..] => of([a, b, c, d, e, 0, 0, 0]),
         _ => 0,
     }
 }
 
 #[inline]
-pub(crate) fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9e37_79b1)
+pub(crate) fn hash(gram: u64) -> u32 {
+    (gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 /// How common a byte is in text, roughly: a literal is looked for by its rarest part.
@@ -379,21 +393,22 @@ mod tests {
         filter.find(text.as_bytes(), &mut Work::of(text.len()), &mut found);
         found.sort();
         let found: Vec<(u32, u32)> = found.iter().map(|f| (f.literal, f.start)).collect();
-        assert_eq!(found, expect, "{text}");
+        assert_eq!(found, expect, "{literals:?} in {} bytes", text.len());
     }
 
     #[test]
     fn literals_are_found_wherever_they_stand() {
         let all = [(0, 0), (0, 7), (0, 13), (1, 1), (1, 8), (1, 14)];
-        check((4, 2), &["ignore", "GNORE"], "Ignore IGNOREignore", &all);
+        check((5, 2), &["ignore", "gnore "], "Ignore ", &[(0, 0), (1, 1)]);
+        check((5, 2), &["ignore"], "Ignore IGNOREignore", &[(0, 0), (0, 7), (0, 13)]);
         check((4, 1), &["ignore", "GNORE"], "Ignore IGNOREignore", &all);
-        check((4, 2), &["xyzwv"], "xyzw xyzwv", &[(0, 5)]);
+        check((5, 2), &["xyzwvu"], "xyzw xyzwvu", &[(0, 5)]);
         check((4, 1), &["abcd"], "abc", &[]);
         check((2, 1), &["ab", "abc"], "ab abc", &[(0, 0), (0, 3), (1, 3)]);
         check((2, 1), &["a\u{e9}"], "xa\u{e9}", &[(0, 1)]);
         let far = format!("{}needle", " x".repeat(3 * BLOCK));
         for cut in 0..8 {
-            check((4, 2), &["needle"], &far[cut..], &[(0, (6 * BLOCK - cut) as u32)]);
+            check((5, 2), &["needle"], &far[cut..], &[(0, (6 * BLOCK - cut) as u32)]);
         }
     }
 

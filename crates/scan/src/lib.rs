@@ -52,4 +52,6 @@ pub use rule::{
 };
 pub use rulefile::{FileRule, RULE_FILE_LIMIT, RuleFault, RuleFile, duplicates};
 pub use ruleset::FeedRoot;
-pub use semantic::{Features, SEMANTIC_VERSION, Scored, Semantic, WeightsError, per_mille};
+pub use semantic::{
+    Features, Judge, SEMANTIC_RULE, SEMANTIC_VERSION, Scored, Semantic, WeightsError, per_mille,
+};

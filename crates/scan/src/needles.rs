@@ -79,7 +79,7 @@ pub(crate) struct Match {
 }
 
 /// Literals of fewer bytes than these have a lane of their own.
-const LONG: usize = 5;
+const LONG: usize = 6;
 const FOUR: usize = 4;
 /// A pattern is reported at so many places.
 const PLACES: usize = 16;
@@ -96,7 +96,7 @@ impl Needles {
     pub fn build(indicators: Vec<Indicator>, limits: &Limits) -> (Needles, Vec<Refused>) {
         let mut made = Needles::default();
         let mut drafts = Drafts {
-            long: LaneDraft::new(Over::Folded, 4, 2),
+            long: LaneDraft::new(Over::Folded, 5, 2),
             four: LaneDraft::new(Over::Folded, 4, 1),
             short: LaneDraft::new(Over::Folded, 2, 1),
             raw: LaneDraft::new(Over::Raw, 4, 1),
@@ -436,7 +436,7 @@ impl Needles {
 }
 
 struct Drafts {
-    /// Folded literals of five and more letters, of four, of fewer.
+    /// Folded literals of six and more letters, of four and five, of fewer.
     long: LaneDraft,
     four: LaneDraft,
     short: LaneDraft,
@@ -447,7 +447,7 @@ impl Drafts {
     fn folded(&mut self, shortest: usize) -> &mut LaneDraft {
         match shortest {
             LONG.. => &mut self.long,
-            FOUR => &mut self.four,
+            FOUR..LONG => &mut self.four,
             _ => &mut self.short,
         }
     }

@@ -14,6 +14,7 @@ use crate::filter::{WORK_BASE, WORK_FACTOR};
 use crate::indicator::{Indicator, Source};
 use crate::normalize::unicode_version;
 use crate::rule::{Detector, Pattern, Rule, RuleError, Severity, View};
+use crate::semantic::{Semantic, THRESHOLDS};
 use crate::unpack::INFLATED;
 use crate::walk::Needs;
 
@@ -70,6 +71,7 @@ pub(crate) fn compile(rules: Vec<Rule>) -> Result<(Vec<Compiled>, Vec<Option<Nee
 pub(crate) fn body(
     rules: &[Compiled],
     indicators: &[Indicator],
+    semantic: Option<&Semantic>,
     options: &Options,
 ) -> Result<String, RuleError> {
     let rules = rules.iter().map(|compiled| describe(&compiled.rule));
@@ -112,6 +114,7 @@ pub(crate) fn body(
         ),
         ("mode", options.mode.as_str().into()),
         ("rules", Value::array(rules)),
+        ("semantic", describe_layer(semantic, options)),
         ("type", "countersign-ruleset/v1".into()),
         ("unicode", unicode_version().into()),
         (
@@ -152,6 +155,20 @@ fn describe_indicator(indicator: &Indicator) -> Value {
         ("pattern", indicator.pattern.as_str().into()),
         ("severity", indicator.severity.as_str().into()),
         ("technique", (&*indicator.technique).into()),
+    ])
+}
+
+/// The second layer: what scores, and what a score leads to.
+fn describe_layer(semantic: Option<&Semantic>, options: &Options) -> Value {
+    let layer = semantic.map(|semantic| semantic.digest().to_string());
+    let judge = options.judge.map(|digest| digest.to_string());
+    Value::object([
+        ("alert", i64::from(THRESHOLDS.alert).into()),
+        ("alone", i64::from(THRESHOLDS.alone).into()),
+        ("digest", layer.as_deref().unwrap_or_default().into()),
+        ("judge", judge.as_deref().unwrap_or_default().into()),
+        ("note", i64::from(THRESHOLDS.note).into()),
+        ("together", i64::from(THRESHOLDS.together).into()),
     ])
 }
 

@@ -9,6 +9,7 @@
 //! not diluted by it.
 
 mod features;
+mod judge;
 mod lexicon;
 mod read;
 mod weights;
@@ -18,6 +19,8 @@ use std::ops::Range;
 use seal::digest::Digest;
 
 use features::{FEATURES, GRAMS, ONE};
+pub(crate) use judge::{JUDGE_RULE, THRESHOLDS, hit};
+pub use judge::{Judge, SEMANTIC_RULE};
 use lexicon::Lexicon;
 pub use weights::WeightsError;
 

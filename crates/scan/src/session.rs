@@ -12,7 +12,7 @@ use crate::filter::Work;
 use crate::finding::Hit;
 use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
 use crate::origin::Origin;
-use crate::rule::{Action, Detector, Severity, Target};
+use crate::rule::{Action, Detector, Severity, Target, Targets};
 use crate::ruleset::{Compiled, Matcher};
 use crate::turn::Turn;
 use crate::unpack;
@@ -27,13 +27,23 @@ pub(crate) struct Session<'e> {
     pub work: Work,
     /// An indicator could not be looked for.
     pub skipped: bool,
+    /// The highest score of a sentence, where it stands, and whether it had to be decoded.
+    pub worst: (u16, Range<usize>, bool),
 }
 
 impl<'e> Session<'e> {
     /// For a text of `len` bytes.
     pub fn new(engine: &'e Engine, target: Target, len: usize) -> Session<'e> {
         let (fuel, work) = (Fuel::of(len), Work::of(len));
-        Session { engine, target, hits: Vec::new(), fuel, work, skipped: false }
+        Session {
+            engine,
+            target,
+            hits: Vec::new(),
+            fuel,
+            work,
+            skipped: false,
+            worst: (0, 0..0, false),
+        }
     }
 
     /// Reads the text that was given.
@@ -42,6 +52,7 @@ impl<'e> Session<'e> {
     }
 
     fn inspect(&mut self, text: &str, origin: &Origin<'_>, depth: u8) {
+        self.weigh(text, origin);
         if text.is_ascii() {
             self.inspect_needles(text, text.as_bytes(), None, origin);
             let classes = self.inspect_folded(text.as_bytes(), text, origin, false, depth);
@@ -61,6 +72,18 @@ impl<'e> Session<'e> {
         // escapes are resolved in the text itself: what they spell need not be ASCII
         if folded.bytes.iter().any(|byte| CLASS[usize::from(*byte)] & ESCAPE != 0) {
             self.inspect_escapes(text, origin, depth);
+        }
+    }
+
+    /// Weighs the sentences of what a model reads.
+    fn weigh(&mut self, text: &str, origin: &Origin<'_>) {
+        let Some(semantic) = &self.engine.semantic else { return };
+        if !Targets::READ.contains(self.target) {
+            return;
+        }
+        let scored = semantic.score(text);
+        if scored.per_mille > self.worst.0 {
+            self.worst = (scored.per_mille, origin.raw(scored.span), origin.is_decoded());
         }
     }
 

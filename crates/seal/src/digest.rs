@@ -29,7 +29,7 @@ impl Digest {
 
     /// Reads 64 lower-case hex digits without the prefix.
     pub fn from_hex(text: &str) -> Option<Self> {
-        hex::decode(text)?.try_into().ok().map(Self)
+        hex::decode_digits(text).map(Self)
     }
 
     /// The raw 32 bytes.

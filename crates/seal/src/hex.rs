@@ -27,22 +27,38 @@ pub fn digits(bytes: &[u8; 32]) -> [u8; 64] {
 
 /// Decodes lower-case hex; upper case, odd length and anything else is `None`.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes()
-        .chunks_exact(2)
-        .map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?))
-        .collect()
+    let mut out = vec![0; text.len() / 2];
+    decode_to(text, &mut out).then_some(out)
 }
 
-fn nibble(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
+/// Decodes the 64 digits of 32 bytes, without allocating.
+pub fn decode_digits(text: &str) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    decode_to(text, &mut out).then_some(out)
 }
+
+/// Whether `text` is the digits of as many bytes as `out` has, which it then holds. Every digit is
+/// looked at before anything is said: a start reads one digest for each entry of the log.
+fn decode_to(text: &str, out: &mut [u8]) -> bool {
+    let mut seen = 0;
+    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    text.len() == out.len() * 2 && seen < 16
+}
+
+/// The value of each digit; what is none has a higher bit.
+static VALUES: [u8; 256] = {
+    let mut values = [0x80; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 #[cfg(test)]
 mod tests {
@@ -54,8 +70,13 @@ mod tests {
         let first: [u8; 32] = all[..32].try_into().unwrap();
         assert_eq!(digits(&first).as_slice(), encode(&first).as_bytes());
         assert_eq!(decode(&encode(&all)), Some(all));
-        for bad in ["0", "AB", "0g", "é0"] {
+        for bad in ["0", "AB", "0g", "g0", "é0", "/0", ":0", "`0"] {
             assert_eq!(decode(bad), None, "{bad}");
+        }
+        let text = encode(&first);
+        assert_eq!(decode_digits(&text), Some(first));
+        for bad in [&text[1..], &text[2..], "", &format!("{text}00"), &text.to_uppercase()] {
+            assert_eq!(decode_digits(bad), None, "{bad}");
         }
     }
 }

@@ -32,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     ("drafts", feeds::drafts),
     ("feed", feeds::feed),
     ("feedproof", feeds::feedproof),
+    ("feedrotation", feeds::feedrotation),
     ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),

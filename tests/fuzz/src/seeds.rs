@@ -27,6 +27,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "drafts" => texts(crate::feeds::DRAFTS).collect(),
         "feed" => strings(crate::feeds::FEEDS, "cases", "document"),
         "feedproof" => crate::feeds::proofs(),
+        "feedrotation" => crate::feeds::rotations(),
         "head" => texts(HEADS).collect(),
         "json" => {
             let payloads = strings(RECEIPTS, "receipts", "payload").into_iter().take(3);

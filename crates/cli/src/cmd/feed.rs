@@ -2,6 +2,7 @@
 
 mod add;
 mod consume;
+mod delta;
 mod init;
 mod list;
 mod pattern;

@@ -5,8 +5,8 @@
 
 mod chain;
 mod config;
-mod scan;
 mod receipts;
+mod scan;
 
 use std::collections::HashMap;
 use std::fs;
@@ -104,6 +104,7 @@ const WITHOUT_FORMAT: &[&str] = &[
     "audit show",
     "audit export",
     "feed propose",
+    "feed prove",
     "config schema",
     "code",
     "completions",

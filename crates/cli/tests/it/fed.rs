@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread::{self, sleep};
-use std::time::Duration;
+use std::thread;
+use std::time::Instant;
 
 use record::feed::publish;
 use record::ioc::{Ioc, Kind, Severity, SignedIoc};
@@ -12,7 +12,7 @@ use seal::key::SecretKey;
 use seal::signer::Signer as _;
 use testkit::upstream::{FakeUpstream, Gate, Script, quoted};
 
-use crate::running::{Answer, Running, chat, countersign, request, said};
+use crate::running::{Answer, PATIENCE, Running, chat, countersign, request, said};
 
 const TIME: i64 = 1_750_000_000;
 const FIRST: &str = "zebra-omega-77";
@@ -64,15 +64,12 @@ fn metrics(up: &Running, dir: &Path) -> String {
     request(up.admin(), "GET", "/metrics", &headers, "").expect("an answer").body
 }
 
-/// Waits until something is said.
+/// Asks until something is said.
 fn wait(what: &str, ask: impl Fn() -> String) {
-    for _ in 0..6_000 {
-        if ask().contains(what) {
-            return;
-        }
-        sleep(Duration::from_millis(20));
+    let until = Instant::now() + PATIENCE;
+    while !ask().contains(what) {
+        assert!(Instant::now() < until, "never was {what} in {}", ask());
     }
-    panic!("never was {what} in {}", ask());
 }
 
 #[test]
@@ -102,9 +99,10 @@ fn found_at_three_refused_at_four() {
     upstream.wait_seen(seen + 1);
 
     put(dir, &feed(&key, TIME + 1, &[FIRST, SECOND]));
+    wait(r#"result="changed"} 1"#, || metrics(&up, dir));
+    // It counts a moment later: the ruleset comes into the ledger first.
     let mut after = ask(&up, &upstream, &format!("do {SECOND}"));
     while after.status == 200 {
-        sleep(Duration::from_millis(50));
         after = ask(&up, &upstream, &format!("do {SECOND}"));
     }
     assert_eq!(after.status, 403, "{after:?}");

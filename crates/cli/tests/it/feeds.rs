@@ -75,8 +75,13 @@ fn a_feed_from_its_first_key_to_a_revocation() {
 
     let report = json(dir, VERIFY, 0);
     assert_eq!(report.get("assurance").and_then(Value::as_str), Some("signed"), "{report:?}");
+    let said = report.get("feed").expect("what it says");
+    assert_eq!(said.get("issuer").and_then(Value::as_str), Some("alpha.example"));
+    assert_eq!(said.get("sequence").and_then(Value::as_i64), Some(1));
     let named = [VERIFY, &["--issuer", "bravo.example"]].concat();
-    assert_eq!(codes(&json(dir, &named, 11)), ["CS-FEED-010"]);
+    let refused = json(dir, &named, 11);
+    assert_eq!(codes(&refused), ["CS-FEED-010"]);
+    assert_eq!(refused.get("feed"), Some(&Value::Null), "what does not hold says nothing");
     assert_eq!(codes(&json(dir, &VERIFY[..3], 11)), ["CS-FEED-008"]);
     // A trust file that holds the key for this issuer is as good as a pin, for another it is none.
     let trust = ["trust", "add", "--name", "alpha", "--purpose", "feed", "--key"];
@@ -169,6 +174,25 @@ fn samples_decide_what_is_taken_up() {
     let report = json(dir, VERIFY, 0);
     let count = report.get("counts").and_then(|counts| counts.get("indicators")?.as_i64());
     assert_eq!(count, Some(2));
+}
+
+#[test]
+fn nothing_is_lost_when_many_add_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    start(dir);
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            scope.spawn(move || {
+                let pattern = format!("MARK_{n}_OF_EIGHT");
+                ours(dir, &["feed", "add", "--kind", "substring", "--pattern", &pattern], 0);
+                ours(dir, &["feed", "publish"], 0);
+            });
+        }
+    });
+    ours(dir, &[VERIFY, &["--require-proof"]].concat(), 0);
+    let shown = json(dir, &["feed", "show", "feed/public/feed.json"], 0);
+    assert_eq!(shown.get("iocs").and_then(Value::as_array).map(<[_]>::len), Some(9));
 }
 
 #[test]

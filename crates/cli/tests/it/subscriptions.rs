@@ -131,6 +131,28 @@ fn from_the_first_document_to_the_end() {
 }
 
 #[test]
+fn what_is_subscribed_to_is_scanned_for() {
+    let (dir, alpha) = (place(), key(1));
+    let dir = dir.path();
+    let scan = |exit: i32| {
+        let args = ["scan", "--subscriptions", "here is alphas mark", "--format", "json"];
+        let output = countersign(dir, &args);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+        said(&output)
+    };
+    scan(66);
+    put(dir, "core.json", &feed(&alpha, TIME, &["alphas mark"]));
+    let subscribe = ["subscribe", "core.json", "--pin", "alpha.pem"];
+    run(dir, &subscribe, 0);
+    let told = scan(2);
+    assert!(told.contains("feed:alpha.example"), "{told}");
+    run(dir, &[&subscribe[..], &["--monitor"]].concat(), 0);
+    assert!(scan(0).contains("feed:alpha.example"), "it is reported");
+    run(dir, &["unsubscribe", "alpha/core"], 0);
+    assert!(!scan(0).contains("feed:alpha.example"));
+}
+
+#[test]
 fn first_use_prints_the_fingerprint() {
     let (dir, alpha) = (place(), key(1));
     let dir = dir.path();
@@ -287,6 +309,72 @@ fn a_host_is_asked_and_its_mirror_where_it_fails() {
     assert!(run(dir, &["list"], 0).contains("2 live"));
 }
 
+/// A large feed: the proof tells that nothing is new, and what changed is enough.
+#[test]
+fn of_a_large_feed_only_the_changes_are_fetched() {
+    let dir = place();
+    let dir = dir.path();
+    run(dir, &["init", "alpha.example", "--feed-id", "alpha/core"], 0);
+    let add = |range: std::ops::Range<usize>| {
+        let draft = |n| {
+            format!(
+                "{{\"kind\":\"substring\",\"pattern\":\"mark {n:03}\",\"attacks\":[\"a mark {n:03}\"]}}"
+            )
+        };
+        let drafts: Vec<String> = range.map(draft).collect();
+        fs::write(dir.join("drafts.json"), format!("[{}]", drafts.join(","))).expect("written");
+        run(dir, &["add", "--from", "drafts.json"], 0);
+        run(dir, &["publish"], 0);
+    };
+    add(0..70);
+    let public = dir.join("feed/public");
+    let host = Https::serve(move |head| {
+        let name = head.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
+        match fs::read(public.join(name)) {
+            Ok(body) => {
+                let mut answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                answer.push_str(&String::from_utf8_lossy(&body));
+                answer.into_bytes()
+            }
+            Err(_) => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        }
+    });
+    fs::write(dir.join("ca.pem"), &host.root).expect("written");
+    let url = host.url("/feed.json");
+    let how = ["--pin", "feed/feed.pub.pem", "--allow-private", "--ca", "ca.pem"];
+    run(dir, &[&["subscribe", &url][..], &how].concat(), 0);
+    let asked = || -> Vec<String> {
+        let path = |head: &String| head.split(' ').nth(1).map(str::to_owned);
+        host.asked().iter().filter_map(path).collect()
+    };
+    let since = asked().len();
+    run(dir, &["update"], 0);
+    assert_eq!(asked()[since..], ["/feed.proof.json"]);
+
+    add(70..71);
+    add(71..72);
+    let since = asked().len();
+    assert_eq!(update(dir, &[], 0).get("changed").and_then(Value::as_bool), Some(true));
+    let paths = asked().split_off(since);
+    assert_eq!(paths.len(), 2, "{paths:?}");
+    assert!(paths[1].starts_with("/feed.delta."), "{paths:?}");
+    assert!(run(dir, &["list"], 0).contains("72 live of 72"));
+
+    // Changes that lead astray cost one more question, and nothing else.
+    add(72..73);
+    for entry in fs::read_dir(dir.join("feed/public")).expect("readable").flatten() {
+        if entry.file_name().to_string_lossy().contains(".delta.") {
+            let text = fs::read_to_string(entry.path()).expect("read");
+            fs::write(entry.path(), text.replace("mark 072", "mark O72")).expect("written");
+        }
+    }
+    let since = asked().len();
+    assert_eq!(update(dir, &[], 0).get("changed").and_then(Value::as_bool), Some(true));
+    assert!(asked()[since..].contains(&"/feed.json".to_owned()), "{:?}", &asked()[since..]);
+    run(dir, &["search", "mark 072"], 0);
+}
+
 /// Ids of the marks in the ledger.
 fn marks(dir: &Path) -> Vec<String> {
     let reader = Reader::open_dir(&dir.join(".countersign/ledger"), None).expect("a ledger");
@@ -345,6 +433,8 @@ fn a_changed_store_is_told_and_the_rest_goes_on() {
     let record = dir.join(format!(".countersign/feeds/{slot}.json"));
     let text = fs::read_to_string(&record).expect("the record");
     fs::write(&record, text.replace("enforce", "monitor")).expect("written");
+    let scan = countersign(dir, &["scan", "--subscriptions", "one"]);
+    assert_eq!(scan.status.code(), Some(12), "{}", said(&scan));
     for args in [&["list"][..], &["update"], &["search", "one"]] {
         let told = run(dir, args, 12);
         assert!(told.contains("CS-FEED-032") && told.contains(slot), "{told}");

@@ -75,6 +75,8 @@ pub struct Document {
 
 /// Files of a directory that are looked at.
 const FILES: usize = 256;
+/// Bytes of them that are held at once.
+const DIRECTORY: usize = 2 * LIMIT;
 
 /// The documents of a path: a file's own, or those of a directory's `*.json`, by name; each with the
 /// proof beside it (`core.json`, `core.proof.json`). Statements of new keys are in files named
@@ -98,12 +100,25 @@ pub fn read_source(path: &Path) -> io::Result<(Vec<Document>, Option<String>)> {
     names.sort();
     let ends = |path: &PathBuf, end: &str| path.to_string_lossy().ends_with(end);
     let rotations: Vec<PathBuf> = names.iter().filter(|p| ends(p, ROTATION)).cloned().collect();
-    names.retain(|path| ends(path, ".json") && !ends(path, &format!(".{PROOF}")));
+    let beside = |path: &PathBuf| {
+        ends(path, &format!(".{PROOF}")) || path.to_string_lossy().contains(".delta.")
+    };
+    names.retain(|path| ends(path, ".json") && !beside(path));
     if names.len() > FILES {
         let text = format!("more than {FILES} .json files lie there");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    Ok((names.iter().map(document).collect::<io::Result<_>>()?, statements(rotations)?))
+    let (mut documents, mut bytes) = (Vec::with_capacity(names.len()), 0);
+    for name in &names {
+        let document = document(name)?;
+        bytes += document.bytes.len();
+        if bytes > DIRECTORY {
+            let text = format!("more than {DIRECTORY} bytes of .json files lie there");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        }
+        documents.push(document);
+    }
+    Ok((documents, statements(rotations)?))
 }
 
 /// The extension of a proof beside a feed.

@@ -12,7 +12,7 @@ use seal::policy::Policy as LogPolicy;
 use super::disk::{Document, Source};
 use super::memory::{Mark, Memory, MemoryError, note, slots};
 use super::rules::{Bounds, carry, ended, proven, timely};
-use super::store::{Held, StoreError, Writing};
+use super::store::{Held, Kept, StoreError, Writing};
 use super::subscription::{Accepted, PinnedKey, Policy, SOURCES, Seen, Slot, Subscription, Taken};
 
 /// What was fetched.
@@ -259,12 +259,14 @@ impl Writing<'_> {
                 // The ledger is younger than the subscription.
                 memory.remember(note("accept", record, &feed, &record.accepted.digest))?;
             }
-            let held = match etags(offer) {
-                tags if tags.iter().all(|(url, tag)| record.etags.get(url) == Some(tag)) => held,
-                tags => {
+            let tags = etags(offer);
+            let told = tags.iter().all(|(url, tag)| record.etags.get(url) == Some(tag));
+            let held = match Kept::of(&held.kept).filter(|_| !told) {
+                None => held,
+                Some(kept) => {
                     let mut record = record.clone();
                     record.etags.extend(tags);
-                    let subscription = self.put(slot, record, None, &held.kept)?;
+                    let subscription = self.put(slot, record, None, &kept)?;
                     Held { subscription, ..held }
                 }
             };
@@ -313,11 +315,16 @@ impl Writing<'_> {
         let mut kept = Vec::new();
         if let Some(held) = &before {
             revoked.extend(revokes(&held.feed.iocs).chain(revokes(&held.kept)));
-            for other in self.store.load_all()?.held {
-                let one = &other.subscription;
-                let same = one.issuer == record.issuer
-                    && one.keys.first().map(|pinned| &pinned.key) == first.as_ref();
-                if same && other.slot != slot {
+            for other in self.store.slots()? {
+                let same = |one: &Subscription| {
+                    one.issuer == record.issuer
+                        && one.keys.first().map(|pinned| &pinned.key) == first.as_ref()
+                };
+                // One that does not open revokes nothing.
+                if other != slot
+                    && self.store.record(other).is_ok_and(|one| same(&one))
+                    && let Ok(other) = self.store.load(other)
+                {
                     revoked.extend(revokes(&other.feed.iocs).chain(revokes(&other.kept)));
                 }
             }
@@ -331,19 +338,19 @@ impl Writing<'_> {
             let carried = carry(&known, &feed, &revoked, terms.now);
             report.push_all("", carried.found);
             kept = carried.kept;
-            if kept.len() > KEPT {
-                let detail = format!("more than {KEPT} indicators vanished without a revocation");
-                report.push(Finding::new(Code::FeedLimit, "", detail));
-                return Ok(Outcome { report, held: before, changed: false });
-            }
             if !kept.is_empty() {
                 report.count("kept", kept.len() as u64);
             }
         }
+        let Some(text) = Kept::of(&kept).filter(|_| kept.len() <= KEPT) else {
+            let detail = format!("{} indicators vanished without a revocation", kept.len());
+            report.push(Finding::new(Code::FeedLimit, "", detail));
+            return Ok(Outcome { report, held: before, changed: false });
+        };
         let what = |feed: &Feed| (feed.issued_at, feed.root, feed.key.clone());
         let changed = before.as_ref().is_none_or(|held| what(&held.feed) != what(&feed));
         memory.remember(note(act, &record, &feed, &Digest::of(&document.bytes)))?;
-        let subscription = self.put(slot, record, Some(&document.bytes), &kept)?;
+        let subscription = self.put(slot, record, Some(&document.bytes), &text)?;
         let held = Some(Held { slot, subscription, feed, kept });
         Ok(Outcome { report, held, changed })
     }

@@ -10,6 +10,7 @@
 //! are signed by nobody. On every opening the seal is checked, the document is judged again under
 //! the key that the record names, and each kept indicator under the keys of its publisher.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -233,7 +234,11 @@ impl Store {
         {
             return Err(sealed(&path, "it is not the feed that was accepted"));
         }
-        feed.iocs.retain(|ioc| !accepted.skipped.contains(&ioc.content_hash.text()));
+        let skipped: BTreeSet<&str> = accepted.skipped.iter().map(String::as_str).collect();
+        let (left_out, iocs): (Vec<SignedIoc>, Vec<SignedIoc>) =
+            feed.iocs.into_iter().partition(|ioc| skipped.contains(&*ioc.content_hash.text()));
+        feed.iocs = iocs;
+        feed.left_out.extend(left_out.iter().map(|ioc| ioc.content_hash));
         let kept = match &accepted.kept {
             None => Vec::new(),
             Some(digest) => {
@@ -264,6 +269,21 @@ impl Store {
     }
 }
 
+/// The file of kept indicators, or none.
+#[derive(Debug)]
+pub(super) struct Kept(Option<String>);
+
+impl Kept {
+    /// `None` for more than is read again.
+    pub(super) fn of(kept: &[SignedIoc]) -> Option<Kept> {
+        if kept.is_empty() {
+            return Some(Kept(None));
+        }
+        let text = write_plain(&Value::array(kept.iter().map(SignedIoc::to_value)));
+        (text.len() <= KEPT_LIMIT).then_some(Kept(Some(text)))
+    }
+}
+
 /// The store, and nobody else writes. Given back when it is dropped.
 #[derive(Debug)]
 pub struct Writing<'s> {
@@ -278,7 +298,7 @@ impl Writing<'_> {
         slot: Slot,
         mut record: Subscription,
         document: Option<&[u8]>,
-        kept: &[SignedIoc],
+        kept: &Kept,
     ) -> Result<Subscription, StoreError> {
         let dir = &self.store.dir;
         if let Some(document) = document {
@@ -287,8 +307,7 @@ impl Writing<'_> {
             disk::put(&path, document).map_err(at(&path))?;
         }
         record.accepted.kept = None;
-        if !kept.is_empty() {
-            let text = write_plain(&Value::array(kept.iter().map(SignedIoc::to_value)));
+        if let Some(text) = &kept.0 {
             let digest = Digest::of(text.as_bytes());
             let path = dir.join(name(slot, &digest, KEPT));
             disk::put(&path, text.as_bytes()).map_err(at(&path))?;

@@ -16,7 +16,7 @@ use super::disk::Source;
 /// The type constant of a record.
 pub const TYPE: &str = "countersign-feed-subscription/v1";
 /// Longest record, bytes.
-pub(super) const LIMIT: usize = 16 << 20;
+pub(super) const LIMIT: usize = 32 << 20;
 /// Most addresses of a subscription.
 pub(super) const SOURCES: usize = 16;
 

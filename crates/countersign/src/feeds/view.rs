@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use record::feed::{Gone, Live, Publisher, live};
 use record::ioc::SignedIoc;
+use scan::{FeedRoot, Indicator};
 use seal::digest::Digest;
 
 use super::store::Held;
@@ -67,6 +68,21 @@ impl View {
             }
         }
         members
+    }
+
+    /// What the scan engine looks for at `now`, with the feeds that it is from.
+    pub fn indicators(&self, now: i64) -> (Vec<Indicator>, Vec<FeedRoot>) {
+        let indicator = |member: &Member<'_>| match member.policy() {
+            Policy::Enforce => Indicator::of_ioc(member.ioc),
+            Policy::Monitor => Indicator::of_ioc(member.ioc).monitored(),
+        };
+        let root = |held: &Held| FeedRoot {
+            issuer: held.subscription.issuer.clone(),
+            feed: held.subscription.feed_id.clone(),
+            root: held.feed.root.text(),
+        };
+        let indicators = self.live(now).iter().map(indicator).collect();
+        (indicators, self.held.iter().map(root).collect())
     }
 
     /// Those that do not count, and why.

@@ -1,8 +1,7 @@
 //! Indicators of feeds: what they find is refused and attributed, and other rules come into force
 //! under requests that are under way.
 
-use std::sync::{Arc, Mutex};
-use std::thread::sleep;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use countersign_gateway::feeds::{Counting, Feed, Feeds, Keep, Pulled, Trouble};
@@ -18,7 +17,10 @@ use crate::harness::{Evidence, Gateway, NOON, ask, ask_stream, digest};
 
 /// A publisher whose next word the test says. Patterns are substrings, of severity critical.
 #[derive(Default)]
-struct Publisher(Mutex<Says>);
+struct Publisher {
+    says: Mutex<Says>,
+    asked: Condvar,
+}
 
 #[derive(Default)]
 struct Says {
@@ -32,23 +34,23 @@ const ISSUER: &str = "alpha.example\u{1b}[31m";
 
 impl Publisher {
     fn of(patterns: &[(&'static str, bool)]) -> Arc<Publisher> {
-        Arc::new(Publisher(Mutex::new(Says { counting: patterns.to_vec(), ..Says::default() })))
+        let says = Says { counting: patterns.to_vec(), ..Says::default() };
+        Arc::new(Publisher { says: Mutex::new(says), asked: Condvar::new() })
     }
 
     fn says(&self, next: Result<Vec<(&'static str, bool)>, Trouble>) {
-        self.0.lock().unwrap().next = Some(next);
+        self.says.lock().unwrap().next = Some(next);
     }
 
     fn unusable(&self) {
-        self.0.lock().unwrap().unusable = true;
+        self.says.lock().unwrap().unusable = true;
     }
 
     /// Waits for two more pulls: the second begins after the first was acted upon.
     fn wait_pulled(&self) {
-        let before = self.0.lock().unwrap().pulls;
-        while self.0.lock().unwrap().pulls < before + 2 {
-            sleep(Duration::from_millis(10));
-        }
+        let says = self.says.lock().unwrap();
+        let enough = says.pulls + 2;
+        drop(self.asked.wait_while(says, |says| says.pulls < enough).unwrap());
     }
 }
 
@@ -58,7 +60,7 @@ fn hash(pattern: &str) -> Digest {
 
 impl Feeds for Publisher {
     fn counting(&self, _: UnixMillis) -> Result<Counting, String> {
-        let says = self.0.lock().unwrap();
+        let says = self.says.lock().unwrap();
         if says.unusable {
             return Err("the seal is not ours".to_owned());
         }
@@ -88,8 +90,9 @@ impl Feeds for Publisher {
     }
 
     fn pull(&self, _: UnixMillis, _: Duration, _: &mut Keep<'_>) -> Vec<Pulled> {
-        let mut says = self.0.lock().unwrap();
+        let mut says = self.says.lock().unwrap();
         says.pulls += 1;
+        self.asked.notify_all();
         let result = match says.next.take() {
             None => Ok(false),
             Some(Ok(patterns)) => {
@@ -250,9 +253,8 @@ fn a_request_keeps_the_rules_that_it_began_with() {
     assert_eq!(first.status, 403);
 
     feed.says(Ok(vec![("second-token", false)]));
-    while version(&gateway) == before {
-        sleep(Duration::from_millis(10));
-    }
+    feed.wait_pulled();
+    assert_ne!(version(&gateway), before);
     client.chat(&ask("second-token"), &[]);
     let second = client.reply();
     assert_eq!(second.status, 403, "the new one counts without a restart");
@@ -285,9 +287,7 @@ fn a_publisher_that_goes_bad_leaves_the_rules_in_force_and_raises_the_alarm() {
     feed.wait_pulled();
     assert_eq!(page(&gateway, "/readyz"), (200, r#"{"status":"ready","feeds":"ok"}"#.to_owned()));
     feed.says(Err(Trouble::Refused("CS-FEED-024: a rollback \u{1b}[2J".to_owned())));
-    while !page(&gateway, "/readyz").1.contains("feeds_failing") {
-        sleep(Duration::from_millis(10));
-    }
+    while !page(&gateway, "/readyz").1.contains("feeds_failing") {}
     let (_, metrics) = page(&gateway, "/metrics");
     assert!(metrics.contains(r#"countersign_feed_pulls_total{result="refused"}"#), "{metrics}");
     assert!(metrics.contains("countersign_feeds_alarm 1"), "{metrics}");
@@ -310,9 +310,7 @@ fn what_is_stale_refuses_only_where_that_is_asked_for() {
     client.chat(&ask("hello"), &[]);
     assert_eq!(client.reply().status, 200);
     feed.unusable();
-    while page(&gateway, "/readyz").0 == 200 {
-        sleep(Duration::from_millis(10));
-    }
+    while page(&gateway, "/readyz").0 == 200 {}
     client.chat(&ask("hello"), &[]);
     let refused = client.reply();
     assert_eq!(refused.status, 503);

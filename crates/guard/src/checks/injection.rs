@@ -1,6 +1,6 @@
 //! `injection`: text that tries to give the model or its tools other orders.
 
-use scan::{Category, Severity, Source};
+use scan::{Category, SEMANTIC_RULE, Severity, Source};
 
 use crate::check::{Check, Event, State, Turn};
 use crate::config::{InjectionConfig, Response};
@@ -36,6 +36,9 @@ impl Injection {
         let response = match (found.category, found.severity) {
             _ if signed => Response::Deny,
             (Category::Engine, _) => self.config.unread,
+            (Category::Injection, _) if operator && *found.rule == *SEMANTIC_RULE => {
+                Response::Allow
+            }
             (Category::Injection, Severity::High | Severity::Critical) => self.config.high,
             (Category::Injection, Severity::Medium | Severity::Low) if operator => Response::Allow,
             (Category::Injection, Severity::Medium) => self.config.medium,

@@ -11,7 +11,7 @@ use crate::ioc::{Ioc, Kind, Severity, check_pattern, check_sizes};
 /// The version of a drafts file.
 pub const DRAFTS: &str = "countersign-feed-drafts/v1";
 /// Largest drafts file, bytes.
-pub const DRAFTS_LIMIT: usize = 64 << 20;
+pub const DRAFTS_LIMIT: usize = 16 << 20;
 /// Most samples of either sort for one draft; each is at most 64 KiB.
 const SAMPLES: usize = 256;
 const SAMPLE: usize = 64 << 10;

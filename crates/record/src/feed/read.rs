@@ -4,7 +4,7 @@ use seal::digest::Digest;
 use seal::json::{JsonErrorKind, Limits, Value, parse};
 use seal::key::{KeyError, PublicKey};
 
-use super::{Feed, Head, ID_LIMIT, Judge, LIMIT, VERSION, judge, manifest};
+use super::{Feed, Head, ID_LIMIT, Judge, LIMIT, VALUES, VERSION, judge, manifest};
 use crate::codes::Code;
 use crate::ioc::{ISSUER_LIMIT, seconds};
 use crate::report::Finding;
@@ -21,6 +21,23 @@ pub fn read(bytes: &[u8]) -> Result<Feed, Vec<Finding>> {
             Err(faults.filter(|finding| finding.code != Code::FeedUnpinned).collect())
         }
     }
+}
+
+/// Parses what should be a feed, or a part of one, within the limits of feeds.
+pub fn value(bytes: &[u8]) -> Result<Value, Finding> {
+    // A value in memory is sixteen times the two bytes that a hostile document spends on it, and
+    // nothing of a document is looked at before all of it is there. Each one has its separator.
+    let separates = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
+    if bytes.len() <= LIMIT && bytes.iter().filter(separates).count() > VALUES {
+        return Err(Finding::here(Code::FeedLimit, format!("more than {VALUES} values")));
+    }
+    parse(bytes, Limits { bytes: LIMIT, depth: 6 }).map_err(|error| {
+        let code = match error.kind {
+            JsonErrorKind::TooLong => Code::FeedLimit,
+            _ => Code::FeedJson,
+        };
+        Finding::here(code, error.to_string())
+    })
 }
 
 /// A feed as it came: members of their types, nothing believed.
@@ -43,18 +60,8 @@ const STRINGS: [&str; 7] =
 impl Raw {
     /// Takes a document apart. `None` when what the signature covers is not all there.
     pub(super) fn take(bytes: &[u8], found: &mut Vec<Finding>) -> Option<Raw> {
+        let value = value(bytes).map_err(|finding| found.push(finding)).ok()?;
         let mut fault = |code, detail: String| found.push(Finding::here(code, detail));
-        let value = match parse(bytes, Limits { bytes: LIMIT, depth: 6 }) {
-            Ok(value) => value,
-            Err(error) => {
-                let code = match error.kind {
-                    JsonErrorKind::TooLong => Code::FeedLimit,
-                    _ => Code::FeedJson,
-                };
-                fault(code, error.to_string());
-                return None;
-            }
-        };
         let Value::Object(members) = value else {
             fault(Code::FeedMember, format!("a feed is {}, not an object", value.kind()));
             return None;

@@ -14,7 +14,7 @@ use crate::report::{Assurance, Finding, Report};
 /// The version of a part.
 pub const PART: &str = "countersign-feed-part/v1";
 /// Largest part, bytes.
-pub const PART_LIMIT: usize = 64 << 20;
+pub const PART_LIMIT: usize = 16 << 20;
 /// Longest path: a tree of 2^40 indicators.
 const PATH: usize = 40;
 

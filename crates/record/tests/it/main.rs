@@ -11,6 +11,7 @@ mod codes;
 mod common;
 mod decision;
 mod feed;
+mod feeddelta;
 mod feedproof;
 mod keychange;
 mod mutations;

@@ -4,6 +4,7 @@
 //! cargo run -p countersign-scan --example train -- write    writes weights.txt and provenance.json
 //! cargo run -p countersign-scan --example train -- folds    each family of corpus/train left out once
 //! cargo run -p countersign-scan --example train -- dev      figures of the committed weights on corpus/dev
+//! cargo run -p countersign-scan --example train -- score    scores the lines of standard input
 //! ```
 
 mod learn;
@@ -35,7 +36,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("{:4} {} {} {:?}", scored.per_mille, kind(&text), text.family, text.text);
             }
         }
-        _ => return Err("expected write, folds or dev".into()),
+        Some("score") => {
+            for line in std::io::stdin().lines() {
+                let line = line?;
+                println!("{:4} {line}", semantic.score(&line).per_mille);
+            }
+        }
+        _ => return Err("expected write, folds, dev or score".into()),
     }
     Ok(())
 }

@@ -23,14 +23,19 @@ pub(crate) const FEATURES: usize = GRAMS + BUCKETS;
 const NEAR: usize = 3;
 /// So many words are the opening of a sentence.
 const OPENING_WORDS: usize = 2;
+/// Up to so many concepts each pair counts in full.
+const FEW: i32 = 5;
 
 /// What the concepts and signs of a sentence say.
 pub(crate) fn of_concepts(window: &Window<'_>, push: &mut impl FnMut(usize, i32)) {
     push(0, ONE);
+    // many concepts make many pairs: together they say no more than few
+    let count = i32::try_from(window.concepts.count_ones()).unwrap_or(64);
+    let pair = if count > FEW { ONE * FEW / count } else { ONE };
     for (n, a) in bits(window.concepts).enumerate() {
         push(CONCEPT + a, ONE);
         for b in bits(window.concepts).take(n) {
-            push(PAIR + a * (a.wrapping_sub(1)) / 2 + b, ONE);
+            push(PAIR + a * (a.wrapping_sub(1)) / 2 + b, pair);
         }
     }
     let opening = window.words.iter().skip(window.sentence).take(OPENING_WORDS);

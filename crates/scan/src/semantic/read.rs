@@ -55,6 +55,8 @@ pub(crate) const SIGNS: usize = 14;
 
 /// A sentence that is longer goes on as the next.
 const LONGEST: usize = 64;
+/// A sentence of so many words is read together with the one before, too.
+const SHORT: usize = 12;
 /// So many words of a sentence are read together with the next one.
 const CARRIED: usize = 24;
 
@@ -294,7 +296,7 @@ impl Reader<'_> {
             signs,
             concepts,
         });
-        if self.sentence > 0 {
+        if self.sentence > 0 && self.len - self.sentence <= SHORT {
             (self.each)(&Window {
                 words,
                 sentence: self.sentence,

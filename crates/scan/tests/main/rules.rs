@@ -31,14 +31,16 @@ fn the_digest_covers_what_decides() {
     let digest = |rules| Engine::from_rules(rules).unwrap().ruleset_digest();
     let engine = Engine::builtin();
     let rules: Vec<Rule> = engine.rules().cloned().collect();
-    assert_eq!(digest(rules.clone()), engine.ruleset_digest());
+    // the second layer comes with the built-in rules alone
+    let alone = digest(rules.clone());
+    assert_ne!(alone, engine.ruleset_digest());
     assert_eq!(engine.ruleset_digest(), seal::digest::Digest::of(engine.ruleset_body().as_bytes()));
     let mut changed = rules.clone();
     changed[0].severity = Severity::Low;
-    assert_ne!(digest(changed), engine.ruleset_digest());
+    assert_ne!(digest(changed), alone);
     let mut samples = rules.clone();
     samples[0].hits.clear();
-    assert_eq!(digest(samples), engine.ruleset_digest());
+    assert_eq!(digest(samples), alone);
     let body = engine.ruleset_body();
     for part in ["CS-INJ-001", "fuel_base", "\"unicode\":\"", "\"engine\":\""] {
         assert!(body.contains(part), "{part}");
@@ -113,7 +115,8 @@ fn the_page_lists_every_rule() {
         missing.iter().map(|r| format!("{r}\n")).collect::<String>()
     );
     let listed = page.lines().filter(|line| line.starts_with("| CS-")).count();
-    assert_eq!(listed, rows.len() + 3, "docs/rules.md lists rules that are gone");
+    // three limits, a judge that is silent, and the two second layers are no rules
+    assert_eq!(listed, rows.len() + 6, "docs/rules.md lists rules that are gone");
 }
 
 fn row(rule: &Rule) -> String {

@@ -93,6 +93,7 @@ impl Indicator {
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let source = args.source.folder(dir);
+    let _held = source.lock()?;
     let mut feed = source.read()?;
     let key_id = source.read_public_key()?.key_id();
     let mut drafts = match &args.from {

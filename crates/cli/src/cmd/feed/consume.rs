@@ -16,7 +16,7 @@ use seal::json::Value;
 use seal::time::{UnixMillis, parse_rfc3339};
 
 use super::super::seat;
-use super::pattern;
+use super::{delta, pattern};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -81,6 +81,9 @@ pub struct Got {
     pub documents: Vec<Document>,
     pub rotations: Option<String>,
     pub etag: Option<String>,
+    /// The document was made of the one before and what changed: if it does not hold, the whole one
+    /// has to say so.
+    pub patched: bool,
 }
 
 impl Got {
@@ -93,6 +96,24 @@ impl Got {
     }
 }
 
+/// What is newer than what is held, of a large feed that has proofs: the proof says whether there is
+/// anything, and what changed may lie beside it. `None`: only the whole document can tell.
+pub fn get_changes(source: &Source, held: &Held, way: Way<'_>) -> Option<Got> {
+    let Source::Https(url) = source else { return None };
+    if held.feed.iocs.len() < delta::LEAST || held.subscription.accepted.proof.is_none() {
+        return None;
+    }
+    let proof = beside(url, &format!(".{PROOF}"), way, record::feedproof::LIMIT)?;
+    let read = record::feedproof::read(&proof).ok()?;
+    if read.judge(&held.feed, Some(super::source::now()), None).is_empty() {
+        return Some(Got::default());
+    }
+    let changes = beside(url, &delta::name(&held.feed), way, record::feed::LIMIT)?;
+    let bytes = record::feeddelta::apply(&held.feed, &changes).ok()?;
+    let documents = vec![Document { bytes, proof: Some(proof) }];
+    Some(Got { documents, patched: true, ..Got::default() })
+}
+
 /// Fetches from one source.
 pub fn get(source: &Source, etag: Option<&str>, way: Way<'_>) -> Result<Got, Failure> {
     match source {
@@ -103,14 +124,14 @@ pub fn get(source: &Source, etag: Option<&str>, way: Way<'_>) -> Result<Got, Fai
                 let text = format!("{}: no .json file lies there", path.display());
                 return Err(Failure::new(Exit::Evidence(ExitClass::Missing), text));
             }
-            Ok(Got { documents, rotations, etag: None })
+            Ok(Got { documents, rotations, ..Got::default() })
         }
         Source::Https(url) => Ok(match ask(url, etag, way, record::feed::LIMIT)? {
             Fetched::Same => Got::default(),
             Fetched::New { body, etag } => {
                 let proof = beside(url, &format!(".{PROOF}"), way, record::feedproof::LIMIT);
                 let documents = vec![Document { bytes: body, proof }];
-                Got { documents, rotations: None, etag }
+                Got { documents, etag, ..Got::default() }
             }
         }),
     }

@@ -12,7 +12,7 @@ use seal::{Digest, Signer};
 
 use super::prove::beside;
 use super::source::{SourceArgs, now, put};
-use super::{add, pattern};
+use super::{add, delta, pattern};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -59,6 +59,7 @@ pub struct Args {
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let source = args.source.folder(dir);
+    let _held = source.lock()?;
     let drafts = source.read()?;
     let out = args.out.clone().unwrap_or_else(|| source.public());
     let path = out.join("feed.json");
@@ -102,6 +103,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     put(&proof_path, proof.to_json().as_bytes())?;
     put(&out.join("manifest.json"), feed.manifest().as_bytes())?;
     put(&path, feed.to_json().as_bytes())?;
+    delta::write(&source.path().join("history"), &out, before.as_ref(), &feed)?;
     told(&feed, &proof, &path, args.format)
 }
 

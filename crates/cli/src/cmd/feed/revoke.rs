@@ -33,6 +33,7 @@ pub struct Args {
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let source = args.source.folder(dir);
+    let _held = source.lock()?;
     let mut feed = source.read()?;
     let key_id = source.read_public_key()?.key_id();
     let now = now();

@@ -41,6 +41,7 @@ pub struct Args {
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let source = args.source.folder(dir);
+    let _held = source.lock()?;
     let mut feed = source.read()?;
     let issuer = feed.issuer.clone();
     let out = args.out.clone().unwrap_or_else(|| source.public());

@@ -1,5 +1,6 @@
 //! A publisher's folder: the key, the drafts, and what is published of them.
 
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -62,6 +63,17 @@ impl Source {
     /// What a static host serves.
     pub fn public(&self) -> PathBuf {
         self.0.join("public")
+    }
+
+    /// Whoever changes the drafts or publishes them waits for whoever does so now; let go when the
+    /// file is dropped.
+    pub fn lock(&self) -> Result<File, Failure> {
+        super::super::must_exist(&self.drafts())?;
+        let path = self.0.join(".lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| Failure::io(&path, &error))?;
+        file.lock().map_err(|error| Failure::io(&path, &error))?;
+        Ok(file)
     }
 
     pub fn read(&self) -> Result<Feed, Failure> {

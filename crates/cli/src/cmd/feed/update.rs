@@ -75,7 +75,12 @@ pub fn one(
     let mut failed: Option<Failure> = None;
     for source in &record.sources {
         let etag = record.etags.get(&source.to_string());
-        let mut got = match consume::get(source, etag.map(String::as_str), way) {
+        let changes = consume::get_changes(source, held, way);
+        let fetched = changes.map_or_else(
+            || consume::get(source, etag.map(String::as_str), way),
+            Ok::<consume::Got, Failure>,
+        );
+        let mut got = match fetched {
             Ok(got) => got,
             Err(failure) => {
                 failed.get_or_insert(failure);
@@ -100,7 +105,7 @@ pub fn one(
             got.rotations.get_or_insert_default().push_str(&format!("\n{text}"));
             outcome = offer(&got)?;
         }
-        if consume::is_between(&outcome.report) {
+        if consume::is_between(&outcome.report) || (got.patched && !outcome.report.ok()) {
             got = consume::get(source, None, way)?;
             outcome = offer(&got)?;
         }

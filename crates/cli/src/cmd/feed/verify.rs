@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use record::feed::{Judge, LIMIT, Pin, judge};
-use record::feedproof::{self, Statement};
+use record::feed::{Feed, Judge, LIMIT, Pin, judge};
+use record::feedproof::{self, Proof, Statement};
 use record::report::{Assurance, Code, Finding, Report};
 use record::{feed, ioc};
 use seal::json::{Limits, Value, parse, write_plain};
@@ -66,10 +66,11 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         }
         read => read?,
     };
-    let mut report = match args.partial {
-        true => part(&bytes, &pins),
+    let (mut report, told) = match args.partial {
+        true => (part(&bytes, &pins), Value::Null),
         false if is_part(&bytes) => {
-            feedproof::judge_part(&bytes, &pins, &pattern::compiles, Some(now())).0
+            let judged = feedproof::judge_part(&bytes, &pins, &pattern::compiles, Some(now()));
+            (judged.0, Value::Null)
         }
         false => whole(&args, &bytes, &pins)?,
     };
@@ -80,39 +81,66 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     for finding in about.findings {
         report.push(finding);
     }
-    super::super::verify::show(&report, args.format)
+    match (args.format, report.to_json()) {
+        (Format::Json, Value::Object(mut members)) => {
+            members.push(("feed".to_owned(), told));
+            output::json(&Value::Object(members))?;
+            Ok(Exit::Evidence(report.exit_class()))
+        }
+        (format, _) => super::super::verify::show(&report, format),
+    }
 }
 
-/// A feed, and the proof beside it.
-fn whole(args: &Args, bytes: &[u8], pins: &[Pin]) -> Result<Report, Failure> {
+/// A feed, and the proof beside it; and what both say, when they hold.
+fn whole(args: &Args, bytes: &[u8], pins: &[Pin]) -> Result<(Report, Value), Failure> {
     let how =
         Judge { pins, compiles: &pattern::compiles, skip_bad: args.skip_bad, ..Judge::default() };
     let judged = judge(bytes, &how);
     let mut report = judged.report;
     let policy = args.policy.as_deref().map(policy).transpose()?;
     let asked = args.require_proof || policy.is_some();
-    let Some((path, proof)) = proof_of(args)? else {
-        if asked {
-            report.push(Finding::new(Code::FeedProofMissing, "", "asked for"));
-        }
-        return Ok(report);
-    };
-    let place = output::path(&path);
-    match (feedproof::read(&proof), judged.verified) {
-        (Err(finding), _) => report.push(finding.at(&place)),
-        (Ok(proof), Some(verified)) => {
-            let found = proof.judge(verified.feed(), Some(now()), policy.as_ref());
-            report.push_all(&place, found);
-            let Statement { sequence, not_after, .. } = proof.statement;
-            report.note(format!("publishing {sequence}, not after {not_after}"));
-        }
+    let mut stated = None;
+    match (proof_of(args)?, &judged.verified) {
+        (None, _) if asked => report.push(Finding::new(Code::FeedProofMissing, "", "asked for")),
         // Of a feed that does not hold, its proof says nothing.
-        (Ok(_), None) => {}
+        (None, _) | (_, None) => {}
+        (Some((path, proof)), Some(verified)) => match feedproof::read(&proof) {
+            Err(finding) => report.push(finding.at(&output::path(&path))),
+            Ok(proof) => {
+                let found = proof.judge(verified.feed(), Some(now()), policy.as_ref());
+                report.push_all(&output::path(&path), found);
+                let Statement { sequence, not_after, .. } = &proof.statement;
+                report.note(format!("publishing {sequence}, not after {not_after}"));
+                stated = Some(proof);
+            }
+        },
     }
     if !report.ok() {
         report.assure(Assurance::Consistent);
     }
-    Ok(report)
+    let told = match judged.verified {
+        Some(verified) if report.ok() => told(verified.feed(), stated.as_ref()),
+        _ => Value::Null,
+    };
+    Ok((report, told))
+}
+
+/// What a feed says that holds, for programs.
+fn told(feed: &Feed, proof: Option<&Proof>) -> Value {
+    let statement = proof.map(|proof| &proof.statement);
+    Value::object([
+        ("feed_id", Value::from(&feed.feed_id)),
+        ("issuer", Value::from(&feed.issuer)),
+        ("key_id", feed.key.key_id().to_string().into()),
+        ("fingerprint", feed.key.fingerprint().into()),
+        ("issued_at", feed.issued_at.into()),
+        ("age_seconds", now().saturating_sub(feed.issued_at).into()),
+        ("merkle_root", feed.root.into()),
+        ("ioc_count", feed.count.into()),
+        ("left_out", Value::array(&feed.left_out)),
+        ("sequence", statement.map(|statement| statement.sequence).into()),
+        ("not_after", statement.map(|statement| statement.not_after).into()),
+    ])
 }
 
 /// The proof that was named, or the one beside the feed.
@@ -164,10 +192,10 @@ fn part(bytes: &[u8], pins: &[Pin]) -> Report {
         report.push(Finding::new(code, "", detail));
         report.assure(Assurance::None);
     };
-    let value = match parse(bytes, Limits { bytes: LIMIT, depth: 6 }) {
+    let value = match feed::value(bytes) {
         Ok(value) => value,
-        Err(error) => {
-            refuse(&mut report, Code::FeedJson, error.to_string());
+        Err(finding) => {
+            refuse(&mut report, finding.code, finding.detail);
             return report;
         }
     };

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use countersign::feeds::{Store, StoreError, View};
 use record::feed::{Judge, LIMIT, Pin, Verified, judge, live};
 use scan::{FeedRoot, Indicator, Limits, check_pattern};
 use seal::PublicKey;
@@ -19,7 +20,16 @@ pub struct FeedArgs {
     /// A publisher's public key (PEM), got over another way than the feed
     #[arg(long, value_name = "PEM", requires = "feed")]
     pin: Vec<PathBuf>,
-    /// Only report what indicators find
+    /// The indicators of the subscriptions in a state directory (default: here), too
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "."
+    )]
+    subscriptions: Option<PathBuf>,
+    /// Only report what indicators of a --feed find
     #[arg(long, requires = "feed")]
     monitor: bool,
 }
@@ -47,8 +57,32 @@ impl FeedArgs {
             feed: feed.feed_id.clone(),
             root: feed.root.to_string(),
         });
-        Ok((indicators.collect(), roots.collect()))
+        let (subscribed, their_roots) = match &self.subscriptions {
+            Some(dir) => subscribed(dir, now)?,
+            None => (Vec::new(), Vec::new()),
+        };
+        Ok((indicators.chain(subscribed).collect(), roots.chain(their_roots).collect()))
     }
+}
+
+/// What the subscriptions of a state directory look for. One whose files were changed stops the
+/// scan: what it was to find would not be found.
+fn subscribed(dir: &Path, now: i64) -> Result<(Vec<Indicator>, Vec<FeedRoot>), Failure> {
+    let failure = |error: StoreError| match error {
+        StoreError::Key { .. } => Failure::new(Exit::Config, error.to_string()),
+        _ => Failure::new(Exit::Io, error.to_string()),
+    };
+    let store = Store::open(&dir.join(".countersign")).map_err(failure)?;
+    let Some(store) = store else {
+        let message = format!("{}: there are no subscriptions here", dir.display());
+        return Err(Failure::new(Exit::NoPath, message));
+    };
+    let all = store.load_all().map_err(failure)?;
+    if let Some((slot, finding)) = all.broken.first() {
+        let message = format!("subscription {slot}: {finding}");
+        return Err(Failure::new(Exit::Evidence(finding.code.exit()), message));
+    }
+    Ok(View::new(all.held).indicators(now))
 }
 
 fn pin(path: &Path) -> Result<Pin, Failure> {

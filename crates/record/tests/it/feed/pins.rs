@@ -28,6 +28,17 @@ fn pin(n: u8) -> Pin {
     Pin::new(key(n).public().clone())
 }
 
+/// A document of nothing but separators would take sixteen times its size.
+#[test]
+fn a_document_of_too_many_values_is_not_read() {
+    let judged = |document: String| {
+        let report = judge(document.as_bytes(), &Judge::default()).report;
+        report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(format!("[{}0]", "0,".repeat(8_000_000))), [Code::FeedLimit]);
+    assert_eq!(judged(format!("[{}0]", "0,".repeat(1_000))), [Code::FeedMember]);
+}
+
 #[test]
 fn a_pin_binds_key_issuer_and_time() {
     let none: [Code; 0] = [];
