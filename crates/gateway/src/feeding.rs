@@ -222,8 +222,11 @@ impl Feeding {
         pulled.iter().all(|one| one.result.is_ok())
     }
 
+    /// What counts now is not known; the next pull asks again.
     fn failed(&self, why: String) {
-        self.standing().trouble = Some(why);
+        let mut standing = self.standing();
+        standing.trouble = Some(why);
+        standing.changes_at = None;
     }
 
     fn changes_at(&self) -> Option<i64> {
@@ -382,8 +385,6 @@ async fn refresh(app: &Arc<App>, port: &Arc<dyn Feeds>) {
         // What cannot be recorded is not used.
         Err(error) => failed(format!("the ruleset was not stored: {error}")),
     }
-    let app = app.clone();
-    let _ = spawn_blocking(move || app.rules.sweep()).await;
 }
 
 /// A publisher's text as it may be printed.

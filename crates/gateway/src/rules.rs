@@ -87,6 +87,11 @@ impl InForce {
         Ok(true)
     }
 
+    /// Whether there is anything to give up.
+    pub(crate) fn has_former(&self) -> bool {
+        !self.former.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Gives up replaced rules that no request holds any more. Not for a worker's thread.
     pub(crate) fn sweep(&self) {
         let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);

@@ -368,6 +368,10 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
             _ = tick.tick() => {
                 app.recorder.tick();
                 app.feeding.look(app.now());
+                if app.rules.has_former() {
+                    let app = app.clone();
+                    tokio::task::spawn_blocking(move || app.rules.sweep());
+                }
                 false
             }
             _ = checkpoint.tick() => true,

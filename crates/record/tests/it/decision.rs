@@ -82,16 +82,28 @@ fn what_is_signed_is_read() {
 #[test]
 fn the_bytes_are_pinned() {
     let golden = "vectors/decisions/v1.json";
-    let vectors =
-        [("two heads", with_heads(2)), ("many heads", with_heads(9))].map(|(name, decision)| {
-            let jws = sign(&decision, &key(1)).unwrap();
-            let payload = seal::jws::split(&jws, LIMIT).unwrap().payload;
-            Value::object([
-                ("name", Value::from(name)),
-                ("payload", String::from_utf8(payload).unwrap().into()),
-                ("jws", jws.into()),
-            ])
-        });
+    let with_sources = |n: u8| {
+        let issuers = ["alpha.example", "beta \"é\"", "gamma.example"];
+        let of = |n: u8| Source::of_feed(issuers[usize::from(n)], digest(&n.to_string()));
+        let mut decision = with_heads(2);
+        decision.bind_sources(&(0..n).map(of).collect::<Vec<Source>>());
+        decision
+    };
+    let vectors = [
+        ("two heads", with_heads(2)),
+        ("many heads", with_heads(9)),
+        ("two indicators", with_sources(2)),
+        ("three indicators", with_sources(3)),
+    ]
+    .map(|(name, decision)| {
+        let jws = sign(&decision, &key(1)).unwrap();
+        let payload = seal::jws::split(&jws, LIMIT).unwrap().payload;
+        Value::object([
+            ("name", Value::from(name)),
+            ("payload", String::from_utf8(payload).unwrap().into()),
+            ("jws", jws.into()),
+        ])
+    });
     let file = Value::object([
         ("format", Value::from("countersign decision vectors v1")),
         ("public_key_pem", key(1).public().to_pem().into()),

@@ -72,7 +72,7 @@ impl Feeds for Standing {
         // What cannot be opened is told by `counting`.
         let Ok(Some((store, held))) = self.all() else { return Vec::new() };
         let ledger = super::super::ledger_of(&self.dir);
-        let mut memory = LedgerMarks::new(&ledger, |entries| keep(entries)).with_cache(&store);
+        let mut memory = LedgerMarks::new(&ledger, keep).with_cache(&store);
         let mut pulled = Vec::with_capacity(held.len());
         for held in held {
             let outcome = update::one(&store, &held, None, deadline, &mut memory);
