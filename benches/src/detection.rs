@@ -1,4 +1,4 @@
-//! What the built-in rules find of the corpus, and what harmless text they take for an attack.
+//! What the scanner finds of the corpus, and what harmless text they take for an attack.
 //!
 //! One operating point: standard mode, found means at least `SUSPICIOUS`. A text that only holds a
 //! secret or personal data is found when a rule names it, since such hits are cut out and do not
@@ -124,7 +124,7 @@ fn f1(recall: (usize, usize), alarms: usize) -> f64 {
 fn overall(table: &mut Table, split: &str, texts: &[Text]) {
     table.section(
         &format!("Detection, {split}"),
-        "Built-in rules, standard mode; found means at least SUSPICIOUS. Families of one split have no sibling in another.",
+        "Built-in rules and second layer, standard mode; found means at least SUSPICIOUS. Families of one split have no sibling in another.",
     );
     let found = share(texts.iter().filter(|text| !text.benign).map(|text| text.found));
     let alarms = share(texts.iter().filter(|text| text.benign).map(|text| text.found));
@@ -184,7 +184,8 @@ fn false_alarms(table: &mut Table, texts: &[Text]) {
 }
 
 /// A rule lives from the family in which it fires most. A family left out is scanned without the
-/// rules that live from it: what remains was made from other families.
+/// rules that live from it: what remains was made from other families. The second layer stays, for it
+/// has learned from `train` alone.
 fn left_out(table: &mut Table, texts: &[&Text], test: &[Text]) {
     table.section(
         "Families of test, one left out at a time",
@@ -206,7 +207,8 @@ fn left_out(table: &mut Table, texts: &[&Text], test: &[Text]) {
     let alarms = test.iter().filter(|text| text.benign && text.found).count();
     let (mut hit, mut all) = (0, 0);
     for (family, texts) in families(test.iter().filter(|text| !text.benign)) {
-        let stays = |rule: &Arc<str>| home.get(&**rule) != Some(&family);
+        let learned = |rule: &str| rule.starts_with("CS-SEM-");
+        let stays = |rule: &Arc<str>| learned(rule) || home.get(&**rule) != Some(&family);
         let found = share(texts.iter().map(|text| text.by.iter().any(stays)));
         let whole = percent(share(texts.iter().map(|text| text.found)));
         hit += found.0;

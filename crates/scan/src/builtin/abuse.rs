@@ -220,9 +220,9 @@ fn paths() -> Vec<Rule> {
             technique: "sensitive-file",
             severity: Medium,
             requires: &[
-                "/etc/shadow /etc/passwd /etc/sudoers .ssh/id_ .aws/credentials /proc/self/ .kube/config .docker/config .netrc .pgpass .gnupg /root/ .git-credentials login.keychain .bash_history sam",
+                "/etc/shadow /etc/passwd /etc/sudoers .ssh/id_ .aws/credentials /proc/self/ .kube/config .docker/config .netrc .pgpass .gnupg /root .git-credentials login.keychain .bash_history sam",
             ],
-            regex: r"(?i)/etc/(?:shadow|passwd|sudoers)\b|\.ssh/id_[a-z0-9]{2,10}\b|\.aws/credentials\b|/proc/(?:self|[0-9]{1,7})/(?:environ|mem|maps)\b|\.kube/config\b|\.docker/config\.json|\.netrc\b|\.pgpass\b|\.gnupg/|/root/\.|\.git-credentials\b|login\.keychain|\.bash_history\b|system32\\{1,2}config\\{1,2}sam\b",
+            regex: r"(?i)/etc/(?:shadow|passwd|sudoers)\b|\.ssh/id_[a-z0-9]{2,10}\b|\.aws/credentials\b|/proc/(?:self|[0-9]{1,7})/(?:environ|mem|maps)\b|\.kube/config\b|\.docker/config\.json|\.netrc\b|\.pgpass\b|\.gnupg/|/roo[t]/\.|\.git-credentials\b|login\.keychain|\.bash_history\b|system32\\{1,2}config\\{1,2}sam\b",
             about: "names a file that holds keys or passwords",
             hits: &["{\"path\":\"/etc/shadow\"}", "{\"path\":\"~/.ssh/id_ed25519\"}"],
             misses: &["{\"path\":\"/etc/hosts\"}", "{\"path\":\"~/.ssh/config\"}"],
@@ -289,7 +289,7 @@ fn sql() -> Vec<Rule> {
             technique: "sql-injection",
             severity: High,
             requires: &[
-                "sleep( waitfor benchmark( load_file( outfile xp_cmdshell information_schema extractvalue( updatexml(",
+                "sleep waitfor benchmark( load_file( outfile xp_cmdshell information_schema extractvalue( updatexml(",
             ],
             regex: r"(?i)\b(?:and|or|union|select|,|;|\()\s{0,3}(?:pg_)?sleep\(\s?\d|waitfor\s{1,3}delay\s|benchmark\(\s?\d{4,12}|\bload_file\(|\binto\s{1,3}(?:out|dump)file\b|xp_cmdshell|\b(?:and|or|select)\b[^\n]{0,60}information_schema\.|\b(?:extractvalue|updatexml)\(\s?\d",
             about: "probes a database by its delays, errors or catalogue",
@@ -297,7 +297,7 @@ fn sql() -> Vec<Rule> {
                 "{\"filter\":\"1 AND SLEEP(10)\"}",
                 "{\"filter\":\"1 AND (SELECT COUNT(*) FROM information_schema.tables) > 0\"}",
             ],
-            misses: &["{\"code\":\"time.sleep(10)\"}", "{\"sql\":\"SELECT name FROM users\"}"],
+            misses: &["{\"code\":\"time.sleep (10)\"}", "{\"sql\":\"SELECT name FROM users\"}"],
         },
         Call {
             id: "CS-TOL-034",
