@@ -7,6 +7,7 @@ mod auditlog;
 mod begin;
 mod by_hand;
 mod chain;
+mod detection;
 mod feeds;
 mod figure;
 mod floor;
@@ -46,6 +47,7 @@ const USAGE: &str =
   log       a log of a million entries (--entries N): opened, checked, proved; some 650 bytes of
             disk an entry
   scan      the scan engine, against the walk of its automaton
+  detection what the scanner finds of corpus/, and what harmless text it takes for an attack
   all       everything but soak
 
 For a profiler: `stub` serves the model API and prints its address, `load PORT CONNECTIONS COUNT`
@@ -114,6 +116,7 @@ fn main() -> Result<()> {
         ["ledger"] => journal::run(&mut table)?,
         ["log"] => large::run(&binary()?, entries, &mut table)?,
         ["scan"] => text::run(&mut table)?,
+        ["detection"] => detection::run(&mut table)?,
         ["all"] => {
             text::run(&mut table)?;
             journal::run(&mut table)?;

@@ -2,18 +2,31 @@
 //!
 //! Each rule carries texts it must hit and texts close by that it must not; a test runs them all.
 
+mod abuse;
+mod agents;
+mod asked;
+mod boundary;
+mod channels;
 mod conceal;
 mod content;
+mod evade;
 mod exfiltrate;
 mod extract;
 mod hidden;
+mod jailbreak;
 mod languages;
+mod lexicon;
 mod overrides;
 mod paraphrases;
 mod persona;
+mod poison;
 mod restrictions;
 mod reworded;
+mod takeover;
 mod templates;
+mod tokens;
+mod unbind;
+mod world;
 
 use crate::indicator::Source;
 use crate::rule::{Action, Category, Pattern, Rule, Severity, Targets, View};
@@ -30,8 +43,20 @@ pub(crate) fn rules() -> Vec<Rule> {
     rules.extend(languages::rules());
     rules.extend(paraphrases::rules());
     rules.extend(reworded::rules());
+    rules.extend(takeover::rules());
+    rules.extend(asked::rules());
+    rules.extend(boundary::rules());
+    rules.extend(evade::rules());
+    rules.extend(jailbreak::rules());
+    rules.extend(unbind::rules());
+    rules.extend(channels::rules());
+    rules.extend(agents::rules());
+    rules.extend(poison::rules());
+    rules.extend(abuse::rules());
+    rules.extend(world::rules());
     rules.extend(hidden::rules());
     rules.extend(content::rules());
+    rules.extend(tokens::rules());
     rules
 }
 

@@ -89,7 +89,7 @@ const CACHE_BYTES: usize = 1 << 18;
 /// An expression may have so many classes with a name.
 const CLASSES: usize = 64;
 /// So much price makes a byte cost one more.
-const WEIGHT: usize = 64;
+const WEIGHT: usize = 128;
 
 impl Needles {
     /// Makes the patterns ready; what cannot be used is told, and is not among them.

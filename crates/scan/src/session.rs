@@ -126,6 +126,10 @@ impl<'e> Session<'e> {
         }
         if pass.spaced {
             let words = Words::read(folded, Reading::Spaced, true);
+            if let Ok(plain) = std::str::from_utf8(folded) {
+                let map: Vec<(u32, u32)> = words.map.iter().map(|at| (*at, at + 1)).collect();
+                self.inspect_needles(plain, &words.bytes, Some(&map), origin);
+            }
             let again = engine.walker.walk(&words.bytes);
             for rule in again.candidates {
                 self.verify_words(rule, &words, folded, origin, true);

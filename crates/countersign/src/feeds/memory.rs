@@ -110,8 +110,11 @@ impl<W: FnMut(Vec<Entry>) -> Result<(), String>> LedgerMarks<W> {
     fn follow(&self, mut read: Read) -> Result<Read, FollowError> {
         let mut follow = match Follow::open_dir(&self.dir, None, read.cursor.as_ref()) {
             Err(FollowError::NoLedger) => return Ok(read),
-            follow => follow?.unsigned(true),
+            follow => follow?,
         };
+        // Entries that no checkpoint covers yet count, too, once there are any.
+        let journal = std::fs::read_dir(self.dir.join("journal"));
+        follow = follow.unsigned(journal.is_ok_and(|mut entries| entries.next().is_some()));
         let polled = follow.poll(&mut |entry| {
             if entry.leaf.kind == Kind::Feed
                 && let Some((slot, mark)) = parse_id(&entry.leaf.id)

@@ -20,7 +20,7 @@ fn feed(issued_at: i64, patterns: std::ops::Range<usize>) -> Feed {
             key_id: key.key_id(),
             issued_at: 1,
             revokes: Vec::new(),
-            expires_at: (n % 2 == 0).then_some(9),
+            expires_at: n.is_multiple_of(2).then_some(9),
         };
         ioc.sign(&key).unwrap()
     };

@@ -5,20 +5,20 @@ use super::{Row, exact};
 use crate::rule::{Action, Category, Detector, Pattern, Rule, Severity, Targets};
 
 /// One secret or kind of personal data.
-struct Content<'a> {
-    id: &'a str,
-    technique: &'a str,
-    category: Category,
-    severity: Severity,
-    action: Action,
-    pattern: Pattern,
-    about: &'a str,
-    hits: &'a [&'a str],
-    misses: &'a [&'a str],
+pub(super) struct Content<'a> {
+    pub id: &'a str,
+    pub technique: &'a str,
+    pub category: Category,
+    pub severity: Severity,
+    pub action: Action,
+    pub pattern: Pattern,
+    pub about: &'a str,
+    pub hits: &'a [&'a str],
+    pub misses: &'a [&'a str],
 }
 
 impl Content<'_> {
-    fn rule(self) -> Rule {
+    pub(super) fn rule(self) -> Rule {
         Row {
             id: self.id,
             technique: self.technique,

@@ -46,7 +46,7 @@ pub(super) fn rules() -> Vec<Rule> {
             targets: Targets::READ,
             pattern: phrase(2, &[
                 "previous|prior|above|earlier|system|your",
-                "instruction*|prompt|prompts|directive*|guidelines|rules",
+                "instruction*|prompt|prompts|directive*|guidelines|system rules",
                 "no longer apply|no longer valid|no longer in effect|null and void|are void|\
                  are cancelled|are canceled|be ignored|are revoked|be disregarded|are overridden|\
                  are suspended|do not apply anymore",

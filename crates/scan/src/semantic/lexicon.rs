@@ -15,6 +15,8 @@ pub(crate) struct Lexicon {
     nodes: Vec<Node>,
     /// Edges of letters that are not ASCII, sorted: node and letter, then the next node.
     edges: Vec<(u64, u32)>,
+    /// By their last twelve bits, letters that begin a word and are not ASCII.
+    starts: [u64; 64],
     /// Concepts without which nothing is looked at more closely.
     pub keys: u64,
 }
@@ -86,8 +88,12 @@ impl Lexicon {
             }
         }
         let nodes = vec![Node::default(), Node::default()];
-        let mut lexicon = Lexicon { nodes, edges: Vec::new(), keys };
+        let mut lexicon = Lexicon { nodes, edges: Vec::new(), starts: [0; 64], keys };
         lexicon.grow(1, &root);
+        for letter in root.next.keys() {
+            let (at, bit) = start_bit(*letter);
+            lexicon.starts[at] |= bit;
+        }
         lexicon.edges.sort_unstable();
         Ok(lexicon)
     }
@@ -133,8 +139,11 @@ impl Lexicon {
         }
     }
 
-    #[cold]
     fn foreign(&self, node: u32, letter: char) -> u32 {
+        let (at, bit) = start_bit(letter);
+        if node == 1 && self.starts[at] & bit == 0 {
+            return 0;
+        }
         let at = self.edges.binary_search_by_key(&edge(node, letter), |(edge, _)| *edge);
         at.ok().and_then(|at| self.edges.get(at)).map_or(0, |(_, next)| *next)
     }
@@ -178,6 +187,12 @@ fn symbol(letter: char) -> Option<u32> {
         'a'..='z' => Some(letter as u32 - u32::from(b'a') + 10),
         _ => None,
     }
+}
+
+/// Where a letter stands in [`Lexicon::starts`].
+fn start_bit(letter: char) -> (usize, u64) {
+    let low = letter as usize & 4095;
+    (low / 64, 1 << (low % 64))
 }
 
 fn edge(node: u32, letter: char) -> u64 {

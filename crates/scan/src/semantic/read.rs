@@ -116,21 +116,20 @@ impl Reader<'_> {
         let bytes = self.text.as_bytes();
         let mut place = self.lexicon.start();
         let mut name = Name::default();
-        let (mut at, mut ascii, mut digits) = (start, false, true);
+        let (mut at, mut digits) = (start, true);
         while let Some(byte) = bytes.get(at) {
             if byte.is_ascii_alphanumeric() {
                 let letter = byte.to_ascii_lowercase();
                 self.lexicon.step(&mut place, letter as char);
                 name.push(u32::from(letter));
                 digits &= byte.is_ascii_digit();
-                ascii |= byte.is_ascii_alphabetic();
             } else if *byte != b'\'' {
                 break;
             }
             at += 1;
         }
         if bytes.get(at).is_some_and(|byte| !byte.is_ascii()) {
-            return self.long_word(start, ascii);
+            return self.long_word(start);
         }
         if digits {
             self.signs |= 1 << Sign::Number as u32;
@@ -142,12 +141,13 @@ impl Reader<'_> {
 
     /// A word with letters that are not ASCII.
     #[inline(never)]
-    fn long_word(&mut self, start: usize, mut ascii: bool) -> usize {
+    fn long_word(&mut self, start: usize) -> usize {
         let rest = self.text.get(start..).unwrap_or_default();
-        let mut foreign = false;
+        let (mut place, mut name) = (self.lexicon.start(), Name::default());
+        let (mut ascii, mut foreign) = (false, false);
         let mut end = start;
         for c in rest.chars() {
-            let mut any = false;
+            let mut any = c == '\'' || c == '\u{2019}';
             if ideograph(c) {
                 break;
             }
@@ -155,24 +155,23 @@ impl Reader<'_> {
                 any = true;
                 ascii |= letter.is_ascii_alphabetic();
                 foreign |= !letter.is_ascii();
+                self.lexicon.step(&mut place, letter);
+                name.push(letter as u32);
             });
-            if !any && c != '\'' && c != '\u{2019}' && !is_invisible(c) && !is_combining_mark(c) {
+            if !any && (c.is_ascii() || !is_invisible(c) && !is_combining_mark(c)) {
                 break;
             }
             end += c.len_utf8();
         }
-        let mut place = self.lexicon.start();
-        let mut name = Name::default();
-        for c in self.text.get(start..end).unwrap_or_default().chars() {
-            let mut step = |letter: char| {
-                self.lexicon.step(&mut place, letter);
-                name.push(letter as u32);
-            };
-            if ascii && foreign {
-                // letters of two scripts: read by their looks
-                fold_char(c, &mut |byte| step((byte as char).to_ascii_lowercase()));
-            } else {
-                letters(c, &mut step);
+        if ascii && foreign {
+            // letters of two scripts: read by their looks
+            (place, name) = (self.lexicon.start(), Name::default());
+            for c in self.text.get(start..end).unwrap_or_default().chars() {
+                fold_char(c, &mut |byte| {
+                    let letter = (byte as char).to_ascii_lowercase();
+                    self.lexicon.step(&mut place, letter);
+                    name.push(letter as u32);
+                });
             }
         }
         self.push(start, end, name, self.lexicon.concepts(place));
@@ -205,7 +204,7 @@ impl Reader<'_> {
         let mut any = false;
         letters(c, &mut |_| any = true);
         if any {
-            return self.long_word(at, false);
+            return self.long_word(at);
         }
         match c {
             '\u{3002}' | '\u{ff0e}' | '\u{964}' | '\u{6d4}' | '\u{2026}' => self.close(),
@@ -354,6 +353,12 @@ pub(crate) fn letters(c: char, push: &mut dyn FnMut(char)) {
             push(c.to_ascii_lowercase());
         }
         return;
+    }
+    // most of what is not ASCII has nothing to be taken apart
+    match c {
+        '\u{4e00}'..='\u{9fff}' | '\u{430}'..='\u{438}' | '\u{43a}'..='\u{44f}' => return push(c),
+        '\u{410}'..='\u{418}' | '\u{41a}'..='\u{42f}' => return c.to_lowercase().for_each(push),
+        _ => {}
     }
     if is_invisible(c) || is_combining_mark(c) {
         return;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use countersign_scan::{Action, Category, Engine, HOLD_BACK, Holder, Scan, Target};
+use countersign_scan::{Action, Category, Engine, HOLD_BACK, Holder, Scan, Target, Targets};
 use proptest::prelude::*;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::builtin);
@@ -47,8 +47,11 @@ fn no_part_of_a_match_is_out_before_the_match_is_known() {
     let mut spans = 0;
     for target in Target::ALL {
         let holder = ENGINE.holder(target);
-        for rule in ENGINE.rules().filter(|rule| rule.targets.contains(target)) {
-            for sample in &rule.hits {
+        // what the model writes is streamed, so every rule of it is cut everywhere
+        let written = Targets::WRITTEN.contains(target);
+        let rules = ENGINE.rules().filter(|rule| rule.targets.contains(target));
+        for rule in rules.step_by(if written { 1 } else { 8 }) {
+            for sample in rule.hits.iter().take(if written { 2 } else { 1 }) {
                 for text in [
                     sample.clone(),
                     format!("And so on. {sample}"),
@@ -56,7 +59,7 @@ fn no_part_of_a_match_is_out_before_the_match_is_known() {
                     sample.chars().flat_map(|c| [c, '\u{200b}', '\u{301}']).collect(),
                     disguised(sample),
                 ] {
-                    check(holder, target, &text, 0..text.len());
+                    check(holder, target, &text, (0..text.len()).step_by(1 + text.len() / 160));
                     spans += protected(&ENGINE.scan(&text, target), &text).len();
                 }
             }

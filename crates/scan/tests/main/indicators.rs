@@ -55,6 +55,11 @@ fn substrings_are_exact_and_seen_through_disguises() {
     check("collect.example", "COLLECT.EXAMPLE", &[]);
     check("collect.example", "c\u{43e}llect.ex\u{200b}ample", &["c\u{43e}llect.ex\u{200b}ample"]);
     check("collect.example", "caf\u{e9} Collect.example", &[]);
+    check(
+        "ignore all rules",
+        "so i g n o r e  a l l  R U L E S",
+        &["i g n o r e  a l l  R U L E S"],
+    );
     // the whole run is what has to go
     check(
         "collect.example",

@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod clean;
+mod corpus;
 mod evasion;
 mod hold;
 mod indicators;

@@ -194,3 +194,34 @@ fn sources_are_https_files_and_directories() {
         assert!(bad.parse::<Source>().is_err(), "{bad}");
     }
 }
+
+/// Under the same key an indicator that was issued anew is another one; under the next key it takes
+/// the place of the old one only when it says no less.
+#[test]
+fn only_a_new_key_issues_the_same_indicator_again() {
+    let again = |by: &SecretKey, severity, expires_at| {
+        let body =
+            Ioc { severity, expires_at, issued_at: NOW - 10, ..ioc(by, "one", &[], None).ioc };
+        body.sign(by).unwrap()
+    };
+    let (old, new) = (key(1), key(2));
+    let first = json(&feed(&old, NOW - 50, &[ioc(&old, "one", &[], None)]));
+    let statement =
+        record::feedrotation::sign("alpha.example", new.public(), NOW - 45, &old).unwrap();
+    for (by, severity, expires_at, kept) in [
+        (&old, Severity::High, None, 1),
+        (&new, Severity::High, None, 0),
+        (&new, Severity::Critical, None, 0),
+        (&new, Severity::Medium, None, 1),
+        (&new, Severity::High, Some(NOW + 100), 1),
+    ] {
+        let place = Place::new();
+        let held = taken(place.subscribe(&pin(old.public()), &first));
+        let next = json(&feed(by, NOW - 40, &[again(by, severity, expires_at)]));
+        let outcome = place.update_with(&held, &next, Some(&statement), &mut NoMemory, NOW);
+        assert_eq!(codes(&outcome.report).len(), kept, "{severity:?} {expires_at:?}");
+        assert_eq!(taken(outcome).kept.len(), kept);
+        // What is kept was signed by the key before, and is believed when it is opened again.
+        assert_eq!(place.store().load(held.slot).unwrap().kept.len(), kept);
+    }
+}

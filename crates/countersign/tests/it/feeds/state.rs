@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::sync::Arc;
 
 use countersign::feeds::{LedgerMarks, Mark, Slot, StoreError};
-use ledger::Entry;
+use ledger::store::file::FileStore;
+use ledger::{Entry, Kind as EntryKind, Ledger, Options, SystemClock};
 
 use super::*;
 
@@ -82,6 +84,57 @@ fn a_missing_ledger_remembers_nothing() {
     let place = Place::new();
     let mut marks = LedgerMarks::new(&place.0.path().join("none"), |_| Ok(()));
     assert!(marks.newest(&[]).is_err(), "a directory that is not there is no empty ledger");
+}
+
+#[test]
+fn marks_are_read_from_a_ledger_and_not_read_again() {
+    let (place, alpha) = (Place::new(), key(1));
+    let log = |dir: &Path, seed: u8| {
+        let store = FileStore::open(dir).unwrap();
+        let clock = Arc::new(SystemClock);
+        let options = Options::new("log.example", Arc::new(key(seed)), "feeds-1", clock);
+        Ledger::open(Arc::new(store), options, &mut |_, _, _| {}).unwrap()
+    };
+    let path = place.0.path().join("ledger");
+    let ledger = log(&path, 5);
+    let store = place.store();
+    let memory = || {
+        let write = |entries| ledger.append(entries).map(drop).map_err(|error| error.to_string());
+        LedgerMarks::new(&path, write).with_cache(&store)
+    };
+    let held = taken(place.subscribe_with(
+        &pin(alpha.public()),
+        &json(&feed(&alpha, NOW - 50, &[])),
+        &mut memory(),
+    ));
+    let newer = feed(&alpha, NOW - 40, &[ioc(&alpha, "one", &[], None)]);
+    taken(place.update_with(&held, &json(&newer), None, &mut memory(), NOW));
+    // No checkpoint covers them yet, and they count.
+    let newest = || memory().newest(&[held.slot]).unwrap();
+    let mark = Mark { issued_at: NOW - 40, root: newer.root, sequence: None };
+    assert_eq!(newest(), Some(mark));
+    assert_eq!(memory().newest(&[]).unwrap(), None, "a mark is of its slot");
+    let other =
+        Entry { kind: EntryKind::Feed, id: "feed-state:x:1:2".into(), body: b"{}".to_vec() };
+    ledger.append(vec![other]).unwrap();
+    assert_eq!(newest(), Some(mark), "what only looks like a mark is none");
+
+    // What was read is sealed: changed, it is read again.
+    let cache = place.home().join("feeds/marks");
+    let text = fs::read_to_string(&cache).unwrap();
+    assert!(text.contains(&newer.root.hex()));
+    fs::write(&cache, text.replace(&newer.root.hex(), &"0".repeat(64))).unwrap();
+    assert_eq!(newest(), Some(mark));
+    // Another ledger in its place takes nothing away.
+    ledger.close().unwrap();
+    let elsewhere = place.0.path().join("elsewhere");
+    let second = log(&elsewhere, 6);
+    second
+        .append(vec![Entry { kind: EntryKind::Feed, id: "x".into(), body: b"{}".to_vec() }])
+        .unwrap();
+    second.close().unwrap();
+    let mut memory = LedgerMarks::new(&elsewhere, |_| Ok(())).with_cache(&store);
+    assert_eq!(memory.newest(&[held.slot]).unwrap(), Some(mark));
 }
 
 #[test]
