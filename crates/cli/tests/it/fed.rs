@@ -156,6 +156,8 @@ fn found_at_three_refused_at_four() {
                 let hash = ioc(&key, pattern).content_hash;
                 let sentence = format!("The indicator {hash} of feed:alpha.example was found");
                 assert!(text.contains(&sentence), "{text}");
+                let json = said(&countersign(dir, &["trace", id, "--format", "json"]));
+                assert!(json.contains("\"feed:alpha.example\""), "{json}");
             }
             None => assert!(!text.contains("feed:"), "{text}"),
         }

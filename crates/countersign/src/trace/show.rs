@@ -2,6 +2,7 @@
 
 use record::dag::Graph;
 use record::receipt;
+use record::source::Source;
 use seal::escape::terminal;
 use seal::json::{Limits, Value, parse};
 
@@ -183,6 +184,8 @@ impl Request {
                 ("config_digest", decision.config_digest.into()),
                 ("ruleset_digest", decision.ruleset_digest.into()),
                 ("heads", Value::array(decision.heads.iter().map(ToString::to_string))),
+                ("sources", Value::array(decision.sources.iter().map(Source::to_value))),
+                ("sources_digest", decision.sources_digest.into()),
                 ("jws", signed.jws.as_str().into()),
             ])
         });
