@@ -150,10 +150,11 @@ fn samples_decide_what_is_taken_up() {
         let draft = review.get("drafts").and_then(Value::as_array).expect("drafts")[0].clone();
         draft.get("matched_elsewhere").and_then(Value::as_i64)
     };
-    assert_eq!(matched(&review), Some(0));
+    // Near misses of the built-in rules are looked at, too: as many as there are of these words.
+    let elsewhere = matched(&review).expect("a count");
     fs::write(dir.join("texts.txt"), "hello\nHow do I drop table t in SQL?\n").expect("written");
     let texts = ["feed", "review", "proposal.json", "--texts", "texts.txt"];
-    assert_eq!(matched(&json(dir, &texts, 0)), Some(1));
+    assert_eq!(matched(&json(dir, &texts, 0)), Some(elsewhere + 1));
     // What is known already: by a draft of the publisher's, and by the built-in rules.
     let known =
         with("(?i)ignore\\s+(?:all|every)", "ignore all previous instructions", "ignore it");

@@ -60,8 +60,21 @@ fn spaced(gap: u8, groups: &[&str]) -> Pattern {
         let literals: Vec<&str> = alternatives.iter().map(|words| telling(words)).collect();
         requires.push(literals.join("|"));
     }
-    words(&requires.iter().map(String::as_str).collect::<Vec<_>>(), &regex)
+    // groups of words that stand in every text say nothing about where to look
+    let rare =
+        |group: &&String| !group.split('|').any(|word| word.len() < 4 || COMMON.contains(&word));
+    let telling: Vec<&str> = requires.iter().filter(rare).map(String::as_str).collect();
+    let all = requires.iter().map(String::as_str).collect::<Vec<_>>();
+    words(if telling.len() > 1 { &telling } else { &all }, &regex)
 }
+
+/// Words of four letters and more that most texts hold.
+static COMMON: &[&str] = &[
+    "that", "this", "with", "your", "from", "have", "what", "when", "will", "they", "then", "them",
+    "only", "must", "should", "which", "there", "their", "always", "never", "first", "before",
+    "after", "here", "other", "about", "where", "these", "those", "user", "use", "tell", "list",
+    "write",
+];
 
 /// The longest word that the raw text holds as one piece: contractions have an apostrophe there, and
 /// so may a last s.
