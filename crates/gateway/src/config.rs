@@ -319,7 +319,7 @@ impl Config {
     }
 
     fn objections(&self) -> Vec<Problem> {
-        let guard = self.guard.validate(&RULES);
+        let guard = self.guard.validate(RULES.iter());
         let steps = [
             self.check(),
             self.open_upstream().map(|_| ()),
@@ -474,7 +474,7 @@ impl ProfileName {
 }
 
 /// The rules that a start has, for those who only ask about a file.
-static RULES: LazyLock<scan::Engine> = LazyLock::new(scan::Engine::builtin);
+static RULES: LazyLock<Vec<scan::Rule>> = LazyLock::new(scan::builtin_rules);
 
 /// The largest configuration file, and then some.
 const BYTES: usize = 1 << 20;

@@ -140,7 +140,8 @@ impl App {
         config.check()?;
         let upstream = config.open_upstream()?;
         let (feeding, engine) = Feeding::open(feeds, config.feeds, state.clock().now())?;
-        config.guard.validate(&engine).map_err(|error| ConfigError::Check(error.to_string()))?;
+        let valid = config.guard.validate(engine.rules());
+        valid.map_err(|error| ConfigError::Check(error.to_string()))?;
         let ruleset = engine.ruleset_body();
         let pipeline = rules::prepare(&config.guard, engine);
         let setup = Setup {

@@ -31,8 +31,8 @@ mod world;
 use crate::indicator::Source;
 use crate::rule::{Action, Category, Pattern, Rule, Severity, Targets, View};
 
-/// All built-in rules.
-pub(crate) fn rules() -> Vec<Rule> {
+/// All built-in rules, which [`Engine::builtin`](crate::Engine::builtin) compiles.
+pub fn rules() -> Vec<Rule> {
     let mut rules = overrides::rules();
     rules.extend(extract::rules());
     rules.extend(persona::rules());

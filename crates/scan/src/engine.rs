@@ -149,7 +149,7 @@ impl Engine {
     }
 
     /// The rules, in order.
-    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> + Clone {
         self.rules.iter().map(|compiled| &compiled.rule)
     }
 

@@ -40,6 +40,7 @@ mod turn;
 mod unpack;
 mod walk;
 
+pub use builtin::rules as builtin_rules;
 pub use engine::{ENGINE_VERSION, Engine, Options};
 pub use finding::{Hit, Scan, Verdict};
 pub use hold::{HOLD_BACK, Holder};

@@ -69,7 +69,7 @@ fn property(key: &Key) -> Value {
         Kind::Rules(words) => {
             say("type", "object".into());
             let ids: Vec<Value> = super::RULES
-                .rules()
+                .iter()
                 .filter(|rule| matches!(rule.category, Category::Secret | Category::Pii))
                 .map(|rule| Value::from(&*rule.id))
                 .collect();
