@@ -8,6 +8,7 @@ pub mod base64;
 pub mod cosign;
 pub mod digest;
 pub mod escape;
+pub mod gzip;
 pub mod hex;
 pub mod json;
 pub mod jws;
