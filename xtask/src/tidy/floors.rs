@@ -15,6 +15,8 @@ const FLOORS: &[(u8, &[&str])] = &[
 /// Libraries that decide what a signature, a digest or a connection is, and the crates they stay in.
 const HOMES: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["seal"]),
+    ("p256", &["seal"]),
+    ("pkcs8", &["seal"]),
     ("sha2", &["seal"]),
     ("hmac", &["seal"]),
     ("base64", &["seal"]),
