@@ -6,7 +6,7 @@ use crate::tree::Tree;
 const FLOORS: &[(u8, &[&str])] = &[
     (1, &["seal"]),
     (2, &["record", "stamp", "crypt"]),
-    (3, &["chat", "scan", "ledger"]),
+    (3, &["chat", "scan", "attest", "ledger"]),
     (4, &["guard", "reach"]),
     (5, &["gateway", "logd", "countersign"]),
     (6, &["cli"]),
