@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use seal::Zeroizing;
 use seal::digest::Digest;
 use seal::key::{KeyId, PublicKey};
 use seal::note::VerifierKey;
