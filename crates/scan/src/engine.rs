@@ -18,7 +18,7 @@ use crate::walk::{Needs, Walker};
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
-pub const ENGINE_VERSION: &str = "6";
+pub const ENGINE_VERSION: &str = "7";
 
 /// So many layers of encoding are taken off.
 pub(crate) const MAX_DEPTH: u8 = 16;
