@@ -5,6 +5,7 @@
 //! raise the verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -18,11 +19,14 @@ use crate::figure::{Figure, Table};
 pub fn run(table: &mut Table) -> Result<()> {
     let engine = Engine::builtin();
     let mut all = Vec::new();
-    for (split, attacks, benign) in FILES {
-        let texts = read(&engine, attacks)?.into_iter().chain(read(&engine, benign)?);
-        let texts: Vec<Text> = texts.collect();
+    for split in ["train", "dev", "test"] {
+        let mut texts = Vec::new();
+        for file in files(split)? {
+            let lines = std::fs::read_to_string(&file)?;
+            texts.extend(read(&engine, &lines).with_context(|| file.display().to_string())?);
+        }
         overall(table, split, &texts);
-        all.push((*split, texts));
+        all.push((split, texts));
     }
     for (split, texts) in &all {
         by_category(table, split, texts);
@@ -34,23 +38,19 @@ pub fn run(table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-static FILES: &[(&str, &str, &str)] = &[
-    (
-        "train",
-        include_str!("../../corpus/train/attacks.jsonl"),
-        include_str!("../../corpus/train/benign.jsonl"),
-    ),
-    (
-        "dev",
-        include_str!("../../corpus/dev/attacks.jsonl"),
-        include_str!("../../corpus/dev/benign.jsonl"),
-    ),
-    (
-        "test",
-        include_str!("../../corpus/test/attacks.jsonl"),
-        include_str!("../../corpus/test/benign.jsonl"),
-    ),
-];
+/// The files of a split, by name.
+fn files(split: &str) -> Result<Vec<PathBuf>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(split);
+    let mut files = Vec::new();
+    for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "jsonl") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
 
 /// One text of the corpus and what the engine says of it.
 struct Text {

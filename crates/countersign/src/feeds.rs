@@ -14,7 +14,7 @@ mod store;
 mod subscription;
 mod view;
 
-pub use disk::{Document, PROOF, ROTATION, Source, SourceError, read_source};
+pub use disk::{Document, PROOF, ROTATION, Source, SourceError, read_source, stem};
 pub use memory::{LedgerMarks, Mark, Memory, MemoryError, NoMemory, note};
 pub use offer::{Offer, OfferError, Outcome, Terms, Wanted};
 pub use store::{All, Held, Store, StoreError, Writing};

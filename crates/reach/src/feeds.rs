@@ -21,6 +21,7 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::ServerName;
+use seal::gzip::{GzipError, gunzip, plain};
 use tokio::time::timeout;
 
 use crate::http::{ClientError, HEAD_BYTES, HttpError, Url, root_cause, tls, whole};
@@ -103,18 +104,6 @@ pub enum FetchError {
     /// There is no client.
     #[error(transparent)]
     Client(#[from] ClientError),
-}
-
-/// What is wrong with compressed bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum GzipError {
-    /// Not one whole gzip member.
-    #[error("is broken")]
-    Broken,
-    /// It unpacks to more.
-    #[error("unpacks to more than {0} bytes")]
-    TooLarge(usize),
 }
 
 /// Fetches, or says why not.
@@ -227,11 +216,12 @@ async fn ask_one(
         return Err(too_large().into());
     }
     let body = whole(body, ask.limit, &too_large, &broken).await?;
-    // A static host serves a `.gz` file as it lies there. No JSON begins like this.
-    let body = match packed || body.starts_with(&MAGIC) {
-        true => gunzip(&body, ask.limit).map_err(|why| FetchError::Gzip { url: url(), why })?,
-        false => body.to_vec(),
+    // A static host serves a `.gz` file as it lies there.
+    let unpacked = match packed {
+        true => gunzip(&body, ask.limit),
+        false => plain(body.to_vec(), ask.limit),
     };
+    let body = unpacked.map_err(|why| FetchError::Gzip { url: url(), why })?;
     Ok(Fetched::New { body, etag: entity_tag(&head.headers) })
 }
 
@@ -253,71 +243,6 @@ fn entity_tag(headers: &HeaderMap) -> Option<String> {
     let quoted = opaque.len() >= 2 && opaque.starts_with('"') && opaque.ends_with('"');
     (quoted && tag.len() <= ETAG_BYTES).then(|| tag.to_owned())
 }
-
-/// Unpacks one gzip member (RFC 1952) that is all of the input, into at most `limit` bytes.
-pub fn gunzip(packed: &[u8], limit: usize) -> Result<Vec<u8>, GzipError> {
-    let deflated = member(packed).ok_or(GzipError::Broken)?;
-    let (stream, trailer) =
-        deflated.split_at_checked(deflated.len().wrapping_sub(8)).ok_or(GzipError::Broken)?;
-    let plain =
-        miniz_oxide::inflate::decompress_to_vec_with_limit(stream, limit).map_err(|error| {
-            match error.status {
-                miniz_oxide::inflate::TINFLStatus::HasMoreOutput => GzipError::TooLarge(limit),
-                _ => GzipError::Broken,
-            }
-        })?;
-    let sum = crc32(&plain).to_le_bytes();
-    let length = (plain.len() as u32).to_le_bytes();
-    match trailer == [sum, length].concat() {
-        true => Ok(plain),
-        false => Err(GzipError::Broken),
-    }
-}
-
-/// What stands behind the header of a member.
-fn member(bytes: &[u8]) -> Option<&[u8]> {
-    let (head, mut rest) = bytes.split_at_checked(10)?;
-    let flags = *head.get(3)?;
-    if !head.starts_with(&MAGIC) || flags & 0xe0 != 0 {
-        return None;
-    }
-    if flags & 0x04 != 0 {
-        let (length, behind) = rest.split_at_checked(2)?;
-        rest = behind.get(usize::from(u16::from_le_bytes(length.try_into().ok()?))..)?;
-    }
-    // A name and a comment, each up to its zero byte.
-    for flag in [0x08, 0x10] {
-        if flags & flag != 0 {
-            let end = rest.iter().position(|byte| *byte == 0)?;
-            rest = rest.get(end + 1..)?;
-        }
-    }
-    if flags & 0x02 != 0 { rest.get(2..) } else { Some(rest) }
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut sum = u32::MAX;
-    for byte in bytes {
-        let at = (sum ^ u32::from(*byte)) & 0xff;
-        sum = CRC.get(at as usize).copied().unwrap_or_default() ^ (sum >> 8);
-    }
-    !sum
-}
-
-const CRC: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let (mut value, mut bit) = (at as u32, 0);
-        while bit < 8 {
-            value = if value & 1 == 1 { 0xedb8_8320 ^ (value >> 1) } else { value >> 1 };
-            bit += 1;
-        }
-        table[at] = value;
-        at += 1;
-    }
-    table
-};
 
 /// Whether anybody on the internet may have this address: no network of one's own, no machine
 /// itself, nothing set aside for documents, tests, tunnels or groups (RFC 6890 and its registries).
@@ -362,8 +287,6 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let document = (a == 0x2001 && b == 0xdb8) || (a == 0x3fff && b < 0x1000);
     global && !tunnel && !document
 }
-
-const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 /// Addresses of a name that are tried.
 const ADDRESSES: usize = 4;
 /// Longest entity tag that is kept.
@@ -424,35 +347,6 @@ mod tests {
             "ff02::1",
         ] {
             assert!(!is_public(bad.parse().unwrap()), "{bad}");
-        }
-    }
-
-    fn packed(plain: &[u8], flags: u8, extra: &[u8]) -> Vec<u8> {
-        let mut out = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3];
-        out.extend_from_slice(extra);
-        out.extend(miniz_oxide::deflate::compress_to_vec(plain, 6));
-        out.extend(crc32(plain).to_le_bytes());
-        out.extend((plain.len() as u32).to_le_bytes());
-        out
-    }
-
-    #[test]
-    fn gzip_is_unpacked_within_its_limit() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        let plain = vec![b'a'; 100_000];
-        let whole = packed(&plain, 0, b"");
-        assert!(whole.len() < 1_000);
-        assert_eq!(gunzip(&whole, 100_000).as_ref(), Ok(&plain));
-        assert_eq!(gunzip(&whole, 99_999), Err(GzipError::TooLarge(99_999)));
-        let named = packed(b"x", 0x1e, b"\x02\0abname\0comment\0hh");
-        assert_eq!(gunzip(&named, 10), Ok(b"x".to_vec()));
-        for end in 0..whole.len() {
-            assert!(gunzip(&whole[..end], 200_000).is_err(), "{end}");
-        }
-        for at in [0, 1, 2, 3, whole.len() - 1, whole.len() - 5] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 0xe0;
-            assert!(gunzip(&bytes, 200_000).is_err(), "{at}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use ledger::read::Item;
@@ -46,6 +47,12 @@ fn feed(key: &SecretKey, issued_at: i64, patterns: &[&str]) -> Feed {
 
 fn put(dir: &Path, name: &str, feed: &Feed) {
     fs::write(dir.join(name), feed.to_json()).expect("written");
+}
+
+/// Packs a file as publishers do.
+fn gzip(path: &Path) {
+    let done = Command::new("gzip").arg(path).status().expect("gzip is there");
+    assert!(done.success());
 }
 
 /// A directory with the pins of two publishers.
@@ -206,8 +213,15 @@ fn a_directory_gives_the_newest_and_says_when_it_holds_several() {
     };
     assert_eq!(issued(), Some(TIME + 2));
     put(&usb, "0.json", &feed(&alpha, TIME + 3, &["one"]));
+    gzip(&usb.join("0.json"));
     update(dir, &[], 0);
     assert_eq!(issued(), Some(TIME + 3));
+    run(dir, &["verify", "usb/0.json.gz", "--pin", "alpha.pem"], 0);
+    fs::write(dir.join("half.gz"), &fs::read(usb.join("0.json.gz")).expect("read")[..200])
+        .expect("written");
+    let half = json(dir, &["verify", "half.gz", "--pin", "alpha.pem"], 14);
+    assert_eq!(codes(&half), ["CS-FEED-002"]);
+    run(dir, &["subscribe", "half.gz", "--pin", "alpha.pem"], 14);
 
     // The publisher's next key, with the word of the one before it.
     let next = key(3);

@@ -78,20 +78,24 @@ const FILES: usize = 256;
 /// Bytes of them that are held at once.
 const DIRECTORY: usize = 2 * LIMIT;
 
-/// The documents of a path: a file's own, or those of a directory's `*.json`, by name; each with the
-/// proof beside it (`core.json`, `core.proof.json`). Statements of new keys are in files named
-/// `*.rotation.jws`.
+/// The documents of a path: a file's own, or those of a directory's `*.json` and `*.json.gz`, by name;
+/// each with the proof beside it (`core.json`, `core.proof.json`), unpacked. Statements of new keys
+/// are in files named `*.rotation.jws`.
 pub fn read_source(path: &Path) -> io::Result<(Vec<Document>, Option<String>)> {
     let document = |path: &PathBuf| {
-        let proof = match files::read(&path.with_extension(PROOF), feedproof::LIMIT as u64) {
+        let proof = match files::read(&stem(path).with_extension(PROOF), feedproof::LIMIT as u64) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Document { bytes: files::read(path, LIMIT as u64)?, proof })
+        let bytes =
+            seal::gzip::plain(files::read(path, LIMIT as u64)?, LIMIT).map_err(|error| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("gzip: it {error}"))
+            })?;
+        Ok(Document { bytes, proof })
     };
     if !fs::metadata(path)?.is_dir() {
-        let mut beside = path.with_extension("").into_os_string();
+        let mut beside = stem(path).with_extension("").into_os_string();
         beside.push(ROTATION);
         return Ok((vec![document(&path.to_owned())?], statements([PathBuf::from(beside)])?));
     }
@@ -103,7 +107,7 @@ pub fn read_source(path: &Path) -> io::Result<(Vec<Document>, Option<String>)> {
     let beside = |path: &PathBuf| {
         ends(path, &format!(".{PROOF}")) || path.to_string_lossy().contains(".delta.")
     };
-    names.retain(|path| ends(path, ".json") && !beside(path));
+    names.retain(|path| ends(&stem(path), ".json") && !beside(path));
     if names.len() > FILES {
         let text = format!("more than {FILES} .json files lie there");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -119,6 +123,12 @@ pub fn read_source(path: &Path) -> io::Result<(Vec<Document>, Option<String>)> {
         documents.push(document);
     }
     Ok((documents, statements(rotations)?))
+}
+
+/// `core.json` of `core.json.gz`.
+pub fn stem(path: &Path) -> PathBuf {
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    if packed { path.with_extension("") } else { path.to_owned() }
 }
 
 /// The extension of a proof beside a feed.

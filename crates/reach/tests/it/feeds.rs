@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use reach::feeds::{Fetch, FetchError, Fetched, fetch, gunzip};
+use reach::feeds::{Fetch, FetchError, Fetched, fetch};
 use reach::http::{HttpError, Url, block_on};
 use testkit::https::Https;
 
@@ -105,7 +105,6 @@ fn what_is_not_taken() {
 fn compressed_answers_are_unpacked_within_the_limit() {
     // Stored, not deflated: a header, one block of 5 bytes, CRC-32 and length.
     let packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x05\0\xfa\xffhello\x86\xa6\x10\x36\x05\0\0\0";
-    assert_eq!(gunzip(packed, 5), Ok(b"hello".to_vec()));
     let answer = |head: &str| {
         let mut bytes = format!("{OK}{head}Content-Length: {}\r\n\r\n", packed.len()).into_bytes();
         bytes.extend_from_slice(packed);

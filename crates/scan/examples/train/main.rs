@@ -24,7 +24,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("write") => {
             let weights = Semantic::write_weights(&learn::learn(&train.iter().collect::<Vec<_>>()));
             let folder = root.join("crates/scan/src/semantic");
-            std::fs::write(folder.join("provenance.json"), origin::describe(&root, &weights)?)?;
+            let files = origin::files(&root, "train")?;
+            std::fs::write(
+                folder.join("provenance.json"),
+                origin::describe(&root, &files, &weights)?,
+            )?;
             std::fs::write(folder.join("weights.txt"), weights)?;
         }
         Some("folds") => folds(&train)?,
@@ -57,11 +61,7 @@ fn split(
     semantic: &Semantic,
 ) -> Result<Vec<Text>, Box<dyn std::error::Error>> {
     let mut texts = Vec::new();
-    for file in origin::FILES {
-        let path = root.join("corpus").join(split).join(file);
-        if !path.exists() {
-            continue;
-        }
+    for path in origin::files(root, split)? {
         let lines = std::fs::read_to_string(&path)?;
         texts.extend(learn::read(&lines, semantic).map_err(|error| format!("{path:?}: {error}"))?);
     }

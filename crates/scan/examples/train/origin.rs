@@ -1,6 +1,6 @@
 //! Where the weights come from: what stands in `provenance.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use countersign_scan::{SEMANTIC_VERSION, Semantic};
 use seal::digest::Digest;
@@ -8,17 +8,32 @@ use seal::json::{Value, write_pretty};
 
 use super::learn::SEED;
 
-/// The files that are learned from, in this order.
-pub const FILES: [&str; 4] = ["attacks.jsonl", "benign.jsonl", "casual.jsonl", "ordinary.jsonl"];
+/// The files of a split, by name: what is learned from, in this order.
+pub fn files(root: &Path, split: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(root.join("corpus").join(split))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "jsonl") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
 
 /// What says where `weights` come from.
-pub fn describe(root: &Path, weights: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let mut files = Vec::new();
-    for file in FILES {
-        let path = format!("corpus/train/{file}");
-        let bytes = std::fs::read(root.join(&path))?;
+pub fn describe(
+    root: &Path,
+    files: &[PathBuf],
+    weights: &str,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut trained_on = Vec::new();
+    for file in files {
+        let bytes = std::fs::read(file)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let path = format!("corpus/train/{name}");
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-        files.push(Value::object([
+        trained_on.push(Value::object([
             ("digest", Value::from(Digest::of(&bytes).to_string().as_str())),
             ("path", path.as_str().into()),
             ("texts", i64::try_from(lines)?.into()),
@@ -31,7 +46,7 @@ pub fn describe(root: &Path, weights: &str) -> Result<String, Box<dyn std::error
         ("lexicon", Digest::of(&lexicon).to_string().as_str().into()),
         ("model", model.as_str().into()),
         ("seed", i64::try_from(SEED)?.into()),
-        ("trained_on", Value::array(files)),
+        ("trained_on", Value::array(trained_on)),
         ("type", "countersign-semantic-provenance/v1".into()),
         ("version", SEMANTIC_VERSION.into()),
         ("weights", Digest::of(weights.as_bytes()).to_string().as_str().into()),

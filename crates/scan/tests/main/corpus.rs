@@ -12,6 +12,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::builtin);
 
 struct Text {
     split: &'static str,
+    /// Name of the file it is in.
+    file: String,
     id: String,
     family: String,
     label: String,
@@ -20,24 +22,27 @@ struct Text {
 }
 
 static CORPUS: LazyLock<Vec<Text>> = LazyLock::new(|| {
-    FILES.iter().flat_map(|(split, lines)| lines.lines().map(|line| read(split, line))).collect()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
+    let mut texts = Vec::new();
+    for split in ["train", "dev", "test"] {
+        let mut files: Vec<_> =
+            folder.join(split).read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        for file in files.iter().filter(|file| file.extension().is_some_and(|end| end == "jsonl")) {
+            let lines = std::fs::read_to_string(file).unwrap();
+            texts.extend(lines.lines().map(|line| read(split, file, line)));
+        }
+    }
+    texts
 });
 
-static FILES: &[(&str, &str)] = &[
-    ("train", include_str!("../../../../corpus/train/attacks.jsonl")),
-    ("train", include_str!("../../../../corpus/train/benign.jsonl")),
-    ("dev", include_str!("../../../../corpus/dev/attacks.jsonl")),
-    ("dev", include_str!("../../../../corpus/dev/benign.jsonl")),
-    ("test", include_str!("../../../../corpus/test/attacks.jsonl")),
-    ("test", include_str!("../../../../corpus/test/benign.jsonl")),
-];
-
-fn read(split: &'static str, line: &str) -> Text {
+fn read(split: &'static str, file: &Path, line: &str) -> Text {
     let value = parse(line.as_bytes(), Limits::LINE).expect(line);
     let member = |name: &str| value.get(name).and_then(Value::as_str).expect(line).to_owned();
     let target = Target::ALL.into_iter().find(|target| target.as_str() == member("target"));
     Text {
         split,
+        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         id: member("id"),
         family: member("family"),
         label: member("label"),
@@ -45,6 +50,9 @@ fn read(split: &'static str, line: &str) -> Text {
         text: member("text"),
     }
 }
+
+/// The files whose figures are held.
+const HELD: &[&str] = &["attacks.jsonl", "benign.jsonl"];
 
 /// Harmless texts that quote an attack word for word. Rules know phrasings, not who speaks.
 const QUOTING: &str = "quoted-attacks";
@@ -67,7 +75,8 @@ fn a_family_lies_in_one_split_and_an_id_is_given_once() {
 
 #[test]
 fn harmless_texts_are_not_malicious() {
-    let harmless = CORPUS.iter().filter(|text| text.label == "benign");
+    let harmless =
+        CORPUS.iter().filter(|text| text.label == "benign" && HELD.contains(&&*text.file));
     let wrong: Vec<String> = harmless
         .filter(|text| !text.family.starts_with(QUOTING))
         .map(|text| (text, ENGINE.scan(&text.text, text.target)))
@@ -104,8 +113,10 @@ fn near_misses_of_one_rule_are_not_malicious_to_another() {
 /// for an attack.
 fn figures(split: &str) -> (usize, usize) {
     let share = |label: fn(&str) -> bool| {
-        let texts: Vec<&Text> =
-            CORPUS.iter().filter(|text| text.split == split && label(&text.label)).collect();
+        let texts: Vec<&Text> = CORPUS
+            .iter()
+            .filter(|text| text.split == split && HELD.contains(&&*text.file) && label(&text.label))
+            .collect();
         let found = texts.iter().filter(|text| found(text)).count();
         (found * 100).div_ceil(texts.len())
     };

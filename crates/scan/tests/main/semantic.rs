@@ -13,17 +13,24 @@ use countersign_scan::{
 };
 use learn::Text;
 use proptest::prelude::*;
+use seal::json::{Limits, Value, parse};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn split(name: &str, semantic: &Semantic) -> Vec<Text> {
-    let folder = root().join("corpus").join(name);
-    let files = origin::FILES.map(|file| folder.join(file));
+/// The files that the provenance names.
+fn learned_from() -> Vec<PathBuf> {
+    let told = include_bytes!("../../src/semantic/provenance.json");
+    let told = parse(told, Limits::LINE).unwrap();
+    let files = told.get("trained_on").and_then(Value::as_array).unwrap();
+    let path = |file: &Value| root().join(file.get("path").and_then(Value::as_str).unwrap());
+    files.iter().map(path).collect()
+}
+
+fn read(files: &[PathBuf], semantic: &Semantic) -> Vec<Text> {
     let texts = files
         .iter()
-        .filter(|path| path.exists())
         .flat_map(|path| learn::read(&std::fs::read_to_string(path).unwrap(), semantic).unwrap());
     texts.collect()
 }
@@ -32,11 +39,12 @@ const AGAIN: &str = "cargo run -p countersign-scan --example train -- write";
 
 #[test]
 fn learning_again_gives_the_same_bytes() {
-    let texts = split("train", &Semantic::builtin());
+    let files = learned_from();
+    let texts = read(&files, &Semantic::builtin());
     let learned = Semantic::write_weights(&learn::learn(&texts.iter().collect::<Vec<_>>()));
     let committed = include_str!("../../src/semantic/weights.txt");
     assert!(learned == committed, "the weights are not those of corpus/train: {AGAIN}");
-    let told = origin::describe(&root(), committed).unwrap();
+    let told = origin::describe(&root(), &files, committed).unwrap();
     assert_eq!(told, include_str!("../../src/semantic/provenance.json"), "{AGAIN}");
 }
 
@@ -91,7 +99,7 @@ fn scores_rise_with_sums() {
 
 /// Texts of `corpus/dev` with at least this score, in thousandths: attacks, harmless ones.
 fn found(semantic: &Semantic, limit: u16) -> (usize, usize) {
-    let texts = split("dev", semantic);
+    let texts = read(&origin::files(&root(), "dev").unwrap(), semantic);
     let share = |attack: bool| {
         let of_kind = || texts.iter().filter(|text| text.attack == attack);
         let hits = of_kind().filter(|text| semantic.score(&text.text).per_mille >= limit);

@@ -1,6 +1,7 @@
 //! What the consumer's verbs share: the store, the ledger behind it, fetching, and how a subscription
 //! is shown.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -118,8 +119,13 @@ pub fn get_changes(source: &Source, held: &Held, way: Way<'_>) -> Option<Got> {
 pub fn get(source: &Source, etag: Option<&str>, way: Way<'_>) -> Result<Got, Failure> {
     match source {
         Source::Path(path) => {
-            let (documents, rotations) =
-                read_source(path).map_err(|error| Failure::io(path, &error))?;
+            let (documents, rotations) = read_source(path).map_err(|error| match error.kind() {
+                ErrorKind::InvalidData => Failure::new(
+                    Exit::Evidence(ExitClass::Malformed),
+                    format!("{}: {error}", path.display()),
+                ),
+                _ => Failure::io(path, &error),
+            })?;
             if documents.is_empty() {
                 let text = format!("{}: no .json file lies there", path.display());
                 return Err(Failure::new(Exit::Evidence(ExitClass::Missing), text));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use countersign::feeds::{PROOF, stem};
 use record::feed::{self, LIMIT};
 use record::feedproof::{self, PartError};
 use record::report::{ExitClass, Finding};
@@ -57,9 +58,9 @@ pub fn run(args: &Args) -> Outcome {
     Ok(Exit::Ok)
 }
 
-/// Where the proof of a feed lies: `feed.proof.json` beside `feed.json`.
+/// Where the proof of a feed lies: `feed.proof.json` beside `feed.json`, packed or not.
 pub fn beside(feed: &Path) -> PathBuf {
-    feed.with_extension("proof.json")
+    stem(feed).with_extension(PROOF)
 }
 
 /// What is no feed or no proof at all.

@@ -6,6 +6,7 @@ use record::feed::{Feed, Judge, LIMIT, Pin, judge};
 use record::feedproof::{self, Proof, Statement};
 use record::report::{Assurance, Code, Finding, Report};
 use record::{feed, ioc};
+use seal::gzip::{self, GzipError};
 use seal::json::{Limits, Value, parse, write_plain};
 use seal::policy::Policy;
 
@@ -56,15 +57,25 @@ pub struct Args {
 pub fn run(args: Args, dir: &Path) -> Outcome {
     super::super::must_exist_or_stdin(&args.file)?;
     let (pins, about) = args.pin.read(dir, &args.file)?;
+    let refused = |code, detail: String| {
+        let mut report = about.clone();
+        report.kind = "feed".into();
+        report.push(Finding::new(code, "", detail));
+        super::super::verify::show(&report, args.format)
+    };
     let bytes = match output::read_input(&args.file, LIMIT as u64) {
         // The one thing that this refuses is a file beyond the limit: that is a finding.
         Err(failure) if failure.exit == Exit::Input => {
-            let mut report = about;
-            report.kind = "feed".into();
-            report.push(Finding::new(Code::FeedLimit, "", failure.message));
-            return super::super::verify::show(&report, args.format);
+            return refused(Code::FeedLimit, failure.message);
         }
         read => read?,
+    };
+    let bytes = match gzip::plain(bytes, LIMIT) {
+        Ok(bytes) => bytes,
+        Err(GzipError::TooLarge(_)) => {
+            return refused(Code::FeedLimit, format!("unpacked, more than {LIMIT} bytes"));
+        }
+        Err(error) => return refused(Code::FeedJson, format!("gzip that {error}")),
     };
     let (mut report, told) = match args.partial {
         true => (part(&bytes, &pins), Value::Null),
