@@ -101,12 +101,17 @@ impl Row<'_> {
 
 /// Word groups in order; alternatives are separated by `|`.
 fn phrase(gap: u8, groups: &[&str]) -> Pattern {
-    Pattern::Phrase { groups: split(groups), gap, negatable: false }
+    Pattern::Phrase { groups: split(groups), gap, negatable: false, apart: false }
 }
 
 /// The same, turned around by `never` and the like right before it.
 fn negatable(gap: u8, groups: &[&str]) -> Pattern {
-    Pattern::Phrase { groups: split(groups), gap, negatable: true }
+    Pattern::Phrase { groups: split(groups), gap, negatable: true, apart: false }
+}
+
+/// Word groups in order, each word of its own.
+fn spaced(gap: u8, groups: &[&str]) -> Pattern {
+    Pattern::Phrase { groups: split(groups), gap, negatable: false, apart: true }
 }
 
 fn words(requires: &[&str], regex: &str) -> Pattern {

@@ -233,6 +233,9 @@ pub enum Pattern {
         gap: u8,
         /// Whether `never`, `do not` and the like right before the phrase turn it around.
         negatable: bool,
+        /// Whether each word stands by itself: a phrase of short and common words is not looked
+        /// for where spaces were lost, for there it stands in every text.
+        apart: bool,
     },
     /// A regular expression, tried only where one literal of every group stands near the others.
     Regex {
