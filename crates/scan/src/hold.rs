@@ -17,7 +17,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::decode::{self, MIN_RUN};
 use crate::indicator::Indicator;
-use crate::normalize::{CLASS, CODED, CONTROL, ESCAPE, WORD, fold_char, is_invisible};
+use crate::normalize::{CLASS, CODED, CONTROL, ESCAPE, FOREIGN, WORD, fold_char, is_invisible};
 use crate::phrase::expression;
 use crate::prefixes::Prefixes;
 use crate::rule::{Action, Detector, Pattern, Rule, Severity, Target, View};
@@ -51,6 +51,8 @@ pub(crate) struct Ruled {
     exact: Option<Backward>,
     /// Over letters and digits alone.
     words: Option<Backward>,
+    /// Whether there are rules in other scripts.
+    native: bool,
     significant: usize,
 }
 
@@ -62,7 +64,7 @@ impl Ruled {
         wanted: &dyn Fn(&Rule) -> bool,
     ) -> Ruled {
         let (mut exact, mut words, mut cut) = (Vec::new(), Vec::new(), Vec::new());
-        let mut significant = 0;
+        let (mut significant, mut native) = (0, false);
         for (rule, reach) in rules {
             if !rule.targets.contains(target) || !(wanted(rule) || judged(rule)) {
                 continue;
@@ -79,6 +81,7 @@ impl Ruled {
                 Pattern::Regex { view: View::Exact, regex, .. } => {
                     exact.extend(parse(regex).map(|hir| beginning(&hir)));
                 }
+                Pattern::Regex { view: View::Native, .. } => native = true,
                 Pattern::Detector(detector) => {
                     exact.extend(shape(*detector).and_then(parse).map(|hir| beginning(&hir)));
                 }
@@ -90,6 +93,7 @@ impl Ruled {
         Ruled {
             exact: (!exact.is_empty()).then(|| Backward::new(exact)),
             words: (!cut.is_empty()).then(|| Backward::new(cut)),
+            native,
             significant,
         }
     }
@@ -120,8 +124,8 @@ impl Holder {
     /// Data that is encoded is held from its sixteenth character on, for shorter runs are words:
     /// so many characters of an encoded secret can be out before it is recognised as such.
     pub fn held_from(&self, text: &str) -> usize {
-        let Ruled { exact, words, .. } = &*self.ruled;
-        if exact.is_none() && words.is_none() && self.others.is_empty() {
+        let Ruled { exact, words, native, .. } = &*self.ruled;
+        if exact.is_none() && words.is_none() && !native && self.others.is_empty() {
             return text.len();
         }
         let mut held = invisible_end(text);
@@ -139,6 +143,11 @@ impl Holder {
             let lower = pieces(text).map(|(at, byte)| (at, byte.to_ascii_lowercase()));
             let letters = |byte: u8| CLASS[usize::from(byte)] & WORD != 0;
             held = held.min(words.held(lower, letters).unwrap_or(text.len()));
+        }
+        if *native {
+            // from the first letter on that such a rule may read
+            let letters = pieces(text).take(HOLD_BACK).filter(|(_, byte)| *byte == FOREIGN);
+            held = held.min(letters.last().map_or(text.len(), |(at, _)| at));
         }
         unsplit(text, held)
     }

@@ -26,6 +26,7 @@ mod finding;
 mod hold;
 mod indicator;
 mod mode;
+mod native;
 mod near;
 mod needles;
 mod normalize;
