@@ -16,6 +16,7 @@
 //! whose literals stand near one another, then the same again over what was encoded inside.
 
 mod builtin;
+mod common;
 mod confusables;
 mod decode;
 mod detect;
@@ -25,6 +26,7 @@ mod filter;
 mod finding;
 mod hold;
 mod indicator;
+mod lanes;
 mod mode;
 mod native;
 mod near;

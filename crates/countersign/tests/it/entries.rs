@@ -47,6 +47,7 @@ pub fn trust() -> Trust {
             issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
+            types: Vec::new(),
         };
         trust.add_key(key).expect("different keys");
     }
