@@ -17,7 +17,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::decode::{self, MIN_RUN};
 use crate::indicator::Indicator;
-use crate::normalize::{CLASS, CODED, CONTROL, ESCAPE, FOREIGN, WORD, fold_char, is_invisible};
+use crate::normalize::{CLASS, CODED, CONTROL, ESCAPE, WORD, fold_char, is_invisible};
 use crate::phrase::expression;
 use crate::prefixes::Prefixes;
 use crate::rule::{Action, Detector, Pattern, Rule, Severity, Target, View};
@@ -145,9 +145,7 @@ impl Holder {
             held = held.min(words.held(lower, letters).unwrap_or(text.len()));
         }
         if *native {
-            // from the first letter on that such a rule may read
-            let letters = pieces(text).take(HOLD_BACK).filter(|(_, byte)| *byte == FOREIGN);
-            held = held.min(letters.last().map_or(text.len(), |(at, _)| at));
+            held = held.min(native_end(text));
         }
         unsplit(text, held)
     }
@@ -265,6 +263,23 @@ fn pieces(text: &str) -> impl Iterator<Item = (usize, u8)> + '_ {
 
 /// Bytes of the longest folding of one character (U+FDFA has 18 letters).
 const FOLDED: usize = 32;
+
+/// Where the letters begin that a rule in another script may read, with a few Latin ones before them
+/// (`AI`).
+fn native_end(text: &str) -> usize {
+    let (mut held, mut latin) = (text.len(), 0);
+    for (at, _) in pieces(text).take(HOLD_BACK) {
+        let foreign = text.as_bytes().get(at).is_some_and(|byte| !byte.is_ascii());
+        latin = if foreign { 0 } else { latin + 1 };
+        if latin <= LATIN {
+            held = at;
+        }
+    }
+    held
+}
+
+/// So many Latin letters and spaces stand at the beginning of a rule in another script at most.
+const LATIN: usize = 4;
 
 /// Where the invisible characters at the end begin: what they may spell is not known yet.
 fn invisible_end(text: &str) -> usize {
