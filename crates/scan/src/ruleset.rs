@@ -321,8 +321,8 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
                 }
                 View::Exact => Matcher::Exact(expression),
                 View::Native => {
-                    for literal in requires.iter().flatten().filter(|word| spelled(word) != **word)
-                    {
+                    let wrong = |word: &&String| spelled(word) != **word;
+                    if let Some(literal) = requires.iter().flatten().find(wrong) {
                         let literal = literal.clone();
                         return Err(RuleError::BadLiteral { id: id(), literal });
                     }
