@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod files;
 pub mod manifest;
+pub mod privacy;
 pub mod shape;
 pub mod statement;
 pub mod types;
