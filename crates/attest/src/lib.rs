@@ -4,6 +4,7 @@
 //! Pure: files, clocks and randomness are arguments. Bytes: `spec/attestations.md`.
 
 pub mod bundle;
+pub mod eval;
 pub mod files;
 pub mod manifest;
 pub mod shape;
