@@ -15,6 +15,6 @@ pub mod verify;
 
 pub use bundle::Bundle;
 pub use files::{FileError, Files};
-pub use statement::{Dependency, Statement, Subject};
+pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
 pub use verify::{Verification, verify};

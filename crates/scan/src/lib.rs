@@ -28,6 +28,7 @@ mod hold;
 mod indicator;
 mod lanes;
 mod mode;
+mod native;
 mod near;
 mod needles;
 mod normalize;

@@ -13,6 +13,7 @@ use crate::expression::{Expression, Unusable};
 use crate::filter::{WORK_BASE, WORK_FACTOR};
 use crate::hold::Ruled;
 use crate::indicator::{Indicator, Source};
+use crate::native::{Finder, spelled};
 use crate::normalize::unicode_version;
 use crate::phrase::Phrase;
 use crate::rule::{Detector, Pattern, Rule, RuleError, Severity, Target, View};
@@ -25,6 +26,7 @@ use crate::walk::{Needs, Walker};
 pub(crate) struct Ready {
     pub rules: Arc<[Compiled]>,
     pub walker: Arc<Walker>,
+    pub native: Arc<Finder>,
     /// Rules without literals that look at numbers and addresses.
     pub detectors: Arc<[u16]>,
     /// For each rule how far its literals can stand apart, in significant characters.
@@ -44,13 +46,20 @@ impl Ready {
             .zip(&rules)
             .filter(|(_, compiled)| matches!(compiled.matcher, Matcher::Detector(_)))
             .map(|(index, _)| index);
-        let reach = |needs: &Option<Needs>| {
-            needs.as_ref().map_or(LONGEST_NUMBER, |needs| needs.reach as usize)
+        let reach = |(needs, compiled): (&Option<Needs>, &Compiled)| match &compiled.matcher {
+            Matcher::Native(expression) => expression.reach(),
+            _ => needs.as_ref().map_or(LONGEST_NUMBER, |needs| needs.reach as usize),
         };
+        let native = (0u16..).zip(&rules).filter_map(|(index, one)| match &one.rule.pattern {
+            Pattern::Regex { view: View::Native, requires, .. } => Some((index, &**requires)),
+            _ => None,
+        });
+        let native: Vec<(u16, &[Vec<String>])> = native.collect();
         Ok(Ready {
             walker: Arc::new(Walker::new(&needs)?),
             detectors: detectors.collect(),
-            reach: needs.iter().map(reach).collect(),
+            native: Arc::new(Finder::new(&native)?),
+            reach: needs.iter().zip(&rules).map(reach).collect(),
             described: written(&Value::array(rules.iter().map(|one| describe(&one.rule))))?.into(),
             rules: rules.into(),
             holds: Arc::default(),
@@ -92,6 +101,8 @@ pub(crate) enum Matcher {
     Words(Expression),
     /// Over the folded text.
     Exact(Expression),
+    /// Over the text in its own script.
+    Native(Expression),
     /// By code.
     Detector(Detector),
 }
@@ -295,7 +306,8 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
         Pattern::Regex { view, requires, regex } => {
             check_groups(rule, requires)?;
             let id = || rule.id.clone();
-            let expression = Expression::new(regex, now).map_err(|error| match error {
+            let native = *view == View::Native;
+            let expression = Expression::new(regex, native, now).map_err(|error| match error {
                 Unusable::Invalid(reason) => RuleError::BadRegex { id: id(), reason },
                 Unusable::Unbounded => RuleError::Unbounded { id: id() },
             })?;
@@ -308,6 +320,15 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
                     Matcher::Words(expression)
                 }
                 View::Exact => Matcher::Exact(expression),
+                View::Native => {
+                    let wrong = |word: &&String| spelled(word) != **word;
+                    if let Some(literal) = requires.iter().flatten().find(wrong) {
+                        let literal = literal.clone();
+                        return Err(RuleError::BadLiteral { id: id(), literal });
+                    }
+                    // it is not looked for in what folding leaves
+                    return Ok((Matcher::Native(expression), None));
+                }
             };
             Ok((matcher, Some(Needs { groups: requires.clone(), reach })))
         }

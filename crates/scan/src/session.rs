@@ -9,7 +9,8 @@ use crate::engine::{Engine, MAX_DEPTH, MAX_PLACES};
 use crate::expression::Expression;
 use crate::filter::Work;
 use crate::finding::Hit;
-use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
+use crate::native::{self, Native};
+use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, FOREIGN, Hidden, Reading, Words, fold};
 use crate::origin::Origin;
 use crate::rule::{Action, Detector, Severity, Target, Targets};
 use crate::ruleset::{Compiled, Matcher};
@@ -68,6 +69,9 @@ impl<'e> Session<'e> {
         let mapped = Origin::Mapped(&folded.map, origin);
         self.inspect_needles(text, &folded.bytes, Some(&folded.map), origin);
         self.inspect_folded(&folded.bytes, text, &mapped, folded.hidden.dropped, depth);
+        if folded.bytes.contains(&FOREIGN) {
+            self.inspect_native(text, origin);
+        }
         // escapes are resolved in the text itself: what they spell need not be ASCII
         if folded.bytes.iter().any(|byte| CLASS[usize::from(*byte)] & ESCAPE != 0) {
             self.inspect_escapes(text, origin, depth);
@@ -105,6 +109,41 @@ impl<'e> Session<'e> {
             if indicator.targets.contains(self.target) {
                 let span = origin.raw(found.span);
                 self.hits.push(Hit::of_indicator(indicator, span, origin.is_decoded()));
+            }
+        }
+    }
+
+    /// What rules in other scripts find.
+    fn inspect_native(&mut self, text: &str, origin: &Origin<'_>) {
+        let engine = self.engine;
+        if engine.ready.native.is_empty() {
+            return;
+        }
+        let native = Native::read(text, false);
+        let mut map = Vec::new();
+        for rule in engine.ready.native.find(&native.bytes) {
+            let Some(compiled) = engine.ready.rules.get(usize::from(rule)) else { continue };
+            let Matcher::Native(expression) = &compiled.matcher else { continue };
+            if !compiled.rule.targets.contains(self.target) {
+                continue;
+            }
+            let found = expression.find(&native.bytes, MAX_PLACES);
+            self.skipped |= found.is_none();
+            for span in found.unwrap_or_default() {
+                if native::is_negated(&native.bytes[..span.start]) {
+                    continue;
+                }
+                if map.is_empty() {
+                    map = Native::read(text, true).map;
+                }
+                // a space at either end is the border of a word
+                let letter = |at: &usize| native.bytes.get(*at).is_some_and(|byte| *byte != b' ');
+                let first = span.clone().find(letter).and_then(|at| map.get(at));
+                let last = span.rev().find(letter).and_then(|at| map.get(at));
+                if let (Some((start, _)), Some((_, end))) = (first, last) {
+                    let span = origin.raw(*start as usize..*end as usize);
+                    self.hit(compiled, span, origin.is_decoded());
+                }
             }
         }
     }
@@ -175,7 +214,7 @@ impl<'e> Session<'e> {
                         self.verify_words(*rule, words, folded, origin, glued);
                     }
                 }
-                Matcher::Detector(_) => {}
+                Matcher::Native(_) | Matcher::Detector(_) => {}
             }
         }
     }
@@ -221,7 +260,7 @@ impl<'e> Session<'e> {
                 }
                 (found, *negatable)
             }
-            Matcher::Exact(_) | Matcher::Detector(_) => return false,
+            Matcher::Exact(_) | Matcher::Native(_) | Matcher::Detector(_) => return false,
         };
         if spans.is_empty() {
             return false;
