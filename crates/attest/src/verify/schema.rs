@@ -6,8 +6,9 @@ use record::report::{Code, Finding};
 use seal::digest::Digest;
 
 use super::Stage;
+use super::subjects::is_tree;
 use crate::files::is_path;
-use crate::statement::{Statement, StatementError};
+use crate::statement::{Statement, StatementError, Tree};
 use crate::types::{Count, Type};
 
 /// What could be read of a payload.
@@ -77,6 +78,7 @@ fn fit(statement: &Statement, stated: Digest) -> Vec<(Stage, Finding)> {
         };
         schema(Code::AttestRoles, format!("{:?} has {count} files, wanted {wanted}", role.name));
     }
+    trees(statement, &mut schema);
     if let Some(end) = statement.expires_at
         && end <= statement.generated_at
     {
@@ -87,4 +89,29 @@ fn fit(statement: &Statement, stated: Digest) -> Vec<(Stage, Finding)> {
         found.push((Stage::Digest, Finding::new(Code::AttestManifest, "", detail)));
     }
     found
+}
+
+/// A role that is a directory says which, so that a verifier notices what was added to it.
+fn trees(statement: &Statement, schema: &mut impl FnMut(Code, String)) {
+    let whole = |name: &str| {
+        statement
+            .kind
+            .role(name)
+            .is_some_and(|role| matches!(role.count, Count::Tree | Count::OptionalTree))
+    };
+    for tree in &statement.trees {
+        if !is_tree(tree) {
+            schema(Code::AttestPath, format!("{:?}", tree.path));
+        }
+        if !whole(&tree.role) {
+            schema(Code::AttestRoles, format!("{:?} is no directory's role", tree.role));
+        }
+    }
+    for subject in statement.subjects.iter().filter(|one| whole(&one.role)) {
+        let within = |tree: &&Tree| tree.role == subject.role && tree.holds(&subject.path);
+        if !statement.trees.iter().any(|tree| within(&tree)) {
+            let detail = format!("{:?} lies in no directory of {:?}", subject.path, subject.role);
+            schema(Code::AttestRoles, detail);
+        }
+    }
 }

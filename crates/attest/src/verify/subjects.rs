@@ -1,6 +1,6 @@
 //! Whether the files are those that were attested. Each is read once for all bundles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use record::report::{Code, Finding};
 use seal::digest::Digest;
@@ -8,11 +8,13 @@ use seal::mac::hmac_sha256;
 
 use super::{How, Judged, Stage, in_batches};
 use crate::files::{FileError, Files, is_path};
-use crate::statement::{Statement, Subject};
+use crate::statement::{Statement, Subject, Tree};
 
 /// What was read of files, by path and the length they should have.
 pub struct Seen {
     files: BTreeMap<(String, u64), Result<Digest, FileError>>,
+    /// What lies in directories, by their paths as statements write them.
+    trees: BTreeMap<String, Result<Vec<String>, FileError>>,
 }
 
 /// Longest file that is committed to under a salt, bytes: it is held in memory.
@@ -39,7 +41,19 @@ pub fn look(bundles: &[Judged], files: &dyn Files) -> Seen {
             seen.insert(key, read);
         },
     );
-    Seen { files: seen }
+    let statements = bundles.iter().filter_map(|one| one.statement.as_ref());
+    let named = statements.flat_map(|one| &one.trees).filter(|tree| is_tree(tree));
+    let paths: BTreeSet<&str> = named.map(|tree| tree.path.as_str()).collect();
+    let list = |path: &str| {
+        let dir = if path == Tree::ROOT { "" } else { path };
+        (path.to_owned(), files.list(dir))
+    };
+    Seen { files: seen, trees: paths.into_iter().map(list).collect() }
+}
+
+/// Whether a tree can lie below a root.
+pub fn is_tree(tree: &Tree) -> bool {
+    tree.path == Tree::ROOT || is_path(&tree.path)
 }
 
 /// What is wrong with the files of a statement.
@@ -75,8 +89,35 @@ pub fn judge(
         };
         Some(Finding::new(code, "", format!("{} ({}): {why}", subject.path, subject.role)))
     };
-    let found = statement.subjects.iter().filter_map(one);
-    found.map(|finding| (Stage::Digest, finding)).collect()
+    let mut found: Vec<Finding> = statement.subjects.iter().filter_map(one).collect();
+    for tree in &statement.trees {
+        added(statement, tree, seen, &mut found);
+    }
+    found.into_iter().map(|finding| (Stage::Digest, finding)).collect()
+}
+
+/// Files of a directory that nobody attested for its role.
+fn added(statement: &Statement, tree: &Tree, seen: &Seen, found: &mut Vec<Finding>) {
+    let attested: BTreeSet<&str> = statement
+        .subjects
+        .iter()
+        .filter(|one| one.role == tree.role)
+        .map(|one| one.path.as_str())
+        .collect();
+    match seen.trees.get(&tree.path) {
+        // Each file that it had is missing, and told; a path that leads out is told as such.
+        None | Some(Err(FileError::Missing)) => {}
+        Some(Err(error)) => {
+            let detail = format!("{} ({}): {error}", tree.path, tree.role);
+            found.push(Finding::new(Code::SubjectRefused, "", detail));
+        }
+        Some(Ok(paths)) => {
+            for path in paths.iter().filter(|path| !attested.contains(path.as_str())) {
+                let detail = format!("{path} ({})", tree.role);
+                found.push(Finding::new(Code::SubjectAdded, "", detail));
+            }
+        }
+    }
 }
 
 fn commitment(subject: &Subject, salt: &[u8], files: &dyn Files) -> Result<Digest, FileError> {
