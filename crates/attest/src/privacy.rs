@@ -1,5 +1,7 @@
 //! What stays apart from a statement: the salts of commitments, and the archive that is encrypted.
 
+use std::collections::BTreeMap;
+
 use seal::base64;
 use seal::digest::Digest;
 use seal::json::{Limits, Value, parse, write_receipt};
@@ -16,7 +18,9 @@ pub struct Salts {
 
 /// Why a text is no file of salts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a file of salts: expected {{\"statement\": …, \"secret\": 64 hexadecimal digits, \"v\": 1}}")]
+#[error(
+    "not a file of salts: expected {{\"statement\": …, \"secret\": 64 hexadecimal digits, \"v\": 1}}"
+)]
 pub struct SaltsError;
 
 impl std::fmt::Debug for Salts {
@@ -40,6 +44,13 @@ impl Salts {
     pub fn commit(&self, role: &str, path: &str, content: &[u8]) -> (Digest, Digest) {
         let salt = self.salt(role, path);
         (Digest::from_bytes(hmac_sha256(&salt, content)), Digest::of(&salt))
+    }
+
+    /// The salts of all commitments of a statement, by the digests that name them.
+    pub fn of_statement(&self, statement: &Statement) -> BTreeMap<Digest, Vec<u8>> {
+        let salted = statement.subjects.iter().filter(|subject| subject.salt.is_some());
+        let salts = salted.map(|subject| self.salt(&subject.role, &subject.path));
+        salts.map(|salt| (Digest::of(&salt), salt.to_vec())).collect()
     }
 
     /// As the text of a file that its owner keeps.

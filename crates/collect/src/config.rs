@@ -17,7 +17,7 @@ use crate::yaml::{Shaped, Texts, options, told};
 pub const LIMIT: u64 = 1 << 20;
 
 /// The configuration of a statement.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The type.
     pub kind: &'static Type,
@@ -79,7 +79,11 @@ pub struct ConfigError(pub String);
 const COMMON: &[Field] = &[
     may("depends_on", Shape::List(&Shape::Text, 0), ""),
     may("expires_days", Shape::Count, ""),
-    may("privacy_mode", Shape::OneOf(&["hash_only", "plaintext_explicit", "encrypted_payload"]), ""),
+    may(
+        "privacy_mode",
+        Shape::OneOf(&["hash_only", "plaintext_explicit", "encrypted_payload"]),
+        "",
+    ),
     may("recipients", Shape::List(&Shape::Text, 1), ""),
     may("salted", Shape::List(&Shape::Text, 1), ""),
     may("sensitivity", Shape::List(&Shape::Text, 0), ""),
@@ -164,6 +168,10 @@ impl Config {
             let roles: Vec<&str> = self.kind.roles.iter().map(|role| role.name).collect();
             return wrong(format!("salted: {role:?} is none of the roles {}", roles.join(", ")));
         }
+        let hidden = self.mode == Mode::Encrypted || self.salted.iter().any(|one| one == "weights");
+        if self.kind.name == "model" && hidden {
+            return wrong("the root of a model is over the digests of its weights; salted and encrypted_payload hide them".into());
+        }
         match (self.mode, self.recipients.is_empty(), self.salted.is_empty()) {
             (Mode::Encrypted, true, _) => {
                 wrong("encrypted_payload needs recipients: age public keys, age1…".into())
@@ -191,7 +199,10 @@ fn depends_on(kind: &'static Type, common: &Value) -> Result<Vec<Wanted>, Config
         .collect::<Result<_, _>>()?;
     for need in kind.needs {
         if !wanted.iter().any(|wanted| wanted.kind().name == *need) {
-            let why = format!("depends_on: a statement of type {} builds on one of type {need}", kind.name);
+            let why = format!(
+                "depends_on: a statement of type {} builds on one of type {need}",
+                kind.name
+            );
             return Err(ConfigError(why));
         }
     }
@@ -313,7 +324,10 @@ mod tests {
         let start = own.get("window").unwrap().get("start").unwrap().as_str();
         assert_eq!(start, Some("2026-01-01T00:00:00Z"));
         assert_eq!(config.expires_days, Some(30));
-        assert_eq!(config.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>(), ["route"]);
+        assert_eq!(
+            config.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["route"]
+        );
     }
 
     #[test]
@@ -336,7 +350,7 @@ mod tests {
             ("prompt", "privacy_mode: encrypted_payload\n", "recipients"),
             ("prompt", "recipients: [age1x]\n", "encrypted_payload"),
             ("prompt", "privacy_mode: plaintext_explicit\nsalted: [templates]\n", "salted"),
-            ("prompt", "depends_on: [prompts]\n", "TYPE"),
+            ("prompt", "depends_on: [prompts]\n", "one of prompt"),
             ("prompt", "expires_days: -1\n", ""),
             ("prompt", "<<: {a: b}\n", ""),
             ("prompt", "sensitivity: internal\n", ""),
@@ -344,8 +358,15 @@ mod tests {
             let error = read(kind, &format!("{PROMPT}{added}")).unwrap_err().to_string();
             assert!(error.to_lowercase().contains(why), "{added}: {error}");
         }
-        assert!(read("prompt", "system_prompt: a\nsafety_policy: s\n").unwrap_err().0.contains("templates"));
-        assert!(read("prompt", &PROMPT.replace(": a", ": [a, b]")).unwrap_err().0.contains("one path"));
+        assert!(
+            read("prompt", "system_prompt: a\nsafety_policy: s\n")
+                .unwrap_err()
+                .0
+                .contains("templates")
+        );
+        assert!(
+            read("prompt", &PROMPT.replace(": a", ": [a, b]")).unwrap_err().0.contains("one path")
+        );
         assert!(read("prompt", "").is_err() && read("prompt", "- a\n").is_err());
         let eval = "testset: a\nscoring_config: b\nbaseline_results: c\ncandidate_results: d\nsuite_id: s\nthresholds: {m: {min: 1}}\n";
         assert!(read("eval", eval).is_ok());

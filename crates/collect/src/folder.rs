@@ -274,9 +274,8 @@ mod tests {
         folder.write("secret.json", b"2", true).unwrap();
         assert!(matches!(folder.write("one.json", b"2", false), Err(FolderError::Exists { .. })));
         assert_eq!(std::fs::read(folder.path("one.json")).unwrap(), b"1");
-        let mode = |name: &str| {
-            std::fs::metadata(folder.path(name)).unwrap().permissions().mode() & 0o777
-        };
+        let mode =
+            |name: &str| std::fs::metadata(folder.path(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode("secret.json"), 0o600);
         assert_eq!(mode("one.json") & 0o133, 0);
         let all = std::fs::read_dir(dir.path().join("a/b")).unwrap().count();

@@ -97,7 +97,9 @@ pub enum MakeError {
     #[error("depends_on: there is no statement {0}; create it first")]
     Missing(String),
     /// Several could be meant.
-    #[error("depends_on: {0} is meant by several statements of one time; name one as TYPE@sha256:…")]
+    #[error(
+        "depends_on: {0} is meant by several statements of one time; name one as TYPE@sha256:…"
+    )]
     Ambiguous(String),
     /// A text is asked for, and a file is none.
     #[error("{0}: not UTF-8 text, and plaintext_explicit holds text; use encrypted_payload")]
@@ -140,7 +142,8 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
         .map(|((role, asked), hashed)| File { role, path: &asked.path, hashed })
         .collect();
     let salts = Salts::of(order.secret);
-    let mut subjects: Vec<Subject> = files.iter().map(|file| subject(file, config, &salts)).collect();
+    let mut subjects: Vec<Subject> =
+        files.iter().map(|file| subject(file, config, &salts)).collect();
     subjects.sort_unstable();
     let mut depends_on = Vec::new();
     for wanted in &config.depends_on {
@@ -155,10 +158,10 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
         generated_at: order.now,
         expires_at: expires.map(|after| UnixMillis(order.now.0.saturating_add(after))),
         generator: order.generator.clone(),
-        source: order.commit.as_ref().map(|commit| Source {
-            repository: config.repository.clone(),
-            commit: commit.clone(),
-        }),
+        source: order
+            .commit
+            .as_ref()
+            .map(|commit| Source { repository: config.repository.clone(), commit: commit.clone() }),
         subjects,
         trees,
         depends_on,
@@ -239,7 +242,9 @@ fn plain(role: &'static str, written: &str, tree: bool) -> Result<String, MakeEr
         return wrong("is absolute; write it relative to the attested root");
     }
     if path.split('/').any(|name| name == "..") {
-        return wrong("leads out of the attested root; move the file below it, or attest a higher root");
+        return wrong(
+            "leads out of the attested root; move the file below it, or attest a higher root",
+        );
     }
     if path.chars().any(char::is_control) {
         return wrong("has control characters; rename the file");
@@ -293,8 +298,7 @@ fn privacy(
     let commitment = archive.write().1;
     let recipients = config.recipients.len() as u64;
     // the digest of what is not encrypted yet: whoever encrypts puts the right one there
-    let privacy =
-        Privacy::EncryptedPayload { ciphertext: Digest::of(b""), commitment, recipients };
+    let privacy = Privacy::EncryptedPayload { ciphertext: Digest::of(b""), commitment, recipients };
     Ok((privacy, Some(archive)))
 }
 
@@ -333,7 +337,9 @@ fn own(
     depends_on: &mut Vec<Dependency>,
 ) -> Result<Value, MakeError> {
     let mut members = order.config.own.clone();
-    for (_, value) in members.iter_mut().filter(|(name, _)| matches!(name.as_str(), "providers" | "chain")) {
+    for (_, value) in
+        members.iter_mut().filter(|(name, _)| matches!(name.as_str(), "providers" | "chain"))
+    {
         point(order.known, value, depends_on)?;
     }
     let bytes = |role: &str| {
@@ -350,7 +356,7 @@ fn own(
             if let Some(field) = thresholds {
                 let misfits = field.shape.judge(&asked, "/thresholds");
                 if !misfits.is_empty() {
-                    return Err(StatementError::Misfits(misfits).into());
+                    return Err(StatementError::Misfits(order.config.kind, misfits).into());
                 }
             }
             let bounds: BTreeMap<String, Bound> = asked
@@ -391,7 +397,9 @@ fn point(
     for item in items {
         let Some(Value::String(text)) = item.get_mut("statement") else { continue };
         let wanted = match Digest::from_hex(text) {
-            Some(digest) => attest::types::named("model").map(|kind| Wanted::Exactly { kind, digest }),
+            Some(digest) => {
+                attest::types::named("model").map(|kind| Wanted::Exactly { kind, digest })
+            }
             None => Wanted::parse(text).ok(),
         };
         let Some(wanted) = wanted else { continue };
