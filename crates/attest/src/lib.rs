@@ -12,5 +12,5 @@ pub mod types;
 
 pub use bundle::Bundle;
 pub use files::{FileError, Files};
-pub use statement::{Dependency, Statement, Subject};
+pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
