@@ -5,6 +5,8 @@
 
 pub mod bundle;
 pub mod files;
+pub mod gate;
+pub mod glob;
 pub mod manifest;
 pub mod shape;
 pub mod statement;
