@@ -7,6 +7,8 @@ pub mod bundle;
 pub mod chain;
 pub mod eval;
 pub mod files;
+pub mod gate;
+pub mod glob;
 pub mod manifest;
 pub mod privacy;
 pub mod shape;
