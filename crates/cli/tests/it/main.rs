@@ -3,6 +3,7 @@
 mod anchor;
 mod append;
 mod audit;
+mod collect;
 mod commands;
 mod configuration;
 mod deploy;
