@@ -182,7 +182,7 @@ const PRIVACY: &[Field] = &[
 ];
 
 /// What predicates of all types have.
-const COMMON: &[Field] = &[
+pub(crate) const COMMON: &[Field] = &[
     must("id", Shape::Uuid, "The statement's id."),
     must("generated_at", Shape::Time, "When it was made."),
     may("expires_at", Shape::Time, "From then on it no longer counts."),
@@ -346,7 +346,8 @@ impl Statement {
         labelled(&entries)
     }
 
-    fn to_value(&self) -> Value {
+    /// The payload as a value.
+    pub fn to_value(&self) -> Value {
         let sha256 = |digest: Digest| Value::object([("sha256", Value::from(digest.hex()))]);
         let subjects = self.subjects.iter().map(|one| {
             let mut notes =

@@ -850,6 +850,47 @@ codes! {
         "A proof was asked for, or was there before: once a feed had one it is required, so that leaving it out is no way back to a feed without end and number.",
         "Fetch the proof, which lies beside the feed as NAME.proof.json.";
 
+    // ---- gates over attestations ---------------------------------------------------------
+    GateMissing = "CS-GATE-001", Error, Violated,
+        "a required attestation is missing",
+        "A gate of the policy applies to the change, and no statement of the type that it requires was found that holds. Statements whose verification failed do not count.",
+        "Make, sign and verify a statement of this type for what is to be released.";
+    GateAge = "CS-GATE-002", Error, Violated,
+        "an attestation is too old, or of a time to come",
+        "The gate limits the age of statements, by a trusted timestamp where there is one, else by generated_at. A statement from more than ten minutes ahead of the clock never counts.",
+        "Make the statement anew from what is there now; else check the clocks.";
+    GateSigner = "CS-GATE-003", Error, Violated,
+        "an attestation is not signed by those the gate asks for",
+        "The gate names signers, or how many there must be. Only distinct keys of the trust file whose signatures verify over this payload are counted.",
+        "Have the missing signers sign the same statement.";
+    GateCondition = "CS-GATE-004", Error, Violated,
+        "an attestation does not say what the gate asks for",
+        "A condition on the predicate does not hold. A member that is missing fulfils no condition, not even !=.",
+        "Mend what was attested, such as a regression, and attest it again.";
+    GateUncovered = "CS-GATE-005", Error, Violated,
+        "a changed file is in no attestation",
+        "The gate requires that statements cover the change, and this file is no subject of any that counts: what it holds was not reviewed.",
+        "Name the file in the statement's configuration and make the statement anew, or keep it out of these paths.";
+    GatePlaintext = "CS-GATE-006", Error, Violated,
+        "an attestation holds files in clear that the policy does not allow",
+        "Statements travel far. One with privacy mode plaintext_explicit must be named in the policy's list plaintext, by its payload digest or by its type and the paths of all its files.",
+        "Attest with hash_only or encrypted_payload, or have the policy's owners allow it.";
+    GateRego = "CS-GATE-007", Error, Violated,
+        "a Rego policy is violated",
+        "The policy's rule violations has an entry, or its rule allow is false. A violation counts whatever allow says.",
+        "The entry says what is wrong; the policy's authors wrote it.";
+    GateRules = "CS-GATE-008", Warning, Ok,
+        "the change touches what it is judged by",
+        "The policy or the trust file is among the changed files. The change was judged by what the base has, so that no change can let itself pass; the new rules count once they are in the base.",
+        "Have the owners of the rules look at the change.";
+    GateVsa = "CS-GATE-009", Error, Untrusted,
+        "the verification summary does not count",
+        "A summary stands for a verification that was done elsewhere. It counts when a key of the trust file with purpose vsa signed it, it says PASSED, and it is within the age that was asked for.",
+        "Verify where the attested files are, or have somebody do it whose summaries are trusted.";
+    GateVsaOpen = "CS-GATE-010", Error, Violated,
+        "a statement is not in the verification summary",
+        "The summary names what was verified by digest. This statement came later or was left out, so nobody has compared it with the files.",
+        "Verify again with all statements, and use the new summary.";
     // ---- attestations --------------------------------------------------------------------
     AttestBundle = "CS-ATTEST-001", Error, Malformed,
         "not a bundle of a signed statement",

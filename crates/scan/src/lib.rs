@@ -35,6 +35,7 @@ mod normalize;
 mod origin;
 mod phrase;
 mod prefixes;
+mod quote;
 mod required;
 mod rule;
 mod rulefile;
