@@ -331,7 +331,7 @@ fn trust() -> Trust {
         (3, "cai", Purpose::Vsa, vec![]),
         (4, "dot", Purpose::Statements, vec!["eval".to_owned()]),
     ] {
-        let public = SecretKey::from_seed([number; 32]).public().clone();
+        let public = seal::signer::Signer::public(&SecretKey::from_seed([number; 32])).clone();
         let key = TrustKey { types, ..TrustKey::public(name, purpose, public) };
         trust.add_key(key).expect("a key");
     }

@@ -191,16 +191,13 @@ const CASES: &[Case] = &[
         11,
         &["008"],
     ),
-    Case {
-        more: &["--trust", "none.yaml"],
-        ..case(
-            "T23",
-            "nobody is trusted",
-            |p| fs::write(p.path("none.yaml"), "version: 1\n").expect("written"),
-            11,
-            &["004"],
-        )
-    },
+    case(
+        "T23",
+        "nobody is trusted",
+        |p| fs::write(p.path("trust.yaml"), "version: 1\n").expect("written"),
+        11,
+        &["004"],
+    ),
     case(
         "T24",
         "signed with a key of another purpose",
