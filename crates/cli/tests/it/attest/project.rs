@@ -49,8 +49,11 @@ const FILES: &[(&str, &str)] = &[
     ("model/weights/two.bin", "weights two\n"),
 ];
 
+/// A role and its files.
+type Role = (&'static str, &'static [&'static str]);
+
 /// The files of each type, by their roles.
-const ROLES: &[(&str, &[(&str, &[&str])])] = &[
+const ROLES: &[(&str, &[Role])] = &[
     ("model", &[("weights", &["model/weights/one.bin", "model/weights/two.bin"])]),
     (
         "prompt",
