@@ -42,9 +42,12 @@ mod rulefile;
 mod ruleset;
 mod semantic;
 mod session;
+mod shape;
 mod turn;
 mod unpack;
+mod views;
 mod walk;
+mod words;
 
 pub use builtin::rules as builtin_rules;
 pub use engine::{ENGINE_VERSION, Engine, Options};
