@@ -135,6 +135,9 @@ fn the_example_becomes_statements_and_bundles() {
     assert_eq!(project.made(".bundle.json").len(), 12);
 }
 
+/// What it is called, what is done to the project, the exit, and what is told.
+type Case<'a> = (&'a str, &'a dyn Fn(&Project), i32, &'a str);
+
 #[test]
 fn what_is_refused_writes_nothing() {
     let outside = tempfile::tempdir().expect("a directory");
@@ -142,7 +145,7 @@ fn what_is_refused_writes_nothing() {
     let absolute = outside.path().join("secret").display().to_string();
     let prompt = ["create", "--type", "prompt", "--config", "attest/prompt.yaml"];
     let to = |path: &str| format!("system_prompt: {path}");
-    let cases: [(&str, &dyn Fn(&Project), i32, &str); 16] = [
+    let cases: [Case<'_>; 16] = [
         ("absolute", &|p| p.edit("attest/prompt.yaml", PROMPT, &to(&absolute)), 78, "absolute"),
         ("up", &|p| p.edit("attest/prompt.yaml", PROMPT, &to("../x")), 78, "leads out"),
         (
@@ -304,4 +307,152 @@ fn nothing_is_written_into_a_directory_that_is_attested_whole() {
     let told = project.attest(&["create", "--out", "data/documents/out"], 78);
     assert!(told.contains("data/documents"), "{told}");
     assert!(!project.path("data/documents/out").exists());
+}
+
+/// Of the age specification's test suite: nobody's keys.
+const SECRET: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+const PUBLIC: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+
+const CREATE: &[&str] = &["create", "--type", "prompt", "--config", "attest/prompt.yaml"];
+
+fn configure(project: &Project, more: &str) {
+    let text = fs::read_to_string(project.path("attest/prompt.yaml")).expect("text");
+    project.write("attest/prompt.yaml", &format!("{text}{more}"));
+}
+
+#[test]
+fn an_encrypted_payload_opens_for_its_recipients_and_is_held_against_the_statement() {
+    let project = Project::new();
+    configure(&project, &format!("privacy_mode: encrypted_payload\nrecipients: [{PUBLIC}]\n"));
+    project.attest(&[CREATE, &["--determinism-check", "3"]].concat(), 0);
+    project.attest(&["sign", "--key", "key.pem"], 0);
+    project.write("me.age", SECRET);
+    let bundle = project.made(".bundle.json").remove(0).display().to_string();
+    let open = |more: &[&str], exit| {
+        project.attest(&[&["decrypt", &bundle, "--identity", "me.age"], more].concat(), exit)
+    };
+    open(&["--out", "opened"], 0);
+    let statement = project.statement("prompt");
+    for subject in &statement.subjects {
+        let content = fs::read(project.path(&subject.path)).expect("the file");
+        assert_eq!(fs::read(project.path("opened").join(&subject.path)).expect("opened"), content);
+        // nothing in the statement can be guessed from
+        assert!(subject.salt.is_some() && subject.digest != Digest::of(&content));
+    }
+    open(&["--out", "opened"], 73);
+
+    // Debian's age reads it too, where there is one
+    let sealed = project.made(".payload.age").remove(0);
+    match std::process::Command::new("age")
+        .args(["--decrypt", "--identity", "me.age"])
+        .arg(&sealed)
+        .current_dir(project.0.path())
+        .output()
+    {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", said(&output));
+            let text = String::from_utf8(output.stdout).expect("text");
+            assert!(text.contains("\"name\":\"app/system_prompt.txt\""));
+        }
+        Err(error) => eprintln!("skipped: age: {error}"),
+    }
+
+    let good = fs::read(&sealed).expect("bytes");
+    // another encryption of other content for the same recipient
+    let other = crypt::Recipients::parse([PUBLIC]).expect("a key").seal(b"other").expect("sealed");
+    fs::write(&sealed, &other).expect("written");
+    assert!(open(&["--out", "again"], 12).contains("digest"));
+    assert!(!project.path("again").exists());
+    project.attest(&["sign", "--key", "key.pem", "--out", "elsewhere"], 65);
+    fs::write(&sealed, &good).expect("written");
+    let stranger = std::process::Command::new("age-keygen").output();
+    match stranger {
+        Ok(output) => {
+            fs::write(project.path("me.age"), output.stdout).expect("written");
+            assert!(open(&[], 65).contains("for others"));
+        }
+        Err(error) => eprintln!("skipped: age-keygen: {error}"),
+    }
+    fs::remove_file(&sealed).expect("removed");
+    open(&[], 66);
+}
+
+#[test]
+fn a_commitment_hides_what_could_be_guessed() {
+    let project = Project::new();
+    configure(&project, "salted: [system_prompt]\n");
+    project.attest(CREATE, 0);
+    let statement = project.statement("prompt");
+    let salts = project.made(".salts.json").remove(0);
+    let (id, salts) =
+        attest::privacy::Salts::read(&fs::read(salts).expect("bytes")).expect("salts");
+    assert_eq!(id, statement.id);
+    for subject in &statement.subjects {
+        let content = fs::read(project.path(&subject.path)).expect("the file");
+        if subject.role != "system_prompt" {
+            assert_eq!(subject.digest, Digest::of(&content));
+            continue;
+        }
+        let (commitment, salt) = salts.commit(&subject.role, &subject.path, &content);
+        assert_eq!((subject.digest, subject.salt), (commitment, Some(salt)));
+    }
+    // another time, another salt
+    project.attest(&[CREATE, &["--replace"]].concat(), 0);
+    assert_eq!(project.made(".salts.json").len(), 1);
+    let digest = |statement: &Statement| {
+        statement.subjects.iter().find(|one| one.salt.is_some()).map(|one| one.digest)
+    };
+    assert_ne!(digest(&project.statement("prompt")), digest(&statement));
+}
+
+#[test]
+fn files_in_the_clear_are_embedded_only_where_that_is_allowed() {
+    let project = Project::new();
+    configure(&project, "privacy_mode: plaintext_explicit\n");
+    assert!(project.attest(CREATE, 78).contains("plaintext_allowed"));
+    assert!(!project.path("attestations").exists());
+    let text = fs::read_to_string(project.path("countersign.attest.yaml")).expect("text");
+    project.write(
+        "countersign.attest.yaml",
+        &format!("{text}privacy: {{plaintext_allowed: [prompt]}}\n"),
+    );
+    project.attest(CREATE, 0);
+    let statement = project.statement("prompt");
+    let attest::statement::Privacy::PlaintextExplicit(files) = &statement.privacy else {
+        panic!("{:?}", statement.privacy);
+    };
+    assert_eq!(files.len(), statement.subjects.len());
+    for (path, text) in files {
+        assert_eq!(&fs::read_to_string(project.path(path)).expect("text"), text);
+    }
+    fs::write(project.path("app/templates/binary"), [0xff, 0xfe]).expect("written");
+    assert!(project.attest(CREATE, 65).contains("app/templates/binary"));
+}
+
+#[test]
+fn a_project_begins_with_configurations_to_fill_in() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let run = |args: &[&str], exit: i32| {
+        let output = countersign(dir.path(), args);
+        assert_eq!(output.status.code(), Some(exit), "{args:?}\n{}", said(&output));
+        said(&output)
+    };
+    let told = run(&["attest", "init"], 0);
+    assert!(told.contains("purpose: statements"), "{told}");
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(dir.path().join(name)).expect("a file").permissions().mode() & 0o777
+    };
+    assert_eq!(mode(".countersign/keys/statements.pem"), 0o600);
+    assert_eq!(
+        fs::read_to_string(dir.path().join(".countersign/.gitignore")).expect("text"),
+        "*\n"
+    );
+    // every template is a configuration whose files are not there yet
+    for kind in attest::types::ALL {
+        let yaml = fs::read(dir.path().join(format!("attest/{}.yaml", kind.name))).expect("yaml");
+        collect::Config::read(kind, &yaml).expect(kind.name);
+    }
+    run(&["attest", "create"], 66);
+    run(&["attest", "init"], 73);
 }
