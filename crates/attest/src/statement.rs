@@ -36,6 +36,8 @@ pub struct Statement {
     pub source: Option<Source>,
     /// The files, sorted by role and path.
     pub subjects: Vec<Subject>,
+    /// The directories whose files are all subjects, sorted by role and path.
+    pub trees: Vec<Tree>,
     /// The statements that this one builds on, by the digests of their payloads.
     pub depends_on: Vec<Dependency>,
     /// How much of the files can be told from the statement.
@@ -60,6 +62,26 @@ pub struct Subject {
     /// For what can be guessed: the digest is HMAC-SHA256 of the content under this salt, which is
     /// kept apart and named by its own digest.
     pub salt: Option<Digest>,
+}
+
+/// A directory of which every file is a subject: none may be added to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tree {
+    /// What its files are for.
+    pub role: String,
+    /// Its path below the root, with `/`; [`Tree::ROOT`] for the root itself.
+    pub path: String,
+}
+
+impl Tree {
+    /// How the attested root itself is written.
+    pub const ROOT: &str = ".";
+
+    /// Whether a file lies in it.
+    pub fn holds(&self, path: &str) -> bool {
+        self.path == Tree::ROOT
+            || path.strip_prefix(self.path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// A statement that another one builds on.
@@ -129,6 +151,11 @@ const DEPENDENCY: &[Field] = &[
     must("digest", Shape::Object(DIGEST), "Of its payload."),
 ];
 
+const TREE: &[Field] = &[
+    must("role", Shape::Text, "What its files are for."),
+    must("path", Shape::Text, "Path below the root, with /; . for the root itself."),
+];
+
 const GENERATOR: &[Field] = &[
     must("name", Shape::Text, "What made the statement."),
     must("version", Shape::Text, "Its version."),
@@ -155,13 +182,18 @@ const PRIVACY: &[Field] = &[
 ];
 
 /// What predicates of all types have.
-const COMMON: &[Field] = &[
+pub(crate) const COMMON: &[Field] = &[
     must("id", Shape::Uuid, "The statement's id."),
     must("generated_at", Shape::Time, "When it was made."),
     may("expires_at", Shape::Time, "From then on it no longer counts."),
     must("generator", Shape::Object(GENERATOR), "What made it."),
     may("source", Shape::Object(SOURCE), "Where the files come from."),
     must("manifest", Shape::Sha256, "Over all subjects with their roles, paths and sizes."),
+    must(
+        "trees",
+        Shape::List(&Shape::Object(TREE), 0),
+        "Directories of which every file is a subject: none may be added.",
+    ),
     must("depends_on", Shape::List(&Shape::Object(DEPENDENCY), 0), "What it builds on."),
     must("privacy", Shape::Object(PRIVACY), "How much can be told from it."),
     must("sensitivity", Shape::List(&Shape::Text, 0), "What is sensitive in the files."),
@@ -186,13 +218,24 @@ pub enum StatementError {
     #[error("{0}")]
     Kind(String),
     /// Members that are missing, unknown or wrong.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Misfits(Vec<Misfit>),
+    #[error("{}", .1.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Misfits(&'static Type, Vec<Misfit>),
+    /// The digest over the subjects is that of others.
+    #[error("/predicate/manifest: is not the digest of the subjects")]
+    Manifest,
 }
 
 impl Statement {
     /// Reads a payload.
     pub fn read(payload: &[u8]) -> Result<Statement, StatementError> {
+        match Statement::read_stated(payload)? {
+            (statement, stated) if stated == statement.manifest() => Ok(statement),
+            _ => Err(StatementError::Manifest),
+        }
+    }
+
+    /// Reads a payload whose `manifest` may be wrong; second is what it says.
+    pub(crate) fn read_stated(payload: &[u8]) -> Result<(Statement, Digest), StatementError> {
         let value = parse(payload, Limits { bytes: LIMIT, depth: 16 })
             .map_err(|error| StatementError::Json(error.to_string()))?;
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -207,9 +250,12 @@ impl Statement {
         })?;
         let misfits = misfits(kind, &value);
         if !misfits.is_empty() {
-            return Err(StatementError::Misfits(misfits));
+            return Err(StatementError::Misfits(kind, misfits));
         }
+        let stated = value.get("predicate").and_then(|predicate| predicate.get("manifest"));
+        let stated = stated.and_then(Value::as_str).and_then(Digest::from_hex);
         Statement::of(kind, &value)
+            .zip(stated)
             .ok_or_else(|| StatementError::Kind("a member is not what its schema says".into()))
     }
 
@@ -232,6 +278,7 @@ impl Statement {
             let digest = digest(one.get("digest")?, "sha256")?;
             Some(Dependency { kind: text(one, "name")?, digest })
         };
+        let tree = |one: &Value| Some(Tree { role: text(one, "role")?, path: text(one, "path")? });
         let privacy = predicate.get("privacy")?;
         let file = |one: &Value| Some((text(one, "name")?, text(one, "content")?));
         let generator = predicate.get("generator")?;
@@ -254,6 +301,7 @@ impl Statement {
                 .iter()
                 .map(subject)
                 .collect::<Option<_>>()?,
+            trees: predicate.get("trees")?.as_array()?.iter().map(tree).collect::<Option<_>>()?,
             depends_on: predicate
                 .get("depends_on")?
                 .as_array()?
@@ -298,7 +346,8 @@ impl Statement {
         labelled(&entries)
     }
 
-    fn to_value(&self) -> Value {
+    /// The payload as a value.
+    pub fn to_value(&self) -> Value {
         let sha256 = |digest: Digest| Value::object([("sha256", Value::from(digest.hex()))]);
         let subjects = self.subjects.iter().map(|one| {
             let mut notes =
@@ -309,6 +358,9 @@ impl Statement {
                 ("digest", sha256(one.digest)),
                 ("annotations", Value::Object(notes)),
             ])
+        });
+        let trees = self.trees.iter().map(|one| {
+            Value::object([("role", Value::from(&one.role)), ("path", Value::from(&one.path))])
         });
         let depends_on = self.depends_on.iter().map(|one| {
             Value::object([("name", Value::from(&one.kind)), ("digest", sha256(one.digest))])
@@ -324,6 +376,7 @@ impl Statement {
                 ]),
             ),
             ("manifest".into(), self.manifest().hex().into()),
+            ("trees".into(), Value::array(trees)),
             ("depends_on".into(), Value::array(depends_on)),
             ("privacy".into(), self.privacy_value()),
             ("sensitivity".into(), Value::array(&self.sensitivity)),
@@ -436,6 +489,7 @@ mod tests {
                 size: 5,
                 salt: None,
             }],
+            trees: vec![Tree { role: "templates".into(), path: "app/templates".into() }],
             depends_on: vec![Dependency { kind: "model".into(), digest: Digest::of(b"m") }],
             privacy: Privacy::HashOnly,
             sensitivity: vec!["internal".into()],
@@ -462,10 +516,17 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_holds_what_lies_below_it() {
+        let tree = |path: &str| Tree { role: "r".into(), path: path.into() };
+        assert!(tree(".").holds("a") && tree("a").holds("a/b") && tree("a").holds("a/b/c"));
+        assert!(!tree("a").holds("a") && !tree("a").holds("ab/c") && !tree("a/b").holds("a/c"));
+    }
+
+    #[test]
     fn every_fault_has_its_place() {
         let text = sample().write();
         let places = |text: &str| match Statement::read(text.as_bytes()) {
-            Err(StatementError::Misfits(found)) => {
+            Err(StatementError::Misfits(_, found)) => {
                 found.into_iter().map(|misfit| misfit.place).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),

@@ -7,28 +7,38 @@ mod agents;
 mod asked;
 mod boundary;
 mod channels;
+mod chinese;
 mod conceal;
 mod content;
+mod cyrillic;
 mod evade;
 mod exfiltrate;
 mod extract;
 mod hidden;
+mod indic;
 mod jailbreak;
+mod japanese;
+mod korean;
 mod languages;
+mod latins;
 mod lexicon;
+mod natural;
 mod overrides;
 mod paraphrases;
 mod persona;
 mod poison;
 mod restrictions;
 mod reworded;
+mod semitic;
 mod takeover;
 mod templates;
 mod tokens;
+mod tongue;
 mod unbind;
 mod world;
 
 use crate::indicator::Source;
+use crate::native::spelled;
 use crate::rule::{Action, Category, Pattern, Rule, Severity, Targets, View};
 
 /// All built-in rules, which [`Engine::builtin`](crate::Engine::builtin) compiles.
@@ -41,6 +51,13 @@ pub fn rules() -> Vec<Rule> {
     rules.extend(exfiltrate::rules());
     rules.extend(conceal::rules());
     rules.extend(languages::rules());
+    rules.extend(latins::rules());
+    rules.extend(chinese::rules());
+    rules.extend(japanese::rules());
+    rules.extend(korean::rules());
+    rules.extend(cyrillic::rules());
+    rules.extend(semitic::rules());
+    rules.extend(indic::rules());
     rules.extend(paraphrases::rules());
     rules.extend(reworded::rules());
     rules.extend(takeover::rules());
@@ -54,6 +71,7 @@ pub fn rules() -> Vec<Rule> {
     rules.extend(poison::rules());
     rules.extend(abuse::rules());
     rules.extend(world::rules());
+    rules.extend(natural::rules());
     rules.extend(hidden::rules());
     rules.extend(content::rules());
     rules.extend(tokens::rules());
@@ -125,6 +143,19 @@ fn exact(requires: &[&str], regex: &str) -> Pattern {
         .map(|group| group.split(' ').map(|literal| literal.to_owned()).collect())
         .collect();
     Pattern::Regex { view: View::Exact, requires, regex: regex.to_owned() }
+}
+
+/// Words of another script that follow one another, with at most `gap` characters between; `_` is
+/// the border of a word.
+fn native(gap: u8, groups: &[&str]) -> Pattern {
+    let requires: Vec<Vec<String>> = groups
+        .iter()
+        .map(|group| group.split('|').map(|words| spelled(&words.replace('_', " "))).collect())
+        .collect();
+    let parts: Vec<String> =
+        requires.iter().map(|group| format!("(?:{})", group.join("|"))).collect();
+    let regex = parts.join(&format!(".{{0,{gap}}}?"));
+    Pattern::Regex { view: View::Native, requires, regex }
 }
 
 fn split(groups: &[&str]) -> Vec<Vec<String>> {

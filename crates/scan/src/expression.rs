@@ -14,10 +14,12 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
-/// An expression over bytes, in ASCII mode, with a bounded length.
+/// An expression over bytes, with a bounded length.
 #[derive(Debug)]
 pub(crate) struct Expression {
     source: Box<str>,
+    /// Whether its classes are of characters; else they are of ASCII.
+    unicode: bool,
     /// No match is longer.
     reach: usize,
     /// Finds ends; `None` inside is an expression that is too large, which a build refuses.
@@ -50,12 +52,13 @@ pub(crate) enum Unusable {
 
 impl Expression {
     /// Parses the expression, and compiles it only if `now`.
-    pub fn new(source: &str, now: bool) -> Result<Expression, Unusable> {
-        let hir = parse(source).map_err(Unusable::Invalid)?;
+    pub fn new(source: &str, unicode: bool, now: bool) -> Result<Expression, Unusable> {
+        let hir = parse(source, unicode).map_err(Unusable::Invalid)?;
         let longest =
             hir.properties().maximum_len().filter(|length| u32::try_from(*length).is_ok());
         let made = Expression {
             source: source.into(),
+            unicode,
             reach: longest.ok_or(Unusable::Unbounded)?,
             forward: OnceLock::new(),
             reverse: OnceLock::new(),
@@ -73,17 +76,17 @@ impl Expression {
         self.reach
     }
 
-    /// Matches from left to right, none inside another; at most `most`. `None` when the expression
-    /// cannot be run.
-    pub fn find(&self, text: &[u8], most: usize) -> Option<Vec<Range<usize>>> {
+    /// Matches inside of `span` from left to right, none inside another; at most `most`. `None` when
+    /// the expression cannot be run.
+    pub fn find(&self, text: &[u8], span: Range<usize>, most: usize) -> Option<Vec<Range<usize>>> {
         let forward = self.forward.get_or_init(|| self.compile(false)).as_ref()?;
         let idle = self.idle().take();
         let mut caches =
             idle.unwrap_or_else(|| Idle { forward: forward.create_cache(), reverse: None });
         let mut found = Vec::new();
-        let mut from = 0;
-        while found.len() < most && from <= text.len() {
-            let input = Input::new(text).range(from..);
+        let mut from = span.start;
+        while found.len() < most && from <= span.end {
+            let input = Input::new(text).range(from..span.end);
             let end = forward.try_search_fwd(&mut caches.forward, &input).ok()?;
             let Some(end) = end.map(|end| end.offset()) else { break };
             let reverse = self.reverse.get_or_init(|| self.compile(true)).as_ref()?;
@@ -98,7 +101,7 @@ impl Expression {
     }
 
     fn compile(&self, reverse: bool) -> Option<DFA> {
-        parse(&self.source).and_then(|hir| compile(&hir, reverse)).ok()
+        parse(&self.source, self.unicode).and_then(|hir| compile(&hir, reverse)).ok()
     }
 
     /// A panic elsewhere leaves it whole: it is taken out and put back as one.
@@ -107,8 +110,8 @@ impl Expression {
     }
 }
 
-fn parse(source: &str) -> Result<Hir, String> {
-    let config = syntax::Config::new().unicode(false).utf8(false);
+fn parse(source: &str, unicode: bool) -> Result<Hir, String> {
+    let config = syntax::Config::new().unicode(unicode).utf8(false);
     syntax::parse_with(source, &config).map_err(|error| error.to_string())
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Ruled {
     exact: Option<Backward>,
     /// Over letters and digits alone.
     words: Option<Backward>,
+    /// Whether there are rules in other scripts.
+    native: bool,
     significant: usize,
 }
 
@@ -62,7 +64,7 @@ impl Ruled {
         wanted: &dyn Fn(&Rule) -> bool,
     ) -> Ruled {
         let (mut exact, mut words, mut cut) = (Vec::new(), Vec::new(), Vec::new());
-        let mut significant = 0;
+        let (mut significant, mut native) = (0, false);
         for (rule, reach) in rules {
             if !rule.targets.contains(target) || !(wanted(rule) || judged(rule)) {
                 continue;
@@ -79,6 +81,7 @@ impl Ruled {
                 Pattern::Regex { view: View::Exact, regex, .. } => {
                     exact.extend(parse(regex).map(|hir| beginning(&hir)));
                 }
+                Pattern::Regex { view: View::Native, .. } => native = true,
                 Pattern::Detector(detector) => {
                     exact.extend(shape(*detector).and_then(parse).map(|hir| beginning(&hir)));
                 }
@@ -90,6 +93,7 @@ impl Ruled {
         Ruled {
             exact: (!exact.is_empty()).then(|| Backward::new(exact)),
             words: (!cut.is_empty()).then(|| Backward::new(cut)),
+            native,
             significant,
         }
     }
@@ -120,8 +124,8 @@ impl Holder {
     /// Data that is encoded is held from its sixteenth character on, for shorter runs are words:
     /// so many characters of an encoded secret can be out before it is recognised as such.
     pub fn held_from(&self, text: &str) -> usize {
-        let Ruled { exact, words, .. } = &*self.ruled;
-        if exact.is_none() && words.is_none() && self.others.is_empty() {
+        let Ruled { exact, words, native, .. } = &*self.ruled;
+        if exact.is_none() && words.is_none() && !native && self.others.is_empty() {
             return text.len();
         }
         let mut held = invisible_end(text);
@@ -139,6 +143,9 @@ impl Holder {
             let lower = pieces(text).map(|(at, byte)| (at, byte.to_ascii_lowercase()));
             let letters = |byte: u8| CLASS[usize::from(byte)] & WORD != 0;
             held = held.min(words.held(lower, letters).unwrap_or(text.len()));
+        }
+        if *native {
+            held = held.min(native_end(text));
         }
         unsplit(text, held)
     }
@@ -256,6 +263,23 @@ fn pieces(text: &str) -> impl Iterator<Item = (usize, u8)> + '_ {
 
 /// Bytes of the longest folding of one character (U+FDFA has 18 letters).
 const FOLDED: usize = 32;
+
+/// Where the letters begin that a rule in another script may read, with a few Latin ones before them
+/// (`AI`).
+fn native_end(text: &str) -> usize {
+    let (mut held, mut latin) = (text.len(), 0);
+    for (at, _) in pieces(text).take(HOLD_BACK) {
+        let foreign = text.as_bytes().get(at).is_some_and(|byte| !byte.is_ascii());
+        latin = if foreign { 0 } else { latin + 1 };
+        if latin <= LATIN {
+            held = at;
+        }
+    }
+    held
+}
+
+/// So many Latin letters and spaces stand at the beginning of a rule in another script at most.
+const LATIN: usize = 4;
 
 /// Where the invisible characters at the end begin: what they may spell is not known yet.
 fn invisible_end(text: &str) -> usize {

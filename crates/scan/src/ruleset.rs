@@ -13,18 +13,20 @@ use crate::expression::{Expression, Unusable};
 use crate::filter::{WORK_BASE, WORK_FACTOR};
 use crate::hold::Ruled;
 use crate::indicator::{Indicator, Source};
+use crate::native::{Finder, spelled};
 use crate::normalize::unicode_version;
 use crate::phrase::Phrase;
 use crate::rule::{Detector, Pattern, Rule, RuleError, Severity, Target, View};
 use crate::semantic::{Semantic, THRESHOLDS};
 use crate::unpack::INFLATED;
-use crate::walk::{Needs, Walker};
+use crate::walk::{Needs, Spread, Walker};
 
 /// Rules made ready. Engines that differ in what others look for share one.
 #[derive(Clone)]
 pub(crate) struct Ready {
     pub rules: Arc<[Compiled]>,
     pub walker: Arc<Walker>,
+    pub native: Arc<Finder>,
     /// Rules without literals that look at numbers and addresses.
     pub detectors: Arc<[u16]>,
     /// For each rule how far its literals can stand apart, in significant characters.
@@ -44,13 +46,20 @@ impl Ready {
             .zip(&rules)
             .filter(|(_, compiled)| matches!(compiled.matcher, Matcher::Detector(_)))
             .map(|(index, _)| index);
-        let reach = |needs: &Option<Needs>| {
-            needs.as_ref().map_or(LONGEST_NUMBER, |needs| needs.reach as usize)
+        let reach = |(needs, compiled): (&Option<Needs>, &Compiled)| match &compiled.matcher {
+            Matcher::Native(expression) => expression.reach(),
+            _ => needs.as_ref().map_or(LONGEST_NUMBER, |needs| needs.reach as usize),
         };
+        let native = (0u16..).zip(&rules).filter_map(|(index, one)| match &one.rule.pattern {
+            Pattern::Regex { view: View::Native, requires, .. } => Some((index, &**requires)),
+            _ => None,
+        });
+        let native: Vec<(u16, &[Vec<String>])> = native.collect();
         Ok(Ready {
             walker: Arc::new(Walker::new(&needs)?),
             detectors: detectors.collect(),
-            reach: needs.iter().map(reach).collect(),
+            native: Arc::new(Finder::new(&native)?),
+            reach: needs.iter().zip(&rules).map(reach).collect(),
             described: written(&Value::array(rules.iter().map(|one| describe(&one.rule))))?.into(),
             rules: rules.into(),
             holds: Arc::default(),
@@ -92,6 +101,8 @@ pub(crate) enum Matcher {
     Words(Expression),
     /// Over the folded text.
     Exact(Expression),
+    /// Over the text in its own script.
+    Native(Expression),
     /// By code.
     Detector(Detector),
 }
@@ -286,16 +297,20 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
                 .iter()
                 .map(|group| group.iter().map(|words| required_word(rule, words)).collect())
                 .collect::<Result<Vec<Vec<String>>, RuleError>>()?;
-            let groups_needed = if *apart { telling(literals) } else { literals };
+            let words = |one: &String| u16::try_from(one.split(' ').count()).unwrap_or(u16::MAX);
+            let longest = |group: &Vec<String>| group.iter().map(words).max().unwrap_or(0);
+            let words = groups.iter().map(longest).collect();
+            let spread = Spread { words, gap: u16::from(*gap), apart: *apart };
             let phrase = Phrase::new(groups, *gap, *apart);
             let reach = bounded(rule, phrase.reach())?;
             let matcher = Matcher::Phrase { phrase, negatable: *negatable, apart: *apart };
-            Ok((matcher, Some(Needs { groups: groups_needed, reach })))
+            Ok((matcher, Some(Needs { groups: literals, reach, phrase: Some(spread) })))
         }
         Pattern::Regex { view, requires, regex } => {
             check_groups(rule, requires)?;
             let id = || rule.id.clone();
-            let expression = Expression::new(regex, now).map_err(|error| match error {
+            let native = *view == View::Native;
+            let expression = Expression::new(regex, native, now).map_err(|error| match error {
                 Unusable::Invalid(reason) => RuleError::BadRegex { id: id(), reason },
                 Unusable::Unbounded => RuleError::Unbounded { id: id() },
             })?;
@@ -308,8 +323,17 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
                     Matcher::Words(expression)
                 }
                 View::Exact => Matcher::Exact(expression),
+                View::Native => {
+                    let wrong = |word: &&String| spelled(word) != **word;
+                    if let Some(literal) = requires.iter().flatten().find(wrong) {
+                        let literal = literal.clone();
+                        return Err(RuleError::BadLiteral { id: id(), literal });
+                    }
+                    // it is not looked for in what folding leaves
+                    return Ok((Matcher::Native(expression), None));
+                }
             };
-            Ok((matcher, Some(Needs { groups: requires.clone(), reach })))
+            Ok((matcher, Some(Needs { groups: requires.clone(), reach, phrase: None })))
         }
         Pattern::Detector(detector) => Ok((Matcher::Detector(*detector), None)),
     }
@@ -318,27 +342,6 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
 fn bounded(rule: &Rule, length: usize) -> Result<u32, RuleError> {
     u32::try_from(length).map_err(|_| RuleError::Unbounded { id: rule.id.clone() })
 }
-
-/// The groups that say where to look, if there are two of them: words that stand in every text say
-/// nothing.
-fn telling(groups: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let rare = |group: &Vec<String>| {
-        !group.iter().any(|word| word.len() < 4 || COMMON.contains(&word.as_str()))
-    };
-    if groups.iter().filter(|group| rare(group)).count() > 1 {
-        groups.into_iter().filter(rare).collect()
-    } else {
-        groups
-    }
-}
-
-/// Words of four letters and more that most texts hold.
-static COMMON: &[&str] = &[
-    "that", "this", "with", "your", "from", "have", "what", "when", "will", "they", "then", "them",
-    "only", "must", "should", "which", "there", "their", "always", "never", "first", "before",
-    "after", "here", "other", "about", "where", "these", "those", "user", "use", "tell", "list",
-    "write",
-];
 
 fn check_groups(rule: &Rule, groups: &[Vec<String>]) -> Result<(), RuleError> {
     if groups.len() > MAX_GROUPS {
