@@ -16,12 +16,10 @@ use tokio::net::TcpStream;
 
 use crate::figure::{Figure, Table};
 use crate::gateway::{Store, configured};
+use crate::indicators::feed;
 use crate::load::{self, Load};
 use crate::process::{self, Process};
 use crate::upstream::{self, Wire};
-
-#[path = "../../crates/scan/examples/indicators/feed.rs"]
-mod feed;
 
 const INDICATORS: usize = 50_000;
 const SPAN: Duration = Duration::from_secs(20);

@@ -11,7 +11,7 @@ use seal::escape;
 use seal::time::UnixMillis;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::anchoring::{backoff, jittered};
 use crate::aside::apart;
@@ -329,11 +329,13 @@ pub(crate) async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
         let until = ends.map_or(pause, |ends| ends.min(pause));
         tokio::select! {
             _ = stopping.changed() => break,
-            () = app.feeding.wanted.notified() => {
-                tracing::info!("an operator has the publishers of feeds asked now");
-                pause = Duration::ZERO;
-            }
-            () = sleep(until) => pause = pause.saturating_sub(until),
+            wanted = timeout(until, app.feeding.wanted.notified()) => match wanted {
+                Ok(()) => {
+                    tracing::info!("an operator has the publishers of feeds asked now");
+                    pause = Duration::ZERO;
+                }
+                Err(_) => pause = pause.saturating_sub(until),
+            },
         }
         if pause.is_zero() {
             let good = tokio::select! {
