@@ -210,6 +210,9 @@ impl Writing<'_> {
             report.push_all("", timely(&held.feed, bounds, terms.now));
             report.push_all("", ended(held.subscription.accepted.proof, terms.now));
             report.note(age(held.feed.issued_at, terms.now));
+            if report.ok() {
+                self.confirm(slot, terms.now);
+            }
             return Ok(Outcome { report, held: Some(held), changed: false });
         }
         let picked = pick(offer.documents, Some(&record.issuer), Some(&record.feed_id));
@@ -266,6 +269,7 @@ impl Writing<'_> {
                 // The ledger is younger than the subscription, or than the proof.
                 memory.remember(note("accept", &record, &feed, &record.accepted.digest))?;
             }
+            self.confirm(slot, terms.now);
             let held = match Kept::of(&held.kept).filter(|_| record != held.subscription) {
                 None => held,
                 Some(kept) => {
