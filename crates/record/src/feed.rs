@@ -34,6 +34,9 @@ pub const VERSION: &str = "raucle-feed/v1";
 pub const LIMIT: usize = 128 << 20;
 /// Most values (and commas within texts) of a feed document.
 pub const VALUES: usize = 8_000_000;
+/// Most indicators of a feed. Each has fifteen separators at least, so that hardly more could be
+/// meant within [`VALUES`]; what is none, and takes two bytes, must not cost as much as one.
+pub const INDICATORS: usize = 500_000;
 /// Longest feed id, bytes.
 pub const ID_LIMIT: usize = 512;
 

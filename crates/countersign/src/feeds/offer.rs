@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use record::feed::{Compiles, Feed, Judge, Judged, Pin, judge};
 use record::report::{Code, Finding, Report};
 use seal::digest::Digest;
-use seal::json::{Limits, Value, parse};
+use seal::json::Value;
 use seal::key::PublicKey;
 use seal::policy::Policy as LogPolicy;
 
@@ -454,8 +454,7 @@ fn pick<'d>(
     let mut feeds = BTreeSet::new();
     let mut newest: Option<(i64, &Document)> = None;
     for document in documents {
-        let limits = Limits { bytes: record::feed::LIMIT, depth: 6 };
-        let Ok(value) = parse(&document.bytes, limits) else { continue };
+        let Ok(value) = record::feed::value(&document.bytes) else { continue };
         let text = |name| value.get(name).and_then(Value::as_str);
         let (Some(by), Some(id), Some(_)) = (text("issuer"), text("feed_id"), value.get("iocs"))
         else {
