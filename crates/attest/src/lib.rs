@@ -15,9 +15,11 @@ pub mod shape;
 pub mod statement;
 pub mod types;
 pub mod verify;
+pub mod vsa;
 
 pub use bundle::Bundle;
 pub use files::{FileError, Files};
 pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
 pub use verify::{Verification, verify};
+pub use vsa::Vsa;
