@@ -3,6 +3,7 @@
 mod bundles;
 mod create;
 mod decrypt;
+mod demo;
 mod enter;
 mod failure;
 mod init;
@@ -33,6 +34,8 @@ enum Command {
     Create(Box<create::Args>),
     /// Open an encrypted payload, and hold it against its commitment
     Decrypt(decrypt::Args),
+    /// Attest a small project, tamper with it, and see it noticed
+    Demo(demo::Args),
     /// Make what a project needs to be attested
     Init(init::Args),
     /// Print the JSON Schema of a type of statement
@@ -50,6 +53,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
         Command::Create(args) => create::run(&args, dir),
         Command::Decrypt(args) => decrypt::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args, dir),
         Command::Schema(args) => schema::run(&args),
         Command::Sign(args) => sign::run(&args, dir),
