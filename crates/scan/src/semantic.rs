@@ -19,7 +19,7 @@ use std::ops::Range;
 use seal::digest::Digest;
 
 use features::{FEATURES, GRAMS, ONE};
-pub(crate) use judge::{JUDGE_RULE, THRESHOLDS, hit};
+pub(crate) use judge::{JUDGE_RULE, THRESHOLDS, counts, hit};
 pub use judge::{Judge, SEMANTIC_RULE};
 use lexicon::Lexicon;
 pub use weights::WeightsError;

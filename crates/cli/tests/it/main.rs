@@ -2,6 +2,7 @@
 
 mod anchor;
 mod append;
+mod attest;
 mod audit;
 mod commands;
 mod configuration;

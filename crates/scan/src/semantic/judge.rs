@@ -47,6 +47,11 @@ pub(crate) struct Thresholds {
 pub(crate) const THRESHOLDS: Thresholds =
     Thresholds { note: 830, alert: 900, together: 970, alone: 995 };
 
+/// Whether anything is done about a score.
+pub(crate) fn counts(scored: u16) -> bool {
+    scored >= THRESHOLDS.note
+}
+
 /// Rule of the layer that comes with the product.
 pub const SEMANTIC_RULE: &str = "CS-SEM-001";
 /// Rule of a caller's model.
