@@ -1,11 +1,14 @@
 //! `attest verify`: judge bundles, and the files they are about.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use attest::privacy::Salts;
 use attest::types::Type;
 use attest::verify::{How, Verification};
-use attest::{Files, verify};
+use attest::{Bundle, Files, Statement, verify};
 use collect::Root;
+use seal::{Digest, Zeroizing};
 
 use super::bundles;
 use super::print::{self, Format};
@@ -45,6 +48,9 @@ pub struct Asked {
     /// Do not compare files; the report says so
     #[arg(long, conflicts_with = "subjects")]
     pub no_subjects: bool,
+    /// The salts of commitments (TYPE-ID.salts.json); may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with = "no_subjects")]
+    pub salts: Vec<PathBuf>,
     /// So many different trusted signers every statement of the type needs, as prompt=2
     #[arg(long, value_name = "TYPE=K", value_parser = threshold)]
     pub threshold: Vec<(&'static Type, usize)>,
@@ -83,7 +89,7 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         now: super::now(),
         thresholds: asked.threshold.clone(),
         require: asked.require.clone(),
-        ..How::default()
+        salts: salts(&asked.salts, &paths)?,
     };
     let trust = file.as_ref().map(|file| &file.trust);
     let files = root.as_ref().map(|root| root as &dyn Files);
@@ -96,6 +102,28 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         report.trust_digest = Some(file.digest);
     }
     Ok(verification)
+}
+
+/// The salts of the statements in these bundles, by their digests.
+fn salts(files: &[PathBuf], paths: &[PathBuf]) -> Result<BTreeMap<Digest, Vec<u8>>, Failure> {
+    let mut found = BTreeMap::new();
+    for file in files {
+        let text = Zeroizing::new(output::read_input(file, 4096)?);
+        let (id, salts) = Salts::read(&text)
+            .map_err(|error| Failure::new(Exit::Input, format!("{}: {error}", file.display())))?;
+        for blob in bundles::read(paths) {
+            let bundle = blob.bytes.ok().and_then(|bytes| Bundle::read(&bytes).ok());
+            let statement = bundle.and_then(|one| Statement::read(&one.envelope.payload).ok());
+            found.extend(
+                statement
+                    .filter(|one| one.id == id)
+                    .map(|one| salts.of_statement(&one))
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+    }
+    Ok(found)
 }
 
 fn open(root: &Path) -> Result<Root, Failure> {
