@@ -12,6 +12,8 @@ mod features;
 mod judge;
 mod lexicon;
 mod read;
+mod spell;
+mod table;
 mod weights;
 
 use std::ops::Range;
@@ -133,7 +135,7 @@ impl Semantic {
 
     /// Whether there is enough in a sentence to look closer.
     fn speaks(&self, concepts: u64) -> bool {
-        concepts & self.lexicon.keys != 0 && concepts.count_ones() >= 2
+        match std::env::var("GATE").as_deref() { Ok("0") => true, Ok("1") => concepts != 0, Ok("2") => concepts.count_ones() >= 2, Ok("3") => concepts & self.lexicon.keys != 0, _ => concepts & self.lexicon.keys != 0 && concepts.count_ones() >= 2 }
     }
 
     #[inline]
