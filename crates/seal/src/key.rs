@@ -16,7 +16,7 @@ use crate::signer::Signer;
 use crate::{base64, hex};
 
 /// DER of an Ed25519 SubjectPublicKeyInfo up to the 32 key bytes (RFC 8410 section 4).
-const SPKI_PREFIX: [u8; 12] =
+pub(crate) const SPKI_PREFIX: [u8; 12] =
     [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 const PEM_BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const PEM_END: &str = "-----END PUBLIC KEY-----";
@@ -36,6 +36,15 @@ pub enum KeyError {
     /// The bytes are no point of the curve, or one of small order.
     #[error("not a usable Ed25519 point")]
     Point,
+    /// Not the PEM text of a SubjectPublicKeyInfo of a kind that is read.
+    #[error("not an Ed25519 or P-256 public key in PEM form; openssl pkey -pubout writes one")]
+    AnyPublicPem,
+    /// Not the PEM text of a PKCS#8 private key of a kind that is read.
+    #[error("not an Ed25519 or P-256 private key in PKCS#8 PEM form; openssl genpkey writes one")]
+    AnyPrivatePem,
+    /// An encrypted private key, and no passphrase that opens it.
+    #[error("the private key is encrypted, and no passphrase was given that opens it")]
+    Passphrase,
     /// Not 16 lower-case hex digits.
     #[error("a key id is 16 lower-case hex digits")]
     Id,

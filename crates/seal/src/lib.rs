@@ -7,6 +7,7 @@
 pub mod base64;
 pub mod cosign;
 pub mod digest;
+pub mod dsse;
 pub mod escape;
 pub mod gzip;
 pub mod hex;
@@ -21,8 +22,10 @@ pub mod signer;
 pub mod tile;
 pub mod time;
 pub mod tlog_proof;
+pub mod verifier;
 
 pub use digest::Digest;
 pub use key::{KeyId, PublicKey, SecretKey};
 pub use signer::Signer;
+pub use verifier::VerifyKey;
 pub use zeroize::Zeroizing;

@@ -6,7 +6,7 @@ use crate::tree::Tree;
 const FLOORS: &[(u8, &[&str])] = &[
     (1, &["seal"]),
     (2, &["record", "stamp", "crypt"]),
-    (3, &["chat", "scan", "ledger"]),
+    (3, &["chat", "scan", "attest", "ledger"]),
     (4, &["guard", "reach"]),
     (5, &["gateway", "logd", "countersign"]),
     (6, &["cli"]),
@@ -15,6 +15,8 @@ const FLOORS: &[(u8, &[&str])] = &[
 /// Libraries that decide what a signature, a digest or a connection is, and the crates they stay in.
 const HOMES: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["seal"]),
+    ("p256", &["seal"]),
+    ("pkcs8", &["seal"]),
     ("sha2", &["seal"]),
     ("hmac", &["seal"]),
     ("base64", &["seal"]),

@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "crates/stamp/src",
     "crates/chat/src",
     "crates/scan/src",
+    "crates/attest/src",
     "crates/guard/src",
 ];
 

@@ -1,5 +1,6 @@
 //! Properties of the parser and the writers, against readers and writers that are not ours.
 
+mod dsse;
 mod policy;
 mod proofs;
 mod tlog_proof;

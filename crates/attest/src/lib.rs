@@ -1,0 +1,14 @@
+//! What was reviewed: typed statements about prompts, corpora, evals, routes, SLOs and models, the
+//! bundles they travel in, and how they hang together.
+//!
+//! Pure: files, clocks and randomness are arguments. Bytes: `spec/attestations.md`.
+
+pub mod bundle;
+pub mod manifest;
+pub mod shape;
+pub mod statement;
+pub mod types;
+
+pub use bundle::Bundle;
+pub use statement::{Dependency, Statement, Subject};
+pub use types::Type;
