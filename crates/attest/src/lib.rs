@@ -4,11 +4,13 @@
 //! Pure: files, clocks and randomness are arguments. Bytes: `spec/attestations.md`.
 
 pub mod bundle;
+pub mod files;
 pub mod manifest;
 pub mod shape;
 pub mod statement;
 pub mod types;
 
 pub use bundle::Bundle;
-pub use statement::{Dependency, Statement, Subject};
+pub use files::{FileError, Files};
+pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;

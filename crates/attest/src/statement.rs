@@ -36,6 +36,8 @@ pub struct Statement {
     pub source: Option<Source>,
     /// The files, sorted by role and path.
     pub subjects: Vec<Subject>,
+    /// The directories whose files are all subjects, sorted by role and path.
+    pub trees: Vec<Tree>,
     /// The statements that this one builds on, by the digests of their payloads.
     pub depends_on: Vec<Dependency>,
     /// How much of the files can be told from the statement.
@@ -60,6 +62,26 @@ pub struct Subject {
     /// For what can be guessed: the digest is HMAC-SHA256 of the content under this salt, which is
     /// kept apart and named by its own digest.
     pub salt: Option<Digest>,
+}
+
+/// A directory of which every file is a subject: none may be added to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tree {
+    /// What its files are for.
+    pub role: String,
+    /// Its path below the root, with `/`; [`Tree::ROOT`] for the root itself.
+    pub path: String,
+}
+
+impl Tree {
+    /// How the attested root itself is written.
+    pub const ROOT: &str = ".";
+
+    /// Whether a file lies in it.
+    pub fn holds(&self, path: &str) -> bool {
+        self.path == Tree::ROOT
+            || path.strip_prefix(self.path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// A statement that another one builds on.
@@ -129,6 +151,11 @@ const DEPENDENCY: &[Field] = &[
     must("digest", Shape::Object(DIGEST), "Of its payload."),
 ];
 
+const TREE: &[Field] = &[
+    must("role", Shape::Text, "What its files are for."),
+    must("path", Shape::Text, "Path below the root, with /; . for the root itself."),
+];
+
 const GENERATOR: &[Field] = &[
     must("name", Shape::Text, "What made the statement."),
     must("version", Shape::Text, "Its version."),
@@ -162,6 +189,11 @@ const COMMON: &[Field] = &[
     must("generator", Shape::Object(GENERATOR), "What made it."),
     may("source", Shape::Object(SOURCE), "Where the files come from."),
     must("manifest", Shape::Sha256, "Over all subjects with their roles, paths and sizes."),
+    must(
+        "trees",
+        Shape::List(&Shape::Object(TREE), 0),
+        "Directories of which every file is a subject: none may be added.",
+    ),
     must("depends_on", Shape::List(&Shape::Object(DEPENDENCY), 0), "What it builds on."),
     must("privacy", Shape::Object(PRIVACY), "How much can be told from it."),
     must("sensitivity", Shape::List(&Shape::Text, 0), "What is sensitive in the files."),
@@ -232,6 +264,7 @@ impl Statement {
             let digest = digest(one.get("digest")?, "sha256")?;
             Some(Dependency { kind: text(one, "name")?, digest })
         };
+        let tree = |one: &Value| Some(Tree { role: text(one, "role")?, path: text(one, "path")? });
         let privacy = predicate.get("privacy")?;
         let file = |one: &Value| Some((text(one, "name")?, text(one, "content")?));
         let generator = predicate.get("generator")?;
@@ -254,6 +287,7 @@ impl Statement {
                 .iter()
                 .map(subject)
                 .collect::<Option<_>>()?,
+            trees: predicate.get("trees")?.as_array()?.iter().map(tree).collect::<Option<_>>()?,
             depends_on: predicate
                 .get("depends_on")?
                 .as_array()?
@@ -310,6 +344,9 @@ impl Statement {
                 ("annotations", Value::Object(notes)),
             ])
         });
+        let trees = self.trees.iter().map(|one| {
+            Value::object([("role", Value::from(&one.role)), ("path", Value::from(&one.path))])
+        });
         let depends_on = self.depends_on.iter().map(|one| {
             Value::object([("name", Value::from(&one.kind)), ("digest", sha256(one.digest))])
         });
@@ -324,6 +361,7 @@ impl Statement {
                 ]),
             ),
             ("manifest".into(), self.manifest().hex().into()),
+            ("trees".into(), Value::array(trees)),
             ("depends_on".into(), Value::array(depends_on)),
             ("privacy".into(), self.privacy_value()),
             ("sensitivity".into(), Value::array(&self.sensitivity)),
@@ -436,6 +474,7 @@ mod tests {
                 size: 5,
                 salt: None,
             }],
+            trees: vec![Tree { role: "templates".into(), path: "app/templates".into() }],
             depends_on: vec![Dependency { kind: "model".into(), digest: Digest::of(b"m") }],
             privacy: Privacy::HashOnly,
             sensitivity: vec!["internal".into()],
@@ -459,6 +498,13 @@ mod tests {
             statement.expires_at = Some(UnixMillis(1_800_000_000_000));
             assert_eq!(Statement::read(statement.write().as_bytes()), Ok(statement.clone()));
         }
+    }
+
+    #[test]
+    fn a_tree_holds_what_lies_below_it() {
+        let tree = |path: &str| Tree { role: "r".into(), path: path.into() };
+        assert!(tree(".").holds("a") && tree("a").holds("a/b") && tree("a").holds("a/b/c"));
+        assert!(!tree("a").holds("a") && !tree("a").holds("ab/c") && !tree("a/b").holds("a/c"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod agent;
+mod attest;
 mod audit;
 mod code;
 mod completions;
@@ -78,6 +79,8 @@ enum Command {
     Audit(audit::Args),
     /// Export receipts, decisions and audit entries, also as events for a SIEM
     Export(Box<export::Args>),
+    /// Make, sign and judge statements about what was reviewed before it runs
+    Attest(Box<attest::Args>),
     /// Publish and verify feeds of signed indicators
     Feed(feed::Args),
     /// Show, make, replace and revoke keys
@@ -108,6 +111,7 @@ impl Cli {
             Command::Log(args) => log::run(args, dir),
             Command::Audit(args) => audit::run(args, dir),
             Command::Export(args) => export::run(*args, dir),
+            Command::Attest(args) => attest::run(*args, dir),
             Command::Feed(args) => feed::run(args, dir),
             Command::Keys(args) => keys::run(args, dir),
             Command::Config(args) => config::run(args, dir),

@@ -15,6 +15,7 @@ mod subscription;
 mod view;
 
 pub use disk::{Document, PROOF, ROTATION, Source, SourceError, read_source, stem};
+pub(crate) use memory::is_mark;
 pub use memory::{LedgerMarks, Mark, Memory, MemoryError, NoMemory, note};
 pub use offer::{Offer, OfferError, Outcome, Terms, Wanted};
 pub use store::{All, Held, Store, StoreError, Writing};

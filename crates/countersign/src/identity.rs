@@ -219,6 +219,7 @@ impl AgentIdentity {
             issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
+            types: Vec::new(),
         };
         trust.add_key(key).expect("one key with a well-formed name refuses nothing");
         trust

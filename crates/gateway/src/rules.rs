@@ -104,7 +104,8 @@ impl InForce {
 
 /// The checks over an engine, with everything made that the first request would otherwise wait for.
 pub(crate) fn prepare(config: &GuardConfig, engine: Engine) -> Pipeline {
-    for target in Target::ALL {
+    // Only what a model writes comes in pieces.
+    for target in [Target::Output, Target::ToolCall] {
         engine.holder(target);
     }
     Pipeline::new(config.clone(), Arc::new(engine))

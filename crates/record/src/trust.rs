@@ -1,5 +1,6 @@
 //! The trust file: whose keys count, and for what. Bytes and rules: `spec/trust-file.md`.
 
+mod material;
 mod pem;
 mod read;
 mod write;
@@ -14,9 +15,11 @@ use seal::key::{KeyId, PublicKey};
 use seal::note::VerifierKey;
 use seal::policy::Policy;
 use seal::time::UnixMillis;
+use seal::verifier::VerifyKey;
 
 use crate::agent::AgentId;
 use crate::entry::Keyring;
+pub use material::KeyMaterial;
 
 /// What a key may be used for; exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,31 +93,6 @@ impl FromStr for Purpose {
     }
 }
 
-/// A key as a trust file gives it.
-#[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "a trust file has a handful of keys")]
-pub enum KeyMaterial {
-    /// An Ed25519 public key.
-    Public(PublicKey),
-    /// A shared secret, for [`Purpose::Hmac`] only.
-    Secret(Zeroizing<Vec<u8>>),
-    /// X.509 certificates as DER, the root last; for [`Purpose::Tsa`] only. What they say is read
-    /// by who judges timestamps.
-    Certificates(Vec<Vec<u8>>),
-}
-
-impl fmt::Debug for KeyMaterial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            KeyMaterial::Public(key) => fmt::Debug::fmt(key, f),
-            KeyMaterial::Secret(_) => f.write_str("Secret(..)"),
-            KeyMaterial::Certificates(chain) => {
-                f.debug_list().entries(chain.iter().map(|der| Digest::of(der))).finish()
-            }
-        }
-    }
-}
-
 /// When a key counts: from inclusive, until exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Validity {
@@ -155,6 +133,8 @@ pub struct TrustKey {
     pub valid: Validity,
     /// For timestamp authorities: the policies (dotted OIDs) whose stamps count; none means any.
     pub policies: Vec<String>,
+    /// For statements: the types that it may sign; none means any.
+    pub types: Vec<String>,
 }
 
 impl TrustKey {
@@ -169,6 +149,7 @@ impl TrustKey {
             issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
+            types: Vec::new(),
         }
     }
 
@@ -187,6 +168,7 @@ impl TrustKey {
             issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
+            types: Vec::new(),
         }
     }
 
@@ -203,6 +185,7 @@ impl TrustKey {
                 issuer: None,
                 valid: Validity::default(),
                 policies: Vec::new(),
+                types: Vec::new(),
             }),
             Err(cause) => Err(TrustError::Key { name, cause: cause.to_owned() }),
         }
@@ -212,6 +195,15 @@ impl TrustKey {
     pub fn public_key(&self) -> Option<&PublicKey> {
         match &self.key {
             KeyMaterial::Public(key) => Some(key),
+            KeyMaterial::Ecdsa(_) | KeyMaterial::Secret(_) | KeyMaterial::Certificates(_) => None,
+        }
+    }
+
+    /// The public key of either kind, unless it is a secret or certificates.
+    pub fn verify_key(&self) -> Option<VerifyKey> {
+        match &self.key {
+            KeyMaterial::Public(key) => Some(VerifyKey::Ed25519(key.clone())),
+            KeyMaterial::Ecdsa(key) => Some(key.clone()),
             KeyMaterial::Secret(_) | KeyMaterial::Certificates(_) => None,
         }
     }
@@ -220,7 +212,7 @@ impl TrustKey {
     pub fn certificates(&self) -> &[Vec<u8>] {
         match &self.key {
             KeyMaterial::Certificates(chain) => chain,
-            KeyMaterial::Public(_) | KeyMaterial::Secret(_) => &[],
+            KeyMaterial::Public(_) | KeyMaterial::Ecdsa(_) | KeyMaterial::Secret(_) => &[],
         }
     }
 }
@@ -401,7 +393,21 @@ impl Trust {
         {
             return Err(TrustError::Validity(key.name));
         }
+        if !key.types.is_empty() && key.purpose != Purpose::Statements {
+            let cause = "only a key for statements has types".to_owned();
+            return Err(TrustError::Key { name: key.name, cause });
+        }
         match &key.key {
+            KeyMaterial::Ecdsa(public) => {
+                if !matches!(key.purpose, Purpose::Statements | Purpose::Vsa) {
+                    let cause = "a P-256 key is for purpose statements or vsa".to_owned();
+                    return Err(TrustError::Key { name: key.name, cause });
+                }
+                let same = |known: &&TrustKey| known.verify_key().as_ref() == Some(public);
+                if let Some(other) = self.keys.iter().find(same) {
+                    return Err(TrustError::Reused { name: key.name, other: other.name.clone() });
+                }
+            }
             KeyMaterial::Public(public) => {
                 if key.purpose == Purpose::Hmac {
                     return Err(TrustError::Secret(key.name));

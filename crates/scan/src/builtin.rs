@@ -7,14 +7,20 @@ mod agents;
 mod asked;
 mod boundary;
 mod channels;
+mod chinese;
 mod conceal;
 mod content;
+mod cyrillic;
 mod evade;
 mod exfiltrate;
 mod extract;
 mod hidden;
+mod indic;
 mod jailbreak;
+mod japanese;
+mod korean;
 mod languages;
+mod latins;
 mod lexicon;
 mod overrides;
 mod paraphrases;
@@ -22,13 +28,16 @@ mod persona;
 mod poison;
 mod restrictions;
 mod reworded;
+mod semitic;
 mod takeover;
 mod templates;
 mod tokens;
+mod tongue;
 mod unbind;
 mod world;
 
 use crate::indicator::Source;
+use crate::native::spelled;
 use crate::rule::{Action, Category, Pattern, Rule, Severity, Targets, View};
 
 /// All built-in rules, which [`Engine::builtin`](crate::Engine::builtin) compiles.
@@ -41,6 +50,13 @@ pub fn rules() -> Vec<Rule> {
     rules.extend(exfiltrate::rules());
     rules.extend(conceal::rules());
     rules.extend(languages::rules());
+    rules.extend(latins::rules());
+    rules.extend(chinese::rules());
+    rules.extend(japanese::rules());
+    rules.extend(korean::rules());
+    rules.extend(cyrillic::rules());
+    rules.extend(semitic::rules());
+    rules.extend(indic::rules());
     rules.extend(paraphrases::rules());
     rules.extend(reworded::rules());
     rules.extend(takeover::rules());
@@ -101,12 +117,17 @@ impl Row<'_> {
 
 /// Word groups in order; alternatives are separated by `|`.
 fn phrase(gap: u8, groups: &[&str]) -> Pattern {
-    Pattern::Phrase { groups: split(groups), gap, negatable: false }
+    Pattern::Phrase { groups: split(groups), gap, negatable: false, apart: false }
 }
 
 /// The same, turned around by `never` and the like right before it.
 fn negatable(gap: u8, groups: &[&str]) -> Pattern {
-    Pattern::Phrase { groups: split(groups), gap, negatable: true }
+    Pattern::Phrase { groups: split(groups), gap, negatable: true, apart: false }
+}
+
+/// Word groups in order, each word of its own.
+fn spaced(gap: u8, groups: &[&str]) -> Pattern {
+    Pattern::Phrase { groups: split(groups), gap, negatable: false, apart: true }
 }
 
 fn words(requires: &[&str], regex: &str) -> Pattern {
@@ -120,6 +141,19 @@ fn exact(requires: &[&str], regex: &str) -> Pattern {
         .map(|group| group.split(' ').map(|literal| literal.to_owned()).collect())
         .collect();
     Pattern::Regex { view: View::Exact, requires, regex: regex.to_owned() }
+}
+
+/// Words of another script that follow one another, with at most `gap` characters between; `_` is
+/// the border of a word.
+fn native(gap: u8, groups: &[&str]) -> Pattern {
+    let requires: Vec<Vec<String>> = groups
+        .iter()
+        .map(|group| group.split('|').map(|words| spelled(&words.replace('_', " "))).collect())
+        .collect();
+    let parts: Vec<String> =
+        requires.iter().map(|group| format!("(?:{})", group.join("|"))).collect();
+    let regex = parts.join(&format!(".{{0,{gap}}}?"));
+    Pattern::Regex { view: View::Native, requires, regex }
 }
 
 fn split(groups: &[&str]) -> Vec<Vec<String>> {

@@ -1,6 +1,6 @@
 //! The engine: one walk, then only what the walk gave cause for.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use seal::digest::Digest;
 
@@ -11,14 +11,19 @@ use crate::indicator::{Indicator, Limits, Refused, Source};
 use crate::mode::Mode;
 use crate::needles::Needles;
 use crate::rule::{Action, Category, Rule, RuleError, Severity, Target};
-use crate::ruleset::{self, Compiled, FeedRoot, Matcher};
+use crate::ruleset::{self, FeedRoot, Ready};
 use crate::semantic::{self, JUDGE_RULE, Judge, SEMANTIC_RULE, Semantic};
 use crate::session::Session;
-use crate::walk::{Needs, Walker};
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
-pub const ENGINE_VERSION: &str = "6";
+pub const ENGINE_VERSION: &str = "8";
+
+/// The rules that come with the product, made ready once: every engine over them shares them.
+static BUILTIN: LazyLock<(Ready, Arc<Semantic>)> = LazyLock::new(|| {
+    let ready = Ready::new(builtin::rules(), false).expect("a test compiles the built-in rules");
+    (ready, Arc::new(Semantic::builtin()))
+});
 
 /// So many layers of encoding are taken off.
 pub(crate) const MAX_DEPTH: u8 = 16;
@@ -38,22 +43,19 @@ pub struct Options {
     pub judge: Option<Digest>,
 }
 
-/// Compiled rules. Shared freely between threads; building one takes milliseconds, so build once.
+/// Compiled rules. Shared freely between threads. The first over the built-in rules takes
+/// milliseconds to build; later ones only what is new in them.
 pub struct Engine {
-    pub(crate) rules: Vec<Compiled>,
-    pub(crate) walker: Walker,
-    /// Rules without literals that look at numbers and addresses.
-    pub(crate) detectors: Vec<u16>,
+    /// Everything about the rules, which other engines may share.
+    pub(crate) ready: Ready,
     /// What others look for.
     pub(crate) needles: Needles,
     /// What weighs sentences whose words no rule knows; beside the built-in rules alone.
-    pub(crate) semantic: Option<Semantic>,
+    pub(crate) semantic: Option<Arc<Semantic>>,
     judge: Option<Digest>,
     mode: Mode,
     body: String,
     digest: Digest,
-    /// For each rule how far its literals can stand apart, in significant characters.
-    reach: Vec<usize>,
     /// For each target, made when first asked for.
     holders: [OnceLock<Holder>; Target::ALL.len()],
 }
@@ -61,7 +63,7 @@ pub struct Engine {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")
-            .field("rules", &self.rules.len())
+            .field("rules", &self.ready.rules.len())
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
@@ -85,7 +87,8 @@ impl Engine {
         indicators: Vec<Indicator>,
         options: &Options,
     ) -> Result<(Engine, Vec<Refused>), RuleError> {
-        Engine::make(builtin::rules(), indicators, Some(Semantic::builtin()), options)
+        let (ready, semantic) = BUILTIN.clone();
+        Engine::make(ready, indicators, Some(semantic), options)
     }
 
     /// An engine over `rules` and `indicators`. A rule that cannot be bounded is an error;
@@ -96,37 +99,26 @@ impl Engine {
         indicators: Vec<Indicator>,
         options: &Options,
     ) -> Result<(Engine, Vec<Refused>), RuleError> {
-        Engine::make(rules, indicators, None, options)
+        Engine::make(Ready::new(rules, true)?, indicators, None, options)
     }
 
     fn make(
-        rules: Vec<Rule>,
+        ready: Ready,
         indicators: Vec<Indicator>,
-        semantic: Option<Semantic>,
+        semantic: Option<Arc<Semantic>>,
         options: &Options,
     ) -> Result<(Engine, Vec<Refused>), RuleError> {
-        let (rules, needs) = ruleset::compile(rules)?;
-        let walker = Walker::new(&needs)?;
         let (needles, refused) = Needles::build(indicators, &options.limits);
-        let body = ruleset::body(&rules, &needles.indicators, semantic.as_ref(), options)?;
-        let detectors = (0u16..)
-            .zip(&rules)
-            .filter(|(_, compiled)| matches!(compiled.matcher, Matcher::Detector(_)))
-            .map(|(index, _)| index)
-            .collect();
+        let body = ruleset::body(&ready, &needles.indicators, semantic.as_deref(), options)?;
         let digest = Digest::of(body.as_bytes());
-        let reach = needs.iter().map(|needs| needs.as_ref().map_or(LONGEST_NUMBER, reach_of));
         let engine = Engine {
-            rules,
-            walker,
-            detectors,
+            ready,
             needles,
             semantic,
             judge: options.judge,
             mode: options.mode,
             body,
             digest,
-            reach: reach.collect(),
             holders: Default::default(),
         };
         Ok((engine, refused))
@@ -150,7 +142,7 @@ impl Engine {
 
     /// The rules, in order.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> + Clone {
-        self.rules.iter().map(|compiled| &compiled.rule)
+        self.ready.rules.iter().map(|compiled| &compiled.rule)
     }
 
     /// The digest of [`Engine::ruleset_body`].
@@ -182,15 +174,15 @@ impl Engine {
     /// The holder of `target` for every rule that redacts, blocks, or says more than clean.
     pub fn holder(&self, target: Target) -> &Holder {
         let at = Target::ALL.iter().position(|known| *known == target).unwrap_or(0);
-        self.holders[at].get_or_init(|| self.holder_with(target, &|_| false))
+        self.holders[at]
+            .get_or_init(|| Holder::new(self.ready.held(target), &self.needles.indicators, target))
     }
 
     /// The same, and also for the rules that are `wanted`: a configuration may cut out or refuse
     /// what a rule only reports. Takes milliseconds; make it once.
     pub fn holder_with(&self, target: Target, wanted: &dyn Fn(&Rule) -> bool) -> Holder {
-        let rules = self.rules.iter().map(|compiled| &compiled.rule);
-        let rules = rules.zip(self.reach.iter().copied());
-        Holder::new(rules, &self.needles.indicators, target, wanted)
+        let ruled = Arc::new(self.ready.held_with(target, wanted));
+        Holder::new(ruled, &self.needles.indicators, target)
     }
 
     /// Scans one text. The same text, target and ruleset always give the same result.
@@ -254,13 +246,6 @@ fn limit(rule: &str, technique: &str, length: usize) -> Hit {
         monitor: false,
     }
 }
-
-fn reach_of(needs: &Needs) -> usize {
-    needs.reach as usize
-}
-
-/// No detector reads more of a text for one finding (an IBAN with separators is 42 long).
-const LONGEST_NUMBER: usize = 64;
 
 /// Reported when a text holds more encoded data, or deeper, than the engine takes off.
 pub(crate) const FUEL_RULE: &str = "CS-ENG-001";

@@ -353,7 +353,7 @@ pub(crate) fn gram(letters: &[u8]) -> u64 {
 }
 
 #[inline]
-pub(crate) fn hash(gram: u64) -> u32 {
+pub(crate) const fn hash(gram: u64) -> u32 {
     (gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 

@@ -6,6 +6,7 @@
 //! only hold more; [`HOLD_BACK`] bounds what is held all the same.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
@@ -17,6 +18,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::decode::{self, MIN_RUN};
 use crate::indicator::Indicator;
 use crate::normalize::{CLASS, CODED, CONTROL, ESCAPE, WORD, fold_char, is_invisible};
+use crate::phrase::expression;
 use crate::prefixes::Prefixes;
 use crate::rule::{Action, Detector, Pattern, Rule, Severity, Target, View};
 
@@ -36,41 +38,50 @@ const NFA_BYTES: usize = 1 << 24;
 /// Says for a target from where on the end of a growing text must be held.
 #[derive(Debug)]
 pub struct Holder {
-    /// Over folded text.
-    exact: Option<Backward>,
-    /// Over letters and digits alone.
-    words: Option<Backward>,
+    ruled: Arc<Ruled>,
     /// What others look for.
     others: Prefixes,
     significant: usize,
 }
 
-impl Holder {
-    pub(crate) fn new<'r>(
+/// The part that depends on rules alone: engines that differ in what others look for share it.
+#[derive(Debug)]
+pub(crate) struct Ruled {
+    /// Over folded text.
+    exact: Option<Backward>,
+    /// Over letters and digits alone.
+    words: Option<Backward>,
+    /// Whether there are rules in other scripts.
+    native: bool,
+    significant: usize,
+}
+
+impl Ruled {
+    /// For the rules of `target`, each with its reach, that ask for more than a note or are `wanted`.
+    pub fn new<'r>(
         rules: impl Iterator<Item = (&'r Rule, usize)>,
-        indicators: &[Indicator],
         target: Target,
         wanted: &dyn Fn(&Rule) -> bool,
-    ) -> Holder {
+    ) -> Ruled {
         let (mut exact, mut words, mut cut) = (Vec::new(), Vec::new(), Vec::new());
-        let mut significant = 0;
+        let (mut significant, mut native) = (0, false);
         for (rule, reach) in rules {
             if !rule.targets.contains(target) || !(wanted(rule) || judged(rule)) {
                 continue;
             }
             significant = significant.max(reach);
             match &rule.pattern {
+                Pattern::Phrase { groups, gap, apart: true, .. } => {
+                    cut.extend(joined(&expression(groups, *gap, true)))
+                }
                 Pattern::Phrase { groups, .. } => {
                     words.extend(groups.first().into_iter().flat_map(|group| openings(group)))
                 }
-                Pattern::Regex { view: View::Words, regex, .. } => {
-                    // words are read without the spaces between them
-                    let joined = parse(&regex.replace(' ', ""));
-                    cut.extend(joined.map(|hir| beginning(&hir)));
-                }
+                Pattern::Regex { view: View::Words, regex, .. } => cut.extend(joined(regex)),
                 Pattern::Regex { view: View::Exact, regex, .. } => {
                     exact.extend(parse(regex).map(|hir| beginning(&hir)));
                 }
+                Pattern::Regex { view: View::Native, .. } => native = true,
                 Pattern::Detector(detector) => {
                     exact.extend(shape(*detector).and_then(parse).map(|hir| beginning(&hir)));
                 }
@@ -79,14 +90,20 @@ impl Holder {
         if !words.is_empty() {
             cut.extend(from_any(words));
         }
-        let others = Prefixes::new(indicators, target);
-        significant = significant.max(others.longest());
-        Holder {
-            others,
+        Ruled {
             exact: (!exact.is_empty()).then(|| Backward::new(exact)),
             words: (!cut.is_empty()).then(|| Backward::new(cut)),
-            significant: significant.min(HOLD_BACK),
+            native,
+            significant,
         }
+    }
+}
+
+impl Holder {
+    pub(crate) fn new(ruled: Arc<Ruled>, indicators: &[Indicator], target: Target) -> Holder {
+        let others = Prefixes::new(indicators, target);
+        let significant = ruled.significant.max(others.longest()).min(HOLD_BACK);
+        Holder { ruled, others, significant }
     }
 
     /// The number of significant characters behind which text may always be released. Characters
@@ -107,24 +124,28 @@ impl Holder {
     /// Data that is encoded is held from its sixteenth character on, for shorter runs are words:
     /// so many characters of an encoded secret can be out before it is recognised as such.
     pub fn held_from(&self, text: &str) -> usize {
-        if self.exact.is_none() && self.words.is_none() && self.others.is_empty() {
+        let Ruled { exact, words, native, .. } = &*self.ruled;
+        if exact.is_none() && words.is_none() && !native && self.others.is_empty() {
             return text.len();
         }
         let mut held = invisible_end(text);
         if !self.others.is_empty() {
             held = held.min(self.others.held(pieces(text)).unwrap_or(text.len()));
         }
-        if self.exact.is_some() || !self.others.is_empty() {
+        if exact.is_some() || !self.others.is_empty() {
             held = held.min(encoded_end(text));
         }
-        if let Some(exact) = &self.exact {
+        if let Some(exact) = exact {
             held = held.min(exact.held(pieces(text), |_| true).unwrap_or(text.len()));
             held = held.min(escaped_end(text, exact));
         }
-        if let Some(words) = &self.words {
+        if let Some(words) = words {
             let lower = pieces(text).map(|(at, byte)| (at, byte.to_ascii_lowercase()));
             let letters = |byte: u8| CLASS[usize::from(byte)] & WORD != 0;
             held = held.min(words.held(lower, letters).unwrap_or(text.len()));
+        }
+        if *native {
+            held = held.min(native_end(text));
         }
         unsplit(text, held)
     }
@@ -242,6 +263,23 @@ fn pieces(text: &str) -> impl Iterator<Item = (usize, u8)> + '_ {
 
 /// Bytes of the longest folding of one character (U+FDFA has 18 letters).
 const FOLDED: usize = 32;
+
+/// Where the letters begin that a rule in another script may read, with a few Latin ones before them
+/// (`AI`).
+fn native_end(text: &str) -> usize {
+    let (mut held, mut latin) = (text.len(), 0);
+    for (at, _) in pieces(text).take(HOLD_BACK) {
+        let foreign = text.as_bytes().get(at).is_some_and(|byte| !byte.is_ascii());
+        latin = if foreign { 0 } else { latin + 1 };
+        if latin <= LATIN {
+            held = at;
+        }
+    }
+    held
+}
+
+/// So many Latin letters and spaces stand at the beginning of a rule in another script at most.
+const LATIN: usize = 4;
 
 /// Where the invisible characters at the end begin: what they may spell is not known yet.
 fn invisible_end(text: &str) -> usize {
@@ -374,6 +412,11 @@ fn shape(detector: Detector) -> Option<&'static str> {
         | Detector::ZeroWidthInWord
         | Detector::Fuel => None,
     }
+}
+
+/// What a match over words can begin with; the words are read without the spaces between them.
+fn joined(regex: &str) -> Option<Hir> {
+    parse(&regex.replace(' ', "")).map(|hir| beginning(&hir))
 }
 
 fn parse(regex: &str) -> Option<Hir> {

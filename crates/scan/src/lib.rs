@@ -16,19 +16,24 @@
 //! whose literals stand near one another, then the same again over what was encoded inside.
 
 mod builtin;
+mod common;
 mod confusables;
 mod decode;
 mod detect;
 mod engine;
+mod expression;
 mod filter;
 mod finding;
 mod hold;
 mod indicator;
+mod lanes;
 mod mode;
+mod native;
 mod near;
 mod needles;
 mod normalize;
 mod origin;
+mod phrase;
 mod prefixes;
 mod required;
 mod rule;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use regex_automata::Input;
 use regex_automata::meta::Regex;
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::filter::{Found, Work};
 use crate::normalize::FOREIGN;
@@ -19,6 +19,8 @@ pub(crate) struct Reading<'t> {
     pub map: Option<&'t [(u32, u32)]>,
     /// Whether there is white space enough to push literals apart.
     pub padded: OnceCell<bool>,
+    /// Whether some character folds to more than one byte.
+    pub grows: OnceCell<bool>,
 }
 
 /// A stretch of a text and what it folds to.
@@ -35,19 +37,56 @@ impl Window {
     }
 }
 
+/// In how many ways literals are looked for.
+pub(crate) const LANES: usize = 4;
+
+/// Literals of one lane, one of which every match holds.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub lane: usize,
+    pub literals: Box<[u32]>,
+}
+
+impl Group {
+    /// How many bytes it takes.
+    pub fn memory(&self) -> usize {
+        size_of::<Group>() + 4 * self.literals.len()
+    }
+
+    fn places<'f>(&self, found: &'f [Vec<Found>; LANES]) -> impl Iterator<Item = &'f [Found]> {
+        let found = found.get(self.lane).map_or(&[][..], |found| found);
+        self.literals.iter().map(move |literal| places(found, *literal))
+    }
+}
+
 /// How far a match goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// So many bytes at most.
-    Bytes(usize),
+    /// So far at most.
+    Within { bytes: usize, chars: usize },
+    /// So many characters at most, where no long white space pushes its parts apart.
+    Spaced { chars: usize },
     /// As far as it likes; so many bytes are looked at on each side of a literal, white space not
     /// counted.
-    Open(usize),
+    Open,
+}
+
+/// What a byte is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// A character.
+    Char,
+    /// What a character folds to.
+    Plain,
+    /// Part of what a character folds to, seldom more than four.
+    Folded,
+    /// Part of a character, among others that vanish.
+    Raw,
 }
 
 /// On each side of a literal, where a match has no bound.
 const OPEN: usize = 1_024;
-/// A folded character may come from so many bytes and marks around it.
+/// Marks around a character that was folded.
 const SLACK: usize = 16;
 /// An exact string is recognised behind a disguise if it has so many letters, digits and signs.
 const DISGUISED: usize = 6;
@@ -58,29 +97,78 @@ const PLACES: usize = 16;
 
 impl Reach {
     pub fn of(hir: &Hir) -> Reach {
-        match hir.properties().maximum_len() {
-            // a character may fold to two
-            Some(bytes) if bytes <= 4 * OPEN => Reach::Bytes(2 * bytes + SLACK),
-            _ => Reach::Open(OPEN),
+        match (hir.properties().maximum_len(), longest(hir)) {
+            (Some(bytes), Some(chars)) if bytes <= 4 * OPEN => Reach::Within { bytes, chars },
+            (None, Some(chars)) if chars <= OPEN => Reach::Spaced { chars },
+            _ => Reach::Open,
         }
     }
 
-    fn around(self, bytes: &[u8], at: usize, padded: bool) -> Range<usize> {
-        match self {
-            Reach::Bytes(reach) => at.saturating_sub(reach)..(at + reach).min(bytes.len()),
-            Reach::Open(reach) if !padded => {
-                at.saturating_sub(reach)..(at + reach).min(bytes.len())
-            }
-            Reach::Open(reach) => {
-                let counts = |byte: &u8| !byte.is_ascii_whitespace();
-                let (before, after) = bytes.split_at(at.min(bytes.len()));
-                let mut left = before.iter().enumerate().rev().filter(|(_, byte)| counts(byte));
-                let mut right = after.iter().enumerate().filter(|(_, byte)| counts(byte));
-                let from = left.nth(reach).map_or(0, |(at, _)| at);
-                let to = right.nth(reach).map_or(bytes.len(), |(after, _)| at + after);
-                from..to
-            }
+    /// What has to be looked at around `at`.
+    fn around(self, bytes: &[u8], at: usize, unit: Unit, padded: bool) -> Range<usize> {
+        let folded = |chars: usize| match unit {
+            Unit::Char => chars + 1,
+            Unit::Plain => chars + SLACK,
+            Unit::Folded => 4 * chars + SLACK,
+            Unit::Raw => 8 * chars + SLACK,
+        };
+        let (reach, padded) = match self {
+            Reach::Within { bytes, .. } if unit == Unit::Raw => (2 * bytes + SLACK, false),
+            Reach::Within { chars, .. } => (folded(chars), false),
+            Reach::Spaced { chars } => (folded(chars), padded),
+            Reach::Open => (OPEN, padded),
+        };
+        if !padded {
+            return at.saturating_sub(reach)..(at + reach).min(bytes.len());
         }
+        let counts = |byte: &u8| !byte.is_ascii_whitespace();
+        let (before, after) = bytes.split_at(at.min(bytes.len()));
+        let mut left = before.iter().enumerate().rev().filter(|(_, byte)| counts(byte));
+        let mut right = after.iter().enumerate().filter(|(_, byte)| counts(byte));
+        let from = left.nth(reach).map_or(0, |(at, _)| at);
+        let to = right.nth(reach).map_or(bytes.len(), |(after, _)| at + after);
+        from..to
+    }
+}
+
+/// How many characters the longest match has, taken that white space without a bound is [`PADDING`]
+/// long.
+fn longest(hir: &Hir) -> Option<usize> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(0),
+        HirKind::Literal(literal) => Some(
+            std::str::from_utf8(&literal.0).map_or(literal.0.len(), |text| text.chars().count()),
+        ),
+        HirKind::Class(_) => Some(1),
+        HirKind::Capture(capture) => longest(&capture.sub),
+        HirKind::Repetition(rep) => {
+            let times = match rep.max {
+                Some(times) => times as usize,
+                None if is_space(&rep.sub) => PADDING,
+                None => return None,
+            };
+            longest(&rep.sub)?.checked_mul(times)
+        }
+        HirKind::Concat(parts) => {
+            parts.iter().try_fold(0usize, |sum, part| sum.checked_add(longest(part)?))
+        }
+        HirKind::Alternation(parts) => {
+            parts.iter().try_fold(0, |most, part| Some(longest(part)?.max(most)))
+        }
+    }
+}
+
+/// Whether it matches one white space character and nothing else.
+fn is_space(hir: &Hir) -> bool {
+    const SPACES: usize = 64;
+    match hir.kind() {
+        HirKind::Class(Class::Unicode(class)) => {
+            let count: usize = class.iter().map(|range| range.len()).sum();
+            let mut chars = class.iter().flat_map(|range| range.start()..=range.end());
+            count <= SPACES && chars.all(char::is_whitespace)
+        }
+        HirKind::Literal(literal) => matches!(*literal.0, [byte] if byte.is_ascii_whitespace()),
+        _ => false,
     }
 }
 
@@ -92,9 +180,9 @@ fn places(found: &[Found], literal: u32) -> &[Found] {
     rest.get(..count).unwrap_or_default()
 }
 
-/// Whether a literal was found.
-pub(crate) fn stands(found: &[Found], literal: u32) -> bool {
-    found.binary_search_by_key(&literal, |one| one.literal).is_ok()
+/// Whether one of the literals was found.
+pub(crate) fn stands(found: &[Vec<Found>; LANES], group: &Group) -> bool {
+    group.places(found).any(|places| !places.is_empty())
 }
 
 impl Reading<'_> {
@@ -140,38 +228,44 @@ impl Reading<'_> {
         &self,
         over: Over,
         reach: Reach,
-        groups: &[Box<[u32]>],
-        found: &[Found],
+        groups: &[Group],
+        found: &[Vec<Found>; LANES],
         work: &mut Work,
     ) -> Vec<Window> {
-        let bytes = match over {
-            Over::Folded => self.folded,
-            Over::Raw => self.text.as_bytes(),
+        let (bytes, unit) = match (over, self.map) {
+            (Over::Folded, None) => (self.folded, Unit::Char),
+            (Over::Folded, Some(_)) => (self.folded, Unit::Folded),
+            (Over::Raw, _) => (self.text.as_bytes(), Unit::Raw),
         };
-        let count =
-            |group: &[u32]| group.iter().map(|one| places(found, *one).len()).sum::<usize>();
-        let rarest = (0..groups.len()).min_by_key(|at| groups.get(*at).map(|group| count(group)));
-        let Some(group) = rarest.and_then(|at| groups.get(at)) else { return Vec::new() };
-        let all = group.iter().flat_map(|one| places(found, *one));
+        let count = |group: &&Group| group.places(found).map(<[Found]>::len).sum::<usize>();
+        let Some(group) = groups.iter().min_by_key(count) else { return Vec::new() };
+        let all = group.places(found).flatten();
         let mut starts: Vec<usize> = all.map(|place| place.start as usize).collect();
         starts.sort_unstable();
         let mut windows: Vec<Range<usize>> = Vec::new();
+        let padded = !matches!(reach, Reach::Within { .. }) && self.is_padded();
         for start in starts {
             // far enough inside of what is looked at already
             if windows.last().is_some_and(|last| last.end == bytes.len()) {
                 break;
             }
-            let padded = matches!(reach, Reach::Open(_)) && self.is_padded();
-            let window = reach.around(bytes, start, padded);
-            if !work.take(if padded { window.len() } else { groups.len() * 4 }) {
+            let unit = match (unit, reach) {
+                (Unit::Folded, Reach::Within { chars, .. } | Reach::Spaced { chars })
+                    if self.is_plain(start, chars + SLACK) =>
+                {
+                    Unit::Plain
+                }
+                _ => unit,
+            };
+            let window = reach.around(bytes, start, unit, padded);
+            if !work.take(if padded { window.len() } else { groups.len() }) {
                 break;
             }
-            let near = |one: &u32| {
-                let places = places(found, *one);
+            let near = |places: &[Found]| {
                 let next = places.partition_point(|place| (place.start as usize) < window.start);
                 places.get(next).is_some_and(|place| (place.start as usize) < window.end)
             };
-            if !groups.iter().all(|group| group.iter().any(near)) {
+            if !groups.iter().all(|group| group.places(found).any(near)) {
                 continue;
             }
             match windows.last_mut() {
@@ -182,10 +276,25 @@ impl Reading<'_> {
         windows.into_iter().map(|window| self.window(over, window)).collect()
     }
 
+    /// Whether no character folds to more than one byte, so far around a folded place.
+    fn is_plain(&self, at: usize, reach: usize) -> bool {
+        let Some(map) = self.map else { return true };
+        let grows = |range: Range<usize>| {
+            let map = map.get(range.clone()).unwrap_or_default();
+            let folded = self.folded.get(range).unwrap_or_default();
+            // a space that was put before a word has its source
+            let mut pairs = folded.iter().zip(map.array_windows());
+            pairs.any(|(byte, [one, next])| one == next && *byte != b' ')
+        };
+        !*self.grows.get_or_init(|| grows(0..map.len()))
+            || !grows(at.saturating_sub(reach)..(at + reach).min(map.len()))
+    }
+
     fn is_padded(&self) -> bool {
         *self.padded.get_or_init(|| {
             let mut run = 0;
-            self.text.bytes().any(|byte| {
+            // what is white space in the text is so in what it folds to
+            self.folded.iter().any(|byte| {
                 run = if byte.is_ascii_whitespace() { run + 1 } else { 0 };
                 run >= PADDING
             })

@@ -11,43 +11,29 @@ use regex_automata::meta;
 use regex_automata::meta::Regex;
 use regex_syntax::hir::Hir;
 
-use crate::filter::{Draft, Filter, Found, SHARED, Work};
+use crate::common::often;
+use crate::filter::{Found, SHARED, Work};
 use crate::indicator::{Indicator, Kind, Limits, Refusal, Refused, Source};
-use crate::near::{Reach, Reading, Window, stands};
+use crate::lanes::{Drafts, FOUR, Lane, RAW, SHORT, lane_of, telling};
+use crate::near::{Group, LANES, Reach, Reading, Window, stands};
 use crate::normalize::FOREIGN;
 use crate::required::{self, Over, spell};
 use crate::rule::Severity;
 
 /// All patterns of others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Needles {
     pub indicators: Vec<Indicator>,
     matchers: Vec<Matcher>,
     lanes: Vec<Lane>,
     /// Single characters and who asks for them.
     points: HashMap<char, Vec<u32>>,
+    /// One bit for the last of the bits of each.
+    point_bits: [u64; POINT_BITS / 64],
     /// Whether one of them is ASCII.
     ascii_points: bool,
     /// Expressions that are run over every text.
     slow: Vec<u32>,
-}
-
-/// Literals that are looked for in one way.
-#[derive(Debug)]
-struct Lane {
-    over: Over,
-    filter: Filter,
-    /// For each literal where its needles begin in `needles`, and the end.
-    starts: Box<[u32]>,
-    needles: Box<[u32]>,
-}
-
-impl Lane {
-    fn needles_of(&self, literal: u32) -> &[u32] {
-        let at = |n: usize| self.starts.get(n).map_or(0, |start| *start as usize);
-        let literal = literal as usize;
-        self.needles.get(at(literal)..at(literal + 1)).unwrap_or_default()
-    }
 }
 
 #[derive(Debug)]
@@ -65,7 +51,7 @@ enum Matcher {
 struct Expression {
     /// Of each group of literals every match holds one; the needle is looked at where the first
     /// group stands.
-    groups: Box<[Box<[u32]>]>,
+    groups: Box<[Group]>,
     reach: Reach,
     /// What a byte costs that it reads.
     weight: usize,
@@ -78,9 +64,6 @@ pub(crate) struct Match {
     pub span: Range<usize>,
 }
 
-/// Literals of fewer bytes than these have a lane of their own.
-const LONG: usize = 6;
-const FOUR: usize = 4;
 /// A pattern is reported at so many places.
 const PLACES: usize = 16;
 /// A compiled expression and its lazy automaton may take so much memory.
@@ -88,19 +71,24 @@ const REGEX_BYTES: usize = 1 << 22;
 const CACHE_BYTES: usize = 1 << 18;
 /// An expression may have so many classes with a name.
 const CLASSES: usize = 64;
+/// Characters are told apart by so many bits before they are looked up.
+const POINT_BITS: usize = 4_096;
 /// So much price makes a byte cost one more.
 const WEIGHT: usize = 128;
 
 impl Needles {
     /// Makes the patterns ready; what cannot be used is told, and is not among them.
     pub fn build(indicators: Vec<Indicator>, limits: &Limits) -> (Needles, Vec<Refused>) {
-        let mut made = Needles::default();
-        let mut drafts = Drafts {
-            long: LaneDraft::new(Over::Folded, 5, 2),
-            four: LaneDraft::new(Over::Folded, 4, 1),
-            short: LaneDraft::new(Over::Folded, 2, 1),
-            raw: LaneDraft::new(Over::Raw, 4, 1),
+        let mut made = Needles {
+            indicators: Vec::new(),
+            matchers: Vec::new(),
+            lanes: Vec::new(),
+            points: HashMap::new(),
+            point_bits: [0; POINT_BITS / 64],
+            ascii_points: false,
+            slow: Vec::new(),
         };
+        let mut drafts = Drafts::new();
         let mut spent: HashMap<String, usize> = HashMap::new();
         let mut refused = Vec::new();
         for (index, indicator) in indicators.into_iter().enumerate() {
@@ -112,8 +100,7 @@ impl Needles {
                 Err(reason) => refused.push(Refused { index, id: indicator.id, reason }),
             }
         }
-        let drafts = [drafts.long, drafts.four, drafts.short, drafts.raw];
-        made.lanes = drafts.into_iter().filter_map(LaneDraft::build).collect();
+        made.lanes = drafts.build().into();
         (made, refused)
     }
 
@@ -198,16 +185,16 @@ impl Needles {
         let telling =
             folded.iter().filter(|byte| !matches!(**byte, FOREIGN | b' ' | b'\n')).count();
         let (lane, literal) = if telling >= FOUR {
-            (drafts.folded(folded.len()), &*folded)
+            (lane_of(folded.len()), &*folded)
         } else if pattern.is_ascii() && folded.len() == pattern.len() {
-            (&mut drafts.short, &*folded)
+            (SHORT, &*folded)
         } else if pattern.len() >= FOUR {
-            (&mut drafts.raw, pattern.as_bytes())
+            (RAW, pattern.as_bytes())
         } else {
             // a letter and a control character: too little to look for by itself
             return Err(Refusal::TooShort);
         };
-        if !lane.anchor(&[literal.to_vec()], needle) {
+        if drafts.anchor(lane, &[literal.to_vec()], needle).is_none() {
             return Err(Refusal::Crowded { limit: SHARED });
         }
         Ok(Matcher::Exact { folded, lead })
@@ -219,25 +206,36 @@ impl Needles {
         needle: u32,
         drafts: &mut Drafts,
         slow: usize,
-    ) -> Result<Box<[Box<[u32]>]>, Refusal> {
+    ) -> Result<Box<[Group]>, Refusal> {
         if hir.properties().minimum_len().is_none_or(|shortest| shortest == 0) {
             return Err(Refusal::MatchesEmpty);
         }
-        for (over, shortest) in
-            [(Over::Folded, LONG), (Over::Folded, FOUR), (Over::Raw, 2 * FOUR), (Over::Folded, 3)]
-        {
+        for (over, shortest) in [(Over::Folded, FOUR), (Over::Raw, 2 * FOUR), (Over::Folded, 3)] {
             let groups = required::literals(hir, over, shortest);
-            let Some((first, others)) = groups.split_first() else { continue };
-            let lane = match over {
-                Over::Raw => &mut drafts.raw,
-                Over::Folded => drafts.folded(shortest),
+            if groups.is_empty() {
+                continue;
+            }
+            let lane = |group: &[Vec<u8>]| match over {
+                Over::Raw => RAW,
+                Over::Folded => lane_of(group.iter().map(|one| telling(one)).min().unwrap_or(0)),
             };
-            if !lane.anchor(first, needle) {
+            // looked at where those stand that ordinary text holds least
+            let mut order: Vec<&Vec<Vec<u8>>> = groups.iter().collect();
+            let common = |group: &[Vec<u8>]| group.iter().map(|one| often(one)).sum::<u32>();
+            order.sort_by_cached_key(|group| (lane(group), common(group)));
+            let mut found = Vec::new();
+            for group in order {
+                let lane = lane(group);
+                // one that is too crowded to be looked for is one condition less
+                found.extend(match found.is_empty() {
+                    true => drafts.anchor(lane, group, needle),
+                    false => drafts.add(lane, group),
+                });
+            }
+            if found.is_empty() {
                 return Err(Refusal::Crowded { limit: SHARED });
             }
-            // a group that is too crowded to be looked for is one condition less
-            let all = std::iter::once(first).chain(others);
-            return Ok(all.filter_map(|group| lane.add(group)).collect());
+            return Ok(found.into());
         }
         if self.slow.len() >= slow {
             return Err(Refusal::NoLiteral { limit: slow });
@@ -248,6 +246,10 @@ impl Needles {
 
     fn point(&mut self, point: char, needle: u32) {
         self.ascii_points |= point.is_ascii();
+        let bit = point as usize % POINT_BITS;
+        if let Some(word) = self.point_bits.get_mut(bit / 64) {
+            *word |= 1 << (bit % 64);
+        }
         let all = self.points.entry(point).or_default();
         if all.last() != Some(&needle) {
             all.push(needle);
@@ -260,15 +262,13 @@ impl Needles {
 
     /// How many bytes it takes, without expressions that were compiled since.
     pub fn memory(&self) -> usize {
-        let lane =
-            |lane: &Lane| lane.filter.memory() + 4 * (lane.starts.len() + lane.needles.len());
         let pattern = |one: &Indicator| one.pattern.len() + 2 * one.id.len();
         let matcher = |one: &Matcher| match one {
             Matcher::Exact { folded, .. } => folded.len(),
             Matcher::Points => 0,
-            Matcher::Expression(one) => one.groups.iter().map(|group| 16 + 4 * group.len()).sum(),
+            Matcher::Expression(one) => one.groups.iter().map(Group::memory).sum(),
         };
-        self.lanes.iter().map(lane).sum::<usize>()
+        self.lanes.iter().map(Lane::memory).sum::<usize>()
             + self.indicators.iter().map(pattern).sum::<usize>()
             + self.matchers.iter().map(matcher).sum::<usize>()
             + self.indicators.len() * (size_of::<Indicator>() + size_of::<Matcher>())
@@ -289,20 +289,24 @@ impl Needles {
         if !self.points.is_empty() && (self.ascii_points || !plain) {
             self.find_points(text, work, matches);
         }
-        let reading = Reading { text, folded, map, padded: OnceCell::new() };
+        let reading =
+            Reading { text, folded, map, padded: OnceCell::new(), grows: OnceCell::new() };
         let mut whole = true;
-        let mut found = Vec::new();
-        for lane in &self.lanes {
+        let mut found: [Vec<Found>; LANES] = Default::default();
+        for (lane, found) in self.lanes.iter().zip(&mut found) {
             let bytes = match lane.over {
                 Over::Folded => folded,
                 Over::Raw if plain => continue,
                 Over::Raw => text.as_bytes(),
             };
-            found.clear();
-            lane.filter.find(bytes, work, &mut found);
-            if !found.is_empty() {
+            if let Some(filter) = &lane.filter {
+                filter.find(bytes, work, found);
                 found.sort_unstable();
-                whole &= self.look_closer(lane, &found, &reading, work, matches);
+            }
+        }
+        for (at, lane) in self.lanes.iter().enumerate() {
+            if found.get(at).is_some_and(|found| !found.is_empty()) {
+                whole &= self.look_closer((at, lane), &found, &reading, work, matches);
             }
         }
         for needle in &self.slow {
@@ -318,14 +322,15 @@ impl Needles {
     #[inline(never)]
     fn look_closer(
         &self,
-        lane: &Lane,
-        found: &[Found],
+        (at, lane): (usize, &Lane),
+        found: &[Vec<Found>; LANES],
         reading: &Reading<'_>,
         work: &mut Work,
         matches: &mut Vec<Match>,
     ) -> bool {
         let mut asked = Vec::new();
-        for places in found.chunk_by(|one, next| one.literal == next.literal) {
+        let here = found.get(at).map_or(&[][..], |found| found);
+        for places in here.chunk_by(|one, next| one.literal == next.literal) {
             let Some(literal) = places.first().map(|first| first.literal) else { continue };
             for needle in lane.needles_of(literal) {
                 match self.matchers.get(*needle as usize) {
@@ -346,7 +351,7 @@ impl Needles {
                             return true;
                         }
                         let other = expression.groups.get(1..).unwrap_or_default();
-                        if other.iter().all(|group| group.iter().any(|one| stands(found, *one))) {
+                        if other.iter().all(|group| stands(found, group)) {
                             asked.push(*needle);
                         }
                     }
@@ -374,7 +379,9 @@ impl Needles {
     fn find_points(&self, text: &str, work: &mut Work, matches: &mut Vec<Match>) {
         let mut seen: HashMap<u32, usize> = HashMap::new();
         for (at, c) in text.char_indices() {
-            if c.is_ascii() && !self.ascii_points {
+            let bit = c as usize % POINT_BITS;
+            let word = self.point_bits.get(bit / 64).copied().unwrap_or(0);
+            if word >> (bit % 64) & 1 == 0 {
                 continue;
             }
             let Some(needles) = self.points.get(&c) else { continue };
@@ -432,67 +439,6 @@ impl Needles {
             meta::Regex::builder().configure(config).build(&dialect(pattern)).ok()
         };
         expression.regex.get_or_init(compile).as_ref()
-    }
-}
-
-struct Drafts {
-    /// Folded literals of six and more letters, of four and five, of fewer.
-    long: LaneDraft,
-    four: LaneDraft,
-    short: LaneDraft,
-    raw: LaneDraft,
-}
-
-impl Drafts {
-    fn folded(&mut self, shortest: usize) -> &mut LaneDraft {
-        match shortest {
-            LONG.. => &mut self.long,
-            FOUR..LONG => &mut self.four,
-            _ => &mut self.short,
-        }
-    }
-}
-
-struct LaneDraft {
-    over: Over,
-    draft: Draft,
-    /// For each literal the needles that are looked at where it stands.
-    needles: Vec<Vec<u32>>,
-}
-
-impl LaneDraft {
-    fn new(over: Over, width: usize, stride: usize) -> LaneDraft {
-        LaneDraft { over, draft: Draft::new(width, stride), needles: Vec::new() }
-    }
-
-    /// The numbers of the literals; `None` if not all of them can be looked for.
-    fn add(&mut self, literals: &[Vec<u8>]) -> Option<Box<[u32]>> {
-        let numbers: Option<Box<[u32]>> =
-            literals.iter().map(|literal| self.draft.add(literal)).collect();
-        let last = numbers.iter().flatten().max().map_or(0, |last| *last as usize + 1);
-        self.needles.resize(self.needles.len().max(last), Vec::new());
-        numbers
-    }
-
-    /// Has the needle looked at where one of the literals stands.
-    fn anchor(&mut self, literals: &[Vec<u8>], needle: u32) -> bool {
-        let Some(numbers) = self.add(literals) else { return false };
-        for number in numbers {
-            if let Some(needles) = self.needles.get_mut(number as usize) {
-                needles.push(needle);
-            }
-        }
-        true
-    }
-
-    fn build(self) -> Option<Lane> {
-        let (mut starts, mut needles) = (vec![0], Vec::new());
-        for of_literal in &self.needles {
-            needles.extend_from_slice(of_literal);
-            starts.push(needles.len() as u32);
-        }
-        let filter = self.draft.build()?;
-        Some(Lane { over: self.over, filter, starts: starts.into(), needles: needles.into() })
     }
 }
 

@@ -168,6 +168,10 @@ pub enum View {
     Words,
     /// The text folded to ASCII, but with case, punctuation and spacing as they came.
     Exact,
+    /// The text in its own script, in lower case, without marks that writers leave out and with
+    /// single spaces for all that is no letter or digit: for rules in Chinese, Arabic or Russian.
+    /// A match right behind a word like "not" does not count.
+    Native,
 }
 
 impl View {
@@ -176,6 +180,7 @@ impl View {
         match self {
             View::Words => "words",
             View::Exact => "exact",
+            View::Native => "native",
         }
     }
 }
@@ -233,13 +238,17 @@ pub enum Pattern {
         gap: u8,
         /// Whether `never`, `do not` and the like right before the phrase turn it around.
         negatable: bool,
+        /// Whether each word stands by itself: a phrase of short and common words is not looked
+        /// for where spaces were lost, for there it stands in every text.
+        apart: bool,
     },
     /// A regular expression, tried only where one literal of every group stands near the others.
     Regex {
         /// What it runs over.
         view: View,
         /// Groups of literals. Every match of the expression must contain one of each group;
-        /// letters compare without case. Over [`View::Words`] only letters and digits.
+        /// letters compare without case. Over [`View::Words`] only letters and digits, over
+        /// [`View::Native`] as that view spells them.
         requires: Vec<Vec<String>>,
         /// The expression, in ASCII mode, with a bounded length.
         regex: String,

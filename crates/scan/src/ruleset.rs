@@ -2,21 +2,86 @@
 //! digested.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use regex::bytes::{Regex, RegexBuilder};
 use seal::digest::Digest;
 use seal::json::{Value, write_receipt};
 
 use crate::decode::{FUEL_BASE, FUEL_FACTOR, MIN_RUN};
 use crate::engine::{ENGINE_VERSION, MAX_DEPTH, Options};
+use crate::expression::{Expression, Unusable};
 use crate::filter::{WORK_BASE, WORK_FACTOR};
+use crate::hold::Ruled;
 use crate::indicator::{Indicator, Source};
+use crate::native::{Finder, spelled};
 use crate::normalize::unicode_version;
-use crate::rule::{Detector, Pattern, Rule, RuleError, Severity, View};
+use crate::phrase::Phrase;
+use crate::rule::{Detector, Pattern, Rule, RuleError, Severity, Target, View};
 use crate::semantic::{Semantic, THRESHOLDS};
 use crate::unpack::INFLATED;
-use crate::walk::Needs;
+use crate::walk::{Needs, Walker};
+
+/// Rules made ready. Engines that differ in what others look for share one.
+#[derive(Clone)]
+pub(crate) struct Ready {
+    pub rules: Arc<[Compiled]>,
+    pub walker: Arc<Walker>,
+    pub native: Arc<Finder>,
+    /// Rules without literals that look at numbers and addresses.
+    pub detectors: Arc<[u16]>,
+    /// For each rule how far its literals can stand apart, in significant characters.
+    pub reach: Arc<[usize]>,
+    /// What stands for the rules in the body: the same for every engine, so written once.
+    described: Arc<str>,
+    /// For each target, made when first asked for.
+    holds: Arc<[OnceLock<Arc<Ruled>>; Target::ALL.len()]>,
+}
+
+impl Ready {
+    /// Refuses what cannot be bounded. Expressions that a test has compiled need not be compiled
+    /// `now`, but when a text first asks for them.
+    pub fn new(rules: Vec<Rule>, now: bool) -> Result<Ready, RuleError> {
+        let (rules, needs) = compile(rules, now)?;
+        let detectors = (0u16..)
+            .zip(&rules)
+            .filter(|(_, compiled)| matches!(compiled.matcher, Matcher::Detector(_)))
+            .map(|(index, _)| index);
+        let reach = |(needs, compiled): (&Option<Needs>, &Compiled)| match &compiled.matcher {
+            Matcher::Native(expression) => expression.reach(),
+            _ => needs.as_ref().map_or(LONGEST_NUMBER, |needs| needs.reach as usize),
+        };
+        let native = (0u16..).zip(&rules).filter_map(|(index, one)| match &one.rule.pattern {
+            Pattern::Regex { view: View::Native, requires, .. } => Some((index, &**requires)),
+            _ => None,
+        });
+        let native: Vec<(u16, &[Vec<String>])> = native.collect();
+        Ok(Ready {
+            walker: Arc::new(Walker::new(&needs)?),
+            detectors: detectors.collect(),
+            native: Arc::new(Finder::new(&native)?),
+            reach: needs.iter().zip(&rules).map(reach).collect(),
+            described: written(&Value::array(rules.iter().map(|one| describe(&one.rule))))?.into(),
+            rules: rules.into(),
+            holds: Arc::default(),
+        })
+    }
+
+    /// What of a growing text of `target` may become part of a match of these rules.
+    pub fn held(&self, target: Target) -> Arc<Ruled> {
+        let at = Target::ALL.iter().position(|known| *known == target).unwrap_or(0);
+        let made = || Arc::new(self.held_with(target, &|_| false));
+        self.holds.get(at).map_or_else(made, |held| held.get_or_init(made).clone())
+    }
+
+    /// The same, also of those that are `wanted`.
+    pub fn held_with(&self, target: Target, wanted: &dyn Fn(&Rule) -> bool) -> Ruled {
+        let rules = self.rules.iter().map(|compiled| &compiled.rule);
+        Ruled::new(rules.zip(self.reach.iter().copied()), target, wanted)
+    }
+}
+
+/// No detector reads more of a text for one finding (an IBAN with separators is 42 long).
+const LONGEST_NUMBER: usize = 64;
 
 /// A rule ready to run.
 #[derive(Debug)]
@@ -30,23 +95,27 @@ pub(crate) struct Compiled {
 /// How a rule is verified.
 #[derive(Debug)]
 pub(crate) enum Matcher {
-    /// Over words; `glued` over words whose spaces were lost.
-    Words { regex: Regex, glued: Option<Regex>, negatable: bool },
+    /// Over words; one that is not `apart` also over words whose spaces were lost.
+    Phrase { phrase: Phrase, negatable: bool, apart: bool },
+    /// Over words.
+    Words(Expression),
     /// Over the folded text.
-    Exact(Regex),
+    Exact(Expression),
+    /// Over the text in its own script.
+    Native(Expression),
     /// By code.
     Detector(Detector),
 }
 
 /// More groups mean a rule that should be two.
 const MAX_GROUPS: usize = 8;
-/// Memory that one compiled expression may take.
-const REGEX_BYTES: usize = 1 << 20;
-/// Words longer than this end a gap between two groups.
-const GAP_WORD: usize = 32;
 
-/// Compiles all rules and lists what the automaton has to look for.
-pub(crate) fn compile(rules: Vec<Rule>) -> Result<(Vec<Compiled>, Vec<Option<Needs>>), RuleError> {
+/// Makes all rules ready and lists what the automaton has to look for. Expressions that a test has
+/// compiled need not be compiled `now`.
+pub(crate) fn compile(
+    rules: Vec<Rule>,
+    now: bool,
+) -> Result<(Vec<Compiled>, Vec<Option<Needs>>), RuleError> {
     let mut ids = BTreeSet::new();
     let mut compiled = Vec::with_capacity(rules.len());
     let mut needs = Vec::with_capacity(rules.len());
@@ -55,7 +124,7 @@ pub(crate) fn compile(rules: Vec<Rule>) -> Result<(Vec<Compiled>, Vec<Option<Nee
         if !ids.insert(rule.id.clone()) {
             return Err(RuleError::DuplicateId { id: rule.id });
         }
-        let (matcher, need) = matcher(&rule)?;
+        let (matcher, need) = matcher(&rule, now)?;
         needs.push(need);
         compiled.push(Compiled {
             id: rule.id.as_str().into(),
@@ -69,12 +138,11 @@ pub(crate) fn compile(rules: Vec<Rule>) -> Result<(Vec<Compiled>, Vec<Option<Nee
 
 /// The canonical JSON that stands for a ruleset: everything that decides a verdict.
 pub(crate) fn body(
-    rules: &[Compiled],
+    ready: &Ready,
     indicators: &[Indicator],
     semantic: Option<&Semantic>,
     options: &Options,
 ) -> Result<String, RuleError> {
-    let rules = rules.iter().map(|compiled| describe(&compiled.rule));
     let feeds = options.feeds.iter().map(|feed| {
         Value::object([
             ("feed", feed.feed.as_str().into()),
@@ -113,7 +181,7 @@ pub(crate) fn body(
             ]),
         ),
         ("mode", options.mode.as_str().into()),
-        ("rules", Value::array(rules)),
+        ("rules", Value::array([] as [Value; 0])),
         ("semantic", describe_layer(semantic, options)),
         ("type", "countersign-ruleset/v1".into()),
         ("unicode", unicode_version().into()),
@@ -124,7 +192,12 @@ pub(crate) fn body(
             })),
         ),
     ]);
-    write_receipt(&value).map_err(|error| RuleError::Body { reason: error.to_string() })
+    // inside a string a quotation mark follows a backslash, so this stands at one place alone
+    Ok(written(&value)?.replacen("\"rules\":[]", &format!("\"rules\":{}", ready.described), 1))
+}
+
+fn written(value: &Value) -> Result<String, RuleError> {
+    write_receipt(value).map_err(|error| RuleError::Body { reason: error.to_string() })
 }
 
 const SEVERITIES: [Severity; 4] =
@@ -181,7 +254,8 @@ fn describe(rule: &Rule) -> Value {
         Value::array(groups.iter().map(|group| Value::array(group.iter().map(String::as_str))))
     };
     let pattern = match &rule.pattern {
-        Pattern::Phrase { groups: words, gap, negatable } => Value::object([
+        Pattern::Phrase { groups: words, gap, negatable, apart } => Value::object([
+            ("apart", (*apart).into()),
             ("gap", i64::from(*gap).into()),
             ("negatable", (*negatable).into()),
             ("phrase", groups(words)),
@@ -215,42 +289,77 @@ fn check_id(id: &str) -> Result<(), RuleError> {
     Ok(())
 }
 
-fn matcher(rule: &Rule) -> Result<(Matcher, Option<Needs>), RuleError> {
+fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError> {
     match &rule.pattern {
-        Pattern::Phrase { groups, gap, negatable } => {
+        Pattern::Phrase { groups, gap, negatable, apart } => {
             check_groups(rule, groups)?;
-            let spelled = phrase(groups, *gap);
-            let glued = glued_phrase(groups, *gap);
-            let reach = reach(rule, &spelled)?.max(reach(rule, &glued)?);
             let literals = groups
                 .iter()
                 .map(|group| group.iter().map(|words| required_word(rule, words)).collect())
                 .collect::<Result<Vec<Vec<String>>, RuleError>>()?;
-            let matcher = Matcher::Words {
-                regex: build(rule, &spelled)?,
-                glued: Some(build(rule, &glued)?),
-                negatable: *negatable,
-            };
-            Ok((matcher, Some(Needs { groups: literals, reach })))
+            let groups_needed = if *apart { telling(literals) } else { literals };
+            let phrase = Phrase::new(groups, *gap, *apart);
+            let reach = bounded(rule, phrase.reach())?;
+            let matcher = Matcher::Phrase { phrase, negatable: *negatable, apart: *apart };
+            Ok((matcher, Some(Needs { groups: groups_needed, reach })))
         }
         Pattern::Regex { view, requires, regex } => {
             check_groups(rule, requires)?;
-            let reach = reach(rule, regex)?;
-            let compiled = build(rule, regex)?;
+            let id = || rule.id.clone();
+            let native = *view == View::Native;
+            let expression = Expression::new(regex, native, now).map_err(|error| match error {
+                Unusable::Invalid(reason) => RuleError::BadRegex { id: id(), reason },
+                Unusable::Unbounded => RuleError::Unbounded { id: id() },
+            })?;
+            let reach = bounded(rule, expression.reach())?;
             let matcher = match view {
                 View::Words => {
                     for literal in requires.iter().flatten() {
                         check_word(rule, literal)?;
                     }
-                    Matcher::Words { regex: compiled, glued: None, negatable: false }
+                    Matcher::Words(expression)
                 }
-                View::Exact => Matcher::Exact(compiled),
+                View::Exact => Matcher::Exact(expression),
+                View::Native => {
+                    let wrong = |word: &&String| spelled(word) != **word;
+                    if let Some(literal) = requires.iter().flatten().find(wrong) {
+                        let literal = literal.clone();
+                        return Err(RuleError::BadLiteral { id: id(), literal });
+                    }
+                    // it is not looked for in what folding leaves
+                    return Ok((Matcher::Native(expression), None));
+                }
             };
             Ok((matcher, Some(Needs { groups: requires.clone(), reach })))
         }
         Pattern::Detector(detector) => Ok((Matcher::Detector(*detector), None)),
     }
 }
+
+fn bounded(rule: &Rule, length: usize) -> Result<u32, RuleError> {
+    u32::try_from(length).map_err(|_| RuleError::Unbounded { id: rule.id.clone() })
+}
+
+/// The groups that say where to look, if there are two of them: words that stand in every text say
+/// nothing.
+fn telling(groups: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let rare = |group: &Vec<String>| {
+        !group.iter().any(|word| word.len() < 4 || COMMON.contains(&word.as_str()))
+    };
+    if groups.iter().filter(|group| rare(group)).count() > 1 {
+        groups.into_iter().filter(rare).collect()
+    } else {
+        groups
+    }
+}
+
+/// Words of four letters and more that most texts hold.
+static COMMON: &[&str] = &[
+    "that", "this", "with", "your", "from", "have", "what", "when", "will", "they", "then", "them",
+    "only", "must", "should", "which", "there", "their", "always", "never", "first", "before",
+    "after", "here", "other", "about", "where", "these", "those", "user", "use", "tell", "list",
+    "write",
+];
 
 fn check_groups(rule: &Rule, groups: &[Vec<String>]) -> Result<(), RuleError> {
     if groups.len() > MAX_GROUPS {
@@ -293,59 +402,3 @@ static CONTRACTIONS: &[&str] = &[
     "arent", "cant", "couldnt", "didnt", "doesnt", "dont", "im", "isnt", "ive", "lets", "shouldnt",
     "theyre", "wont", "wouldnt", "youd", "youll", "youre", "youve", "weve", "wasnt", "havent",
 ];
-
-/// First words of this length are found inside a longer word too (`Pleaseignore`).
-const GLUE_PREFIX: usize = 6;
-
-fn phrase(groups: &[Vec<String>], gap: u8) -> String {
-    let mut out = String::new();
-    for (at, group) in groups.iter().enumerate() {
-        if at > 0 {
-            out.push_str(&format!(" (?:[a-z0-9\\x7f]{{1,{GAP_WORD}}} ){{0,{gap}}}"));
-        }
-        let alternatives: Vec<String> = group
-            .iter()
-            .map(|alternative| {
-                let first = alternative.split(' ').next().unwrap_or_default();
-                let start =
-                    if first.trim_end_matches('*').len() < GLUE_PREFIX { "\\b" } else { "" };
-                format!("{start}{}\\b", alternative.replace('*', "[a-z0-9]{0,12}"))
-            })
-            .collect();
-        out.push_str(&format!("(?:{})", alternatives.join("|")));
-    }
-    out
-}
-
-fn glued_phrase(groups: &[Vec<String>], gap: u8) -> String {
-    let glue = format!("[a-z0-9 \\x7f]{{0,{}}}", usize::from(gap) * 8);
-    let groups: Vec<String> = groups
-        .iter()
-        .map(|group| {
-            let alternatives: Vec<String> =
-                group.iter().map(|a| a.replace('*', "").replace(' ', " ?")).collect();
-            format!("(?:{})", alternatives.join("|"))
-        })
-        .collect();
-    groups.join(&glue)
-}
-
-fn build(rule: &Rule, regex: &str) -> Result<Regex, RuleError> {
-    RegexBuilder::new(regex)
-        .unicode(false)
-        .size_limit(REGEX_BYTES)
-        .dfa_size_limit(REGEX_BYTES)
-        .build()
-        .map_err(|error| RuleError::BadRegex { id: rule.id.clone(), reason: error.to_string() })
-}
-
-/// The longest text an expression can match: how far apart its literals can stand.
-fn reach(rule: &Rule, regex: &str) -> Result<u32, RuleError> {
-    let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
-    let parsed = regex_automata::util::syntax::parse_with(regex, &syntax)
-        .map_err(|error| RuleError::BadRegex { id: rule.id.clone(), reason: error.to_string() })?;
-    let length = parsed.properties().maximum_len();
-    length
-        .and_then(|length| u32::try_from(length).ok())
-        .ok_or_else(|| RuleError::Unbounded { id: rule.id.clone() })
-}

@@ -3,14 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::Regex;
-
 use crate::decode::{self, Fuel};
 use crate::detect;
 use crate::engine::{Engine, MAX_DEPTH, MAX_PLACES};
+use crate::expression::Expression;
 use crate::filter::Work;
 use crate::finding::Hit;
-use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, Hidden, Reading, Words, fold};
+use crate::native::{self, Native};
+use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, FOREIGN, Hidden, Reading, Words, fold};
 use crate::origin::Origin;
 use crate::rule::{Action, Detector, Severity, Target, Targets};
 use crate::ruleset::{Compiled, Matcher};
@@ -69,6 +69,9 @@ impl<'e> Session<'e> {
         let mapped = Origin::Mapped(&folded.map, origin);
         self.inspect_needles(text, &folded.bytes, Some(&folded.map), origin);
         self.inspect_folded(&folded.bytes, text, &mapped, folded.hidden.dropped, depth);
+        if folded.bytes.contains(&FOREIGN) {
+            self.inspect_native(text, origin);
+        }
         // escapes are resolved in the text itself: what they spell need not be ASCII
         if folded.bytes.iter().any(|byte| CLASS[usize::from(*byte)] & ESCAPE != 0) {
             self.inspect_escapes(text, origin, depth);
@@ -110,6 +113,41 @@ impl<'e> Session<'e> {
         }
     }
 
+    /// What rules in other scripts find.
+    fn inspect_native(&mut self, text: &str, origin: &Origin<'_>) {
+        let engine = self.engine;
+        if engine.ready.native.is_empty() {
+            return;
+        }
+        let native = Native::read(text, false);
+        let mut map = Vec::new();
+        for rule in engine.ready.native.find(&native.bytes) {
+            let Some(compiled) = engine.ready.rules.get(usize::from(rule)) else { continue };
+            let Matcher::Native(expression) = &compiled.matcher else { continue };
+            if !compiled.rule.targets.contains(self.target) {
+                continue;
+            }
+            let found = expression.find(&native.bytes, MAX_PLACES);
+            self.skipped |= found.is_none();
+            for span in found.unwrap_or_default() {
+                if native::is_negated(&native.bytes[..span.start]) {
+                    continue;
+                }
+                if map.is_empty() {
+                    map = Native::read(text, true).map;
+                }
+                // a space at either end is the border of a word
+                let letter = |at: &usize| native.bytes.get(*at).is_some_and(|byte| *byte != b' ');
+                let first = span.clone().find(letter).and_then(|at| map.get(at));
+                let last = span.rev().find(letter).and_then(|at| map.get(at));
+                if let (Some((start, _)), Some((_, end))) = (first, last) {
+                    let span = origin.raw(*start as usize..*end as usize);
+                    self.hit(compiled, span, origin.is_decoded());
+                }
+            }
+        }
+    }
+
     /// Everything that is found in folded text; returns the classes of its bytes.
     fn inspect_folded(
         &mut self,
@@ -120,7 +158,7 @@ impl<'e> Session<'e> {
         depth: u8,
     ) -> u8 {
         let engine = self.engine;
-        let pass = engine.walker.walk(folded);
+        let pass = engine.ready.walker.walk(folded);
         if !pass.candidates.is_empty() {
             self.verify(folded, &pass, origin, glued);
         }
@@ -130,7 +168,7 @@ impl<'e> Session<'e> {
                 let map: Vec<(u32, u32)> = words.map.iter().map(|at| (*at, at + 1)).collect();
                 self.inspect_needles(plain, &words.bytes, Some(&map), origin);
             }
-            let again = engine.walker.walk(&words.bytes);
+            let again = engine.ready.walker.walk(&words.bytes);
             for rule in again.candidates {
                 self.verify_words(rule, &words, folded, origin, true);
             }
@@ -158,25 +196,25 @@ impl<'e> Session<'e> {
         let mut plain = None;
         let mut leet = None;
         for rule in &pass.candidates {
-            let Some(compiled) = engine.rules.get(usize::from(*rule)) else { continue };
+            let Some(compiled) = engine.ready.rules.get(usize::from(*rule)) else { continue };
             if !compiled.rule.targets.contains(self.target) {
                 continue;
             }
             match &compiled.matcher {
-                Matcher::Exact(regex) => self.verify_exact(compiled, regex, folded, origin),
-                Matcher::Words { .. } => {
+                Matcher::Exact(exact) => self.verify_exact(compiled, exact, folded, origin),
+                Matcher::Words(_) | Matcher::Phrase { .. } => {
                     let words =
                         plain.get_or_insert_with(|| Words::read(folded, Reading::Plain, false));
                     let found = self.verify_words(*rule, words, folded, origin, glued);
                     if !found && pass.leet {
-                        let known = |word: &[u8]| engine.walker.knows(word);
+                        let known = |word: &[u8]| engine.ready.walker.knows(word);
                         let words = leet.get_or_insert_with(|| {
                             Words::read(folded, Reading::Leet(&known), true)
                         });
                         self.verify_words(*rule, words, folded, origin, glued);
                     }
                 }
-                Matcher::Detector(_) => {}
+                Matcher::Native(_) | Matcher::Detector(_) => {}
             }
         }
     }
@@ -184,13 +222,15 @@ impl<'e> Session<'e> {
     fn verify_exact(
         &mut self,
         compiled: &'e Compiled,
-        regex: &Regex,
+        exact: &Expression,
         folded: &[u8],
         origin: &Origin<'_>,
     ) {
         let places = if compiled.rule.action == Action::Redact { usize::MAX } else { MAX_PLACES };
-        for found in regex.find_iter(folded).take(places) {
-            self.hit(compiled, origin.raw(found.range()), origin.is_decoded());
+        let found = exact.find(folded, places);
+        self.skipped |= found.is_none();
+        for span in found.unwrap_or_default() {
+            self.hit(compiled, origin.raw(span), origin.is_decoded());
         }
     }
 
@@ -203,19 +243,25 @@ impl<'e> Session<'e> {
         origin: &Origin<'_>,
         lost_spaces: bool,
     ) -> bool {
-        let Some(compiled) = self.engine.rules.get(usize::from(rule)) else { return false };
-        let Matcher::Words { regex, glued, negatable } = &compiled.matcher else { return false };
+        let Some(compiled) = self.engine.ready.rules.get(usize::from(rule)) else { return false };
         if !compiled.rule.targets.contains(self.target) {
             return false;
         }
-        let mut spans: Vec<Range<usize>> =
-            regex.find_iter(&words.bytes).take(MAX_PLACES).map(|found| found.range()).collect();
-        if spans.is_empty()
-            && lost_spaces
-            && let Some(found) = glued.as_ref().and_then(|regex| regex.find(&words.bytes))
-        {
-            spans.push(found.range());
-        }
+        let (spans, negatable) = match &compiled.matcher {
+            Matcher::Words(expression) => {
+                let found = expression.find(&words.bytes, MAX_PLACES);
+                self.skipped |= found.is_none();
+                (found.unwrap_or_default(), false)
+            }
+            Matcher::Phrase { phrase, negatable, apart } => {
+                let mut found = phrase.find(&words.bytes, MAX_PLACES);
+                if found.is_empty() && lost_spaces && !*apart {
+                    found.extend(phrase.find_glued(&words.bytes));
+                }
+                (found, *negatable)
+            }
+            Matcher::Exact(_) | Matcher::Native(_) | Matcher::Detector(_) => return false,
+        };
         if spans.is_empty() {
             return false;
         }
@@ -234,7 +280,7 @@ impl<'e> Session<'e> {
                 continue;
             };
             let (start, end) = (*start as usize, *last as usize + 1);
-            if *negatable && is_negated(&folded[..start]) {
+            if negatable && is_negated(&folded[..start]) {
                 continue;
             }
             fired = true;
@@ -247,8 +293,8 @@ impl<'e> Session<'e> {
         let engine = self.engine;
         let numbers = pass.digits >= detect::MIN_DIGITS;
         let starts = if numbers { detect::number_starts(folded) } else { Vec::new() };
-        for rule in &engine.detectors {
-            let Some(compiled) = engine.rules.get(usize::from(*rule)) else { continue };
+        for rule in engine.ready.detectors.iter() {
+            let Some(compiled) = engine.ready.rules.get(usize::from(*rule)) else { continue };
             if !compiled.rule.targets.contains(self.target) {
                 continue;
             }
@@ -291,8 +337,8 @@ impl<'e> Session<'e> {
         if origin.is_spelled() {
             return;
         }
-        for rule in &engine.detectors {
-            if let Some(compiled) = engine.rules.get(usize::from(*rule))
+        for rule in engine.ready.detectors.iter() {
+            if let Some(compiled) = engine.ready.rules.get(usize::from(*rule))
                 && matches!(compiled.matcher, Matcher::Detector(d) if d == detector)
                 && compiled.rule.targets.contains(self.target)
             {
@@ -352,7 +398,7 @@ impl<'e> Session<'e> {
             if let Ok(turned) = std::str::from_utf8(&text) {
                 self.inspect_needles(turned, &text, None, &origin);
             }
-            let pass = self.engine.walker.walk(&text);
+            let pass = self.engine.ready.walker.walk(&text);
             self.verify(&text, &pass, &origin, false);
         }
     }

@@ -56,6 +56,15 @@ pub enum KeyError {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; 8]);
 
+impl KeyId {
+    /// Of a key's fingerprint.
+    pub(crate) fn of(fingerprint: &Digest) -> KeyId {
+        let mut id = [0; 8];
+        id.copy_from_slice(&fingerprint.as_bytes()[..8]);
+        KeyId(id)
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(&self.0))
@@ -134,9 +143,7 @@ impl PublicKey {
 
     /// The short id.
     pub fn key_id(&self) -> KeyId {
-        let mut id = [0; 8];
-        id.copy_from_slice(&self.fingerprint.as_bytes()[..8]);
-        KeyId(id)
+        KeyId::of(&self.fingerprint)
     }
 
     /// Whether `signature` over `message` is this key's, by the strict rule.

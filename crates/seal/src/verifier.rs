@@ -8,7 +8,7 @@ use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _, LineEnding};
 
 use crate::base64;
 use crate::digest::Digest;
-use crate::key::{KeyError, PublicKey};
+use crate::key::{KeyError, KeyId, PublicKey};
 
 /// A public key that verifies signatures of either kind.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,6 +94,11 @@ impl VerifyKey {
             VerifyKey::Ed25519(key) => key.fingerprint(),
             VerifyKey::P256(_) => Digest::of(self.to_pem().as_bytes()),
         }
+    }
+
+    /// The short id, as [`PublicKey::key_id`].
+    pub fn key_id(&self) -> KeyId {
+        KeyId::of(&self.fingerprint())
     }
 
     /// How bundles name it: standard Base64 of the SHA-256 over its DER. A name, no proof.

@@ -59,7 +59,7 @@ struct Add {
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// A log's verifier key (vkey); its name is the log's origin
-    #[arg(long, value_name = "VKEY", conflicts_with_all = ["name", "purpose", "key", "reference", "agent_id", "from", "until", "policy"])]
+    #[arg(long, value_name = "VKEY", conflicts_with_all = ["name", "purpose", "key", "reference", "agent_id", "from", "until", "policy", "types"])]
     log: Option<String>,
     /// The witnesses whose cosignatures its checkpoints need: none, or file:PATH of a C2SP
     /// tlog-policy beside the trust file
@@ -90,6 +90,9 @@ struct Add {
     /// For tsa: take stamps under this policy (dotted OID) only; may be repeated
     #[arg(long, value_name = "OID")]
     policy: Vec<String>,
+    /// For statements: the key may sign this type only; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<String>,
 }
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
@@ -113,7 +116,7 @@ fn show(which: &Which, dir: &Path) -> Outcome {
         Format::Table => {
             let mut out = format!("{} ({})\n", output::path(&file.path), file.digest);
             for key in file.trust.keys() {
-                let id = match (key.public_key(), key.certificates().last()) {
+                let id = match (key.verify_key(), key.certificates().last()) {
                     (Some(key), _) => key.key_id().to_string(),
                     (None, Some(root)) => Digest::of(root).hex().chars().take(16).collect(),
                     (None, None) => "-".repeat(16),
@@ -329,7 +332,7 @@ fn add(args: Add, dir: &Path) -> Outcome {
         what
     } else {
         let key = key_of(&args, &path)?;
-        let fingerprint = match (key.public_key(), key.certificates().last()) {
+        let fingerprint = match (key.verify_key(), key.certificates().last()) {
             (Some(key), _) => key.fingerprint().to_string(),
             (None, Some(root)) => Digest::of(root).to_string(),
             (None, None) => "(secret)".to_owned(),
@@ -377,42 +380,40 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
     let agent_id = agent_id
         .map(|id| id.parse().map_err(|error| usage(format!("--agent-id: {error}"))))
         .transpose()?;
-    let key =
-        match (&args.key, &args.reference) {
-            (Some(path), _) if purpose == Purpose::Hmac => {
-                return Err(usage(format!(
-                    "{}: a secret is never copied into the trust file; use --reference file:PATH",
-                    path.display()
-                )));
+    let key = match (&args.key, &args.reference) {
+        (Some(path), _) if purpose == Purpose::Hmac => {
+            return Err(usage(format!(
+                "{}: a secret is never copied into the trust file; use --reference file:PATH",
+                path.display()
+            )));
+        }
+        (Some(path), _) if purpose == Purpose::Tsa => {
+            let pem = output::read_text(path, 256 << 10)?;
+            chain_of(&pem, &path.display().to_string())?
+        }
+        (Some(path), _) => {
+            let pem = output::read_text(path, 64 << 10)?;
+            KeyMaterial::from_pem(purpose, &pem).map_err(|error| {
+                Failure::new(Exit::Input, format!("{}: {error}", path.display()))
+            })?
+        }
+        (None, Some(reference)) => {
+            let text = countersign::trustfile::resolve(reference, trust_path)
+                .map_err(|cause| Failure::new(Exit::Config, format!("{reference}: {cause}")))?;
+            if purpose == Purpose::Hmac {
+                let secret = seal::hex::decode(text.trim()).ok_or_else(|| {
+                    Failure::new(Exit::Input, format!("{reference}: not lower-case hex"))
+                })?;
+                KeyMaterial::Secret(seal::Zeroizing::new(secret))
+            } else if purpose == Purpose::Tsa {
+                chain_of(&text, reference)?
+            } else {
+                KeyMaterial::from_pem(purpose, &text)
+                    .map_err(|error| Failure::new(Exit::Input, format!("{reference}: {error}")))?
             }
-            (Some(path), _) if purpose == Purpose::Tsa => {
-                let pem = output::read_text(path, 256 << 10)?;
-                chain_of(&pem, &path.display().to_string())?
-            }
-            (Some(path), _) => {
-                let pem = output::read_text(path, 64 << 10)?;
-                KeyMaterial::Public(seal::PublicKey::from_pem(&pem).map_err(|error| {
-                    Failure::new(Exit::Input, format!("{}: {error}", path.display()))
-                })?)
-            }
-            (None, Some(reference)) => {
-                let text = countersign::trustfile::resolve(reference, trust_path)
-                    .map_err(|cause| Failure::new(Exit::Config, format!("{reference}: {cause}")))?;
-                if purpose == Purpose::Hmac {
-                    let secret = seal::hex::decode(text.trim()).ok_or_else(|| {
-                        Failure::new(Exit::Input, format!("{reference}: not lower-case hex"))
-                    })?;
-                    KeyMaterial::Secret(seal::Zeroizing::new(secret))
-                } else if purpose == Purpose::Tsa {
-                    chain_of(&text, reference)?
-                } else {
-                    KeyMaterial::Public(seal::PublicKey::from_pem(&text).map_err(|error| {
-                        Failure::new(Exit::Input, format!("{reference}: {error}"))
-                    })?)
-                }
-            }
-            (None, None) => return Err(usage("give --key or --reference".to_owned())),
-        };
+        }
+        (None, None) => return Err(usage("give --key or --reference".to_owned())),
+    };
     Ok(TrustKey {
         name: args.name.clone().unwrap_or_default(),
         purpose,
@@ -422,6 +423,7 @@ fn key_of(args: &Add, trust_path: &Path) -> Result<TrustKey, Failure> {
         issuer,
         valid,
         policies: args.policy.clone(),
+        types: args.types.clone(),
     })
 }
 

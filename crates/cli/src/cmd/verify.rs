@@ -204,6 +204,7 @@ fn pinned(paths: &[PathBuf]) -> Result<Trust, Failure> {
                 issuer: None,
                 valid: Validity::default(),
                 policies: Vec::new(),
+                types: Vec::new(),
             })
             .map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
     }

@@ -177,6 +177,28 @@ fn samples_decide_what_is_taken_up() {
     assert_eq!(count, Some(2));
 }
 
+/// Drafts written by hand have no time; an indicator has the same id in every publishing.
+#[test]
+fn a_draft_keeps_the_time_of_its_first_publishing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    start(dir);
+    let path = dir.join("feed/drafts.json");
+    let drafts = fs::read_to_string(&path).expect("drafts");
+    let bare = "\"indicators\": [{\"kind\": \"substring\", \"pattern\": \"BY_HAND\"},";
+    fs::write(&path, drafts.replacen("\"indicators\": [", bare, 1)).expect("written");
+    let ids = || {
+        let shown = json(dir, &["feed", "show", "feed/public/feed.json"], 0);
+        let iocs = shown.get("iocs").and_then(Value::as_array).expect("indicators").to_vec();
+        iocs.iter().map(|ioc| ioc.get("content_hash").cloned()).collect::<Vec<_>>()
+    };
+    ours(dir, &["feed", "publish"], 0);
+    let first = ids();
+    assert_eq!(first.len(), 2);
+    ours(dir, &["feed", "publish"], 0);
+    assert_eq!(ids(), first);
+}
+
 #[test]
 fn nothing_is_lost_when_many_add_at_once() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -308,7 +308,9 @@ fn a_host_is_asked_and_its_mirror_where_it_fails() {
     run(dir, &[&subscribe[..], &["--allow-private", "--ca", "ca.pem"]].concat(), 0);
 
     let asked = host.asked().len();
-    assert!(run(dir, &["update"], 0).contains("up to date"));
+    // The next one helped out, and that the first did not is told.
+    let told = run(dir, &["update"], 0);
+    assert!(told.contains("up to date") && told.contains("passed over: https://"), "{told}");
     let heads = host.asked().split_off(asked);
     assert!(heads.iter().any(|head| head.contains("if-none-match")), "{heads:?}");
 
@@ -430,8 +432,30 @@ fn the_ledger_remembers_what_was_accepted() {
     assert_eq!(codes(&json(dir, &subscribe, 12)), ["CS-FEED-026"]);
     put(dir, "core.json", &feed(&alpha, TIME + 2, &["one"]));
     run(dir, &subscribe, 0);
+    // Whatever is said of one publishing, and however often, the ledger holds.
+    run(dir, &[&subscribe[..], &["--monitor"]].concat(), 0);
+    run(dir, &["unsubscribe", "alpha/core"], 0);
+    put(dir, "core.json", &feed(&alpha, TIME + 1, &["one", "two"]));
+    assert_eq!(codes(&json(dir, &subscribe, 12)), ["CS-FEED-025"]);
     let verify = countersign(dir, &["verify", ".countersign/ledger"]);
     assert!(verify.status.success(), "{}", said(&verify));
+}
+
+/// A mirror that serves something else does not stay unseen because the next one is good.
+#[test]
+fn a_bad_mirror_is_named() {
+    let (dir, alpha) = (place(), key(1));
+    let dir = dir.path();
+    put(dir, "old.json", &feed(&alpha, TIME - 9, &["one"]));
+    put(dir, "bad.json", &feed(&key(2), TIME, &["one"]));
+    put(dir, "good.json", &feed(&alpha, TIME, &["one", "two"]));
+    let subscribe = ["subscribe", "bad.json", "--mirror", "good.json", "--pin", "alpha.pem"];
+    let told = run(dir, &subscribe, 0);
+    assert!(told.contains("passed over: ") && told.contains("CS-FEED-009"), "{told}");
+    assert!(told.contains("there is no ledger here"), "{told}");
+    fs::rename(dir.join("old.json"), dir.join("bad.json")).expect("renamed");
+    let told = run(dir, &["update"], 0);
+    assert!(told.contains("passed over: ") && told.contains("CS-FEED-025"), "{told}");
 }
 
 #[test]

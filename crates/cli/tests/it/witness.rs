@@ -206,6 +206,65 @@ fn an_equivocating_log_is_refused_by_both_and_kept_as_evidence() {
     }
 }
 
+/// A feed whose manifest must lie in a log that two witnesses saw, to verify it and to subscribe.
+#[test]
+fn a_feed_is_taken_under_a_witness_policy() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (dir, [_one, two]) = two_witnesses(home.path());
+    let was = two.url.clone();
+    let reader = home.path().join("reader");
+    fs::create_dir(&reader).expect("made");
+    let ours = |args: &[&str], expected| exit(&countersign(&dir, args), expected);
+    ours(&["feed", "init", "alpha.example", "--feed-id", "alpha/core"], 0);
+    ours(&["feed", "add", "--kind", "substring", "--pattern", "ONE_MARK"], 0);
+    ours(&["feed", "publish"], 0);
+    let pin = ["--pin", "feed/feed.pub.pem", "--policy", "witnesses"];
+    let judged = |expected, what: &str| {
+        let told =
+            ours(&[&["feed", "verify", "feed/public/feed.json"], &pin[..]].concat(), expected);
+        assert!(told.contains(what), "{told}");
+        let source = dir.join("feed/public/feed.json").display().to_string();
+        let [key, policy] =
+            ["feed/feed.pub.pem", "witnesses"].map(|name| dir.join(name).display().to_string());
+        let subscribe = ["feed", "subscribe", &source, "--pin", &key, "--policy", &policy];
+        let told = exit(&countersign(&reader, &subscribe), expected);
+        assert!(told.contains(what), "{told}");
+    };
+    let log = |id: &str| {
+        ours(&["log", "append", "--kind", "feed", "--id", id, "feed/public/manifest.json"], 0);
+        ours(&["log", "checkpoint"], 0);
+    };
+    let prove = |id: &str| {
+        let proof = format!("{id}.tlog-proof");
+        let _ = fs::remove_file(dir.join(&proof));
+        ours(&["log", "prove", "inclusion", "--id", id, "-o", &proof], 0);
+        ours(&["feed", "publish", "--logged", &proof], 0);
+    };
+    judged(11, "CS-FEED-039");
+    log("core-1");
+    prove("core-1");
+    judged(11, "not the quorum");
+    // One of two is not two.
+    two.kill();
+    exit(&ask(&dir), 69);
+    prove("core-1");
+    judged(11, "not the quorum");
+    let _two = again(home.path(), &dir, &was);
+    exit(&ask(&dir), 0);
+    prove("core-1");
+    judged(0, "result      ok");
+    // What comes next has to be logged and seen, too; what was accepted counts until then.
+    ours(&["feed", "publish"], 0);
+    let update = |expected| exit(&countersign(&reader, &["feed", "update"]), expected);
+    assert!(update(11).contains("CS-FEED-039"));
+    log("core-2");
+    prove("core-2");
+    assert!(update(11).contains("not the quorum"));
+    exit(&ask(&dir), 0);
+    prove("core-2");
+    assert!(update(0).contains("updated"));
+}
+
 #[test]
 fn a_quorum_of_two_fails_closed_when_one_is_down() {
     let home = tempfile::tempdir().expect("a directory");

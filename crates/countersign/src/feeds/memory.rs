@@ -279,6 +279,11 @@ pub(super) fn slots(subscription: &Subscription) -> Vec<Slot> {
 
 const STEM: &str = "feed-state:";
 
+/// Whether an entry of kind `feed` is a mark of a subscription, by its id.
+pub(crate) fn is_mark(id: &str) -> bool {
+    id.starts_with(STEM)
+}
+
 fn id(slot: &Slot, mark: &Mark) -> String {
     let id = format!("{STEM}{}:{}:{}", slot.hex(), mark.issued_at, mark.root.hex());
     match mark.sequence {

@@ -253,19 +253,21 @@ impl Writing<'_> {
         }
         let same = feed.root == held.feed.root && feed.issued_at == held.feed.issued_at;
         if same && feed.key == held.feed.key {
-            let record = &held.subscription;
-            let known = bounds.logged.is_some_and(|mark| mark.issued_at >= feed.issued_at);
+            // A proof may be seen for the first time beside a document that is there already.
+            let mut record = held.subscription.clone();
+            record.accepted.proof = proof.or(record.accepted.proof);
+            record.etags.extend(etags(offer));
+            let sequence = record.accepted.proof.map(|seen| seen.sequence);
+            let known = bounds
+                .logged
+                .is_some_and(|mark| mark.issued_at >= feed.issued_at && mark.sequence >= sequence);
             if !known {
-                // The ledger is younger than the subscription.
-                memory.remember(note("accept", record, &feed, &record.accepted.digest))?;
+                // The ledger is younger than the subscription, or than the proof.
+                memory.remember(note("accept", &record, &feed, &record.accepted.digest))?;
             }
-            let tags = etags(offer);
-            let told = tags.iter().all(|(url, tag)| record.etags.get(url) == Some(tag));
-            let held = match Kept::of(&held.kept).filter(|_| !told) {
+            let held = match Kept::of(&held.kept).filter(|_| record != held.subscription) {
                 None => held,
                 Some(kept) => {
-                    let mut record = record.clone();
-                    record.etags.extend(tags);
                     let subscription = self.put(slot, record, None, &kept)?;
                     Held { subscription, ..held }
                 }

@@ -10,6 +10,8 @@ use record::report::{Code, Finding, Report};
 use seal::Digest;
 use seal::time::UnixMillis;
 
+use crate::feeds;
+
 use super::entry::Content;
 use super::tally::Tally;
 
@@ -51,9 +53,14 @@ impl Content {
         matches!(self, Content::Absent { absent: Absent::Encrypted, .. })
     }
 
-    /// A document that was pruned is stored anew when it is used again.
-    pub(super) fn may_come_again(&self, kind: Kind) -> bool {
-        self.is_pruned() && matches!(kind, Kind::Config | Kind::Ruleset | Kind::Facts)
+    /// A document that was pruned is stored anew when it is used again. A mark of a subscription is
+    /// set whenever something happens to it, the feed being the same or not: nobody cites it.
+    pub(super) fn may_come_again(&self, kind: Kind, id: &str) -> bool {
+        match kind {
+            Kind::Config | Kind::Ruleset | Kind::Facts => self.is_pruned(),
+            Kind::Feed => feeds::is_mark(id),
+            _ => false,
+        }
     }
 }
 

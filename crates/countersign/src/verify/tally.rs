@@ -123,7 +123,7 @@ impl Tally {
     pub(crate) fn add(&mut self, judged: Judged, report: &mut Report) {
         let Judged { index, kind, id, ts, findings, content, signed } = judged;
         *self.kinds.entry(kind.as_str()).or_default() += 1;
-        if !content.may_come_again(kind) && !self.ids.insert((kind, short(id.as_bytes()))) {
+        if !content.may_come_again(kind, &id) && !self.ids.insert((kind, short(id.as_bytes()))) {
             self.find(Code::LedgerDuplicate, index, kind, &id);
         }
         self.found.extend(findings);

@@ -47,6 +47,7 @@ pub fn trust() -> Trust {
             issuer: None,
             valid: Validity::default(),
             policies: Vec::new(),
+            types: Vec::new(),
         };
         trust.add_key(key).expect("different keys");
     }
@@ -409,4 +410,15 @@ fn documents_are_what_they_are_filed_as() {
     check(vec![document(Kind::Capability, "{}")], Malformed, &[Code::CapMalformed]);
     check(vec![document(Kind::Revocation, "{}")], Malformed, &[Code::KeyStatement]);
     check(vec![document(Kind::Feed, "{}")], ExitClass::Ok, &[]);
+}
+
+/// A mark says where a subscription stands. Subscribing again, or to its end, says it again.
+#[test]
+fn a_mark_of_a_feed_may_come_again() {
+    let mark = "feed-state:00:1750000000:11:1";
+    let twice = |id: &str| vec![entry(Kind::Feed, id, "{}"), entry(Kind::Feed, id, "[]")];
+    check(twice(mark), ExitClass::Ok, &[]);
+    check(twice("core-1"), ExitClass::Malformed, &[Code::LedgerDuplicate]);
+    let other = vec![entry(Kind::Attestation, mark, "{}"), entry(Kind::Attestation, mark, "{}")];
+    check(other, ExitClass::Malformed, &[Code::LedgerDuplicate]);
 }

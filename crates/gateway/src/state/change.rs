@@ -367,7 +367,7 @@ impl Desk {
                 KeyMaterial::Secret(_) if key.name == which => {
                     return Ok((Purpose::Hmac, OldKey::Secret { id: which.to_owned() }));
                 }
-                KeyMaterial::Secret(_) | KeyMaterial::Certificates(_) => {}
+                KeyMaterial::Secret(_) | KeyMaterial::Ecdsa(_) | KeyMaterial::Certificates(_) => {}
             }
         }
         if named.is_none() && self.history.known(Purpose::Hmac, which).is_some() {

@@ -5,7 +5,6 @@ use serde::Deserialize;
 use seal::Zeroizing;
 use seal::digest::Digest;
 use seal::hex;
-use seal::key::PublicKey;
 use seal::time::{UnixMillis, parse_rfc3339};
 
 use super::{KeyMaterial, LogKey, Purpose, Quorum, Trust, TrustError, TrustKey, Validity};
@@ -35,6 +34,8 @@ struct Key {
     valid: Option<Valid>,
     #[serde(default)]
     policies: Vec<String>,
+    #[serde(default)]
+    types: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -105,16 +106,14 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
         None if purpose == Purpose::Hmac => return Err(TrustError::SecretInline(name)),
         None => Zeroizing::new(key.key),
     };
-    let material =
-        match purpose {
-            Purpose::Hmac => {
-                KeyMaterial::Secret(secret(&text).ok_or_else(|| TrustError::Secret(name.clone()))?)
-            }
-            Purpose::Tsa => TrustKey::tsa(name.as_str(), &text)?.key,
-            _ => KeyMaterial::Public(PublicKey::from_pem(&text).map_err(|error| {
-                TrustError::Key { name: name.clone(), cause: error.to_string() }
-            })?),
-        };
+    let material = match purpose {
+        Purpose::Hmac => {
+            KeyMaterial::Secret(secret(&text).ok_or_else(|| TrustError::Secret(name.clone()))?)
+        }
+        Purpose::Tsa => TrustKey::tsa(name.as_str(), &text)?.key,
+        _ => KeyMaterial::from_pem(purpose, &text)
+            .map_err(|error| TrustError::Key { name: name.clone(), cause: error.to_string() })?,
+    };
     let (agent_id, issuer) = match purpose {
         Purpose::Feed => (None, key.agent_id),
         _ => (key.agent_id, None),
@@ -143,7 +142,18 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
         let cause = "only a timestamp authority has policies".to_owned();
         return Err(TrustError::Key { name, cause });
     }
-    Ok(TrustKey { name, purpose, key: material, reference, agent_id, issuer, valid, policies })
+    let types = key.types;
+    Ok(TrustKey {
+        name,
+        purpose,
+        key: material,
+        reference,
+        agent_id,
+        issuer,
+        valid,
+        policies,
+        types,
+    })
 }
 
 fn is_reference(key: &str) -> bool {

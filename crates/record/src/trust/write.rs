@@ -28,6 +28,7 @@ fn write_key(out: &mut String, key: &TrustKey) {
     match (&key.reference, &key.key) {
         (Some(reference), _) => out.push_str(&format!("    key: {}\n", quoted(reference))),
         (None, KeyMaterial::Public(public)) => block(out, &public.to_pem()),
+        (None, KeyMaterial::Ecdsa(public)) => block(out, &public.to_pem()),
         (None, KeyMaterial::Certificates(chain)) => {
             block(out, &chain.iter().map(|der| pem::text(der)).collect::<String>());
         }
@@ -42,9 +43,11 @@ fn write_key(out: &mut String, key: &TrustKey) {
     if let Some(issuer) = &key.issuer {
         out.push_str(&format!("    agent_id: {}\n", quoted(issuer)));
     }
-    if !key.policies.is_empty() {
-        let policies: Vec<String> = key.policies.iter().map(|policy| quoted(policy)).collect();
-        out.push_str(&format!("    policies: [{}]\n", policies.join(", ")));
+    for (name, list) in [("policies", &key.policies), ("types", &key.types)] {
+        if !list.is_empty() {
+            let list: Vec<String> = list.iter().map(|one| quoted(one)).collect();
+            out.push_str(&format!("    {name}: [{}]\n", list.join(", ")));
+        }
     }
     if key.valid.from.is_some() || key.valid.until.is_some() {
         out.push_str("    valid:\n");

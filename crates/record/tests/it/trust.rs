@@ -137,6 +137,29 @@ fn an_authority_may_have_policies_and_nobody_else() {
 }
 
 #[test]
+fn keys_for_statements_may_be_ecdsa_and_limited_to_types() {
+    let pem = "-----BEGIN PUBLIC KEY-----\n      MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE3MXTHDahObOu6ZhyuO+lTrIQ/a+E\n      GVF3mj5oDE8wev8hEsXpFpex+L30/ZIo5GGpF5lRQwNmFLAl3tDQ/rzZaw==\n      -----END PUBLIC KEY-----\n";
+    let entry = |name: &str, purpose: &str, rest: &str| {
+        format!("  - name: {name}\n    purpose: {purpose}\n    key: |\n      {pem}{rest}")
+    };
+    let file = |entries: &[String]| format!("version: 1\nkeys:\n{}", entries.concat());
+    let text = file(&[entry("ci", "statements", "    types: [prompt, eval]\n")]);
+    let trust = parse(&text).unwrap();
+    let [key] = trust.keys() else { panic!("one key") };
+    assert_eq!((key.types.len(), key.public_key().is_none()), (2, true));
+    assert!(key.verify_key().is_some());
+    assert_eq!(parse(&trust.to_yaml()).unwrap().to_yaml(), trust.to_yaml());
+    assert!(parse(&file(&[entry("v", "vsa", "")])).is_ok());
+    for wrong in [
+        file(&[entry("r", "receipts", "")]),
+        file(&[entry("v", "vsa", "    types: [prompt]\n")]),
+        file(&[entry("a", "statements", ""), entry("b", "vsa", "")]),
+    ] {
+        assert!(parse(&wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_is_written_reads_back() {
     let once = parse(&full()).unwrap();
     let twice = parse(&once.to_yaml()).unwrap();

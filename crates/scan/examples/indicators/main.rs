@@ -1,5 +1,5 @@
 //! What thousands of indicators cost: `cargo run --release -p countersign-scan --example indicators
-//! [COUNT [TEXT]]`.
+//! [COUNT [TEXT [TIMES]]]`.
 
 mod feed;
 
@@ -30,7 +30,8 @@ fn main() {
         let only = std::env::args().nth(2);
         let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
         for (name, text) in texts(&indicators).into_iter().filter(|(name, _)| wanted(name)) {
-            let times = (20_000_000 / text.len()).clamp(1, 5_000);
+            let times = std::env::args().nth(3).and_then(|times| times.parse().ok());
+            let times = times.unwrap_or_else(|| (20_000_000 / text.len()).clamp(1, 5_000));
             let mut taken: Vec<f64> = (0..times)
                 .map(|_| {
                     let start = Instant::now();
@@ -91,6 +92,7 @@ fn texts(indicators: &[Indicator]) -> Vec<(&'static str, String)> {
         ("report", repeat(report, 15_000)),
         ("accents", repeat(&report.replace('e', "\u{e9}"), 15_000)),
         ("prose", repeat(&format!("{report}{prompt} "), 1 << 20)),
+        ("ordinary", repeat(include_str!("../../src/ordinary.txt"), 1 << 20)),
         ("words", repeat(&feed::WORDS.join(" "), 1 << 20)),
         ("hostile", hostile),
     ]

@@ -3,8 +3,8 @@
 //! A rule looks for the shape of a technique: who is to do what to what, within a few words. The
 //! words for the same thing stand here once.
 
-use super::{Row, negatable, phrase, words};
-use crate::rule::{Pattern, Rule, Severity, Targets};
+use super::{Row, negatable, phrase, spaced};
+use crate::rule::{Rule, Severity, Targets};
 
 /// One row: groups of words that follow one another.
 pub(super) struct Shape<'a> {
@@ -41,54 +41,6 @@ pub(super) fn rules(shapes: &[Shape<'_>]) -> Vec<Rule> {
         .injection()
     };
     shapes.iter().map(rule).collect()
-}
-
-/// The same words in the same order, each a word of its own: shapes that are made of short and common
-/// words are not looked for where spaces were lost, for there they stand in every text.
-fn spaced(gap: u8, groups: &[&str]) -> Pattern {
-    let mut regex = String::new();
-    let mut requires = Vec::with_capacity(groups.len());
-    for (at, group) in groups.iter().enumerate() {
-        let alternatives: Vec<&str> = group.split('|').collect();
-        if at > 0 {
-            regex.push_str(&format!(" (?:[a-z0-9\\x7f]{{1,32}} ){{0,{gap}}}"));
-        }
-        regex.push_str(&format!(
-            "\\b(?:{})\\b",
-            alternatives.join("|").replace('*', "[a-z0-9]{0,12}")
-        ));
-        let literals: Vec<&str> = alternatives.iter().map(|words| telling(words)).collect();
-        requires.push(literals.join("|"));
-    }
-    // groups of words that stand in every text say nothing about where to look
-    let rare =
-        |group: &&String| !group.split('|').any(|word| word.len() < 4 || COMMON.contains(&word));
-    let telling: Vec<&str> = requires.iter().filter(rare).map(String::as_str).collect();
-    let all = requires.iter().map(String::as_str).collect::<Vec<_>>();
-    words(if telling.len() > 1 { &telling } else { &all }, &regex)
-}
-
-/// Words of four letters and more that most texts hold.
-static COMMON: &[&str] = &[
-    "that", "this", "with", "your", "from", "have", "what", "when", "will", "they", "then", "them",
-    "only", "must", "should", "which", "there", "their", "always", "never", "first", "before",
-    "after", "here", "other", "about", "where", "these", "those", "user", "use", "tell", "list",
-    "write",
-];
-
-/// The longest word that the raw text holds as one piece: contractions have an apostrophe there, and
-/// so may a last s.
-fn telling(alternative: &str) -> &str {
-    static CONTRACTIONS: &[&str] = &[
-        "cant", "doesnt", "dont", "im", "isnt", "lets", "whats", "youre", "youve", "arent", "wont",
-    ];
-    alternative
-        .split(' ')
-        .map(|word| word.trim_end_matches('*'))
-        .filter(|word| !CONTRACTIONS.contains(word))
-        .map(|word| if word.len() > 3 { word.trim_end_matches('s') } else { word })
-        .max_by_key(|word| word.len())
-        .unwrap_or(alternative)
 }
 
 /// To stop minding something.

@@ -7,6 +7,9 @@ use countersign_scan::{
     Target, Verdict,
 };
 
+#[path = "../../examples/indicators/feed.rs"]
+mod feed;
+
 const HASH: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 fn indicator(kind: Kind, pattern: &str) -> Indicator {
@@ -209,6 +212,22 @@ fn work_is_bounded_and_said_to_be() {
     assert_eq!(scan.verdict, Verdict::Suspicious);
     let modes = Mode::ALL.map(|mode| scan.hits[0].verdict(mode));
     assert_eq!(modes, [Verdict::Malicious, Verdict::Suspicious, Verdict::Suspicious]);
+}
+
+#[test]
+fn clean_text_never_exhausts_the_work_of_a_large_feed() {
+    let one = |(kind, pattern): (&str, String)| indicator(kind.parse().unwrap(), &pattern);
+    let (engine, refused) = built(feed::patterns(50_000).into_iter().map(one).collect());
+    assert_eq!(refused, []);
+    let report = "The quarterly report shows that revenue grew by 12 percent while costs stayed flat; please \
+        compare it with last year's figures, list the three largest changes, and keep the tone formal. ";
+    let trip = "Could you help me plan a weekend in Lisbon? We arrive on Friday evening, like food markets and \
+        old trams, and would rather not rent a car. A budget of 600 euros for two is fine. Thanks a lot! ";
+    let varied = include_str!("../../src/ordinary.txt");
+    for text in [format!("{report}{trip}").repeat(2_800), varied.repeat(16)] {
+        let scan = scan_of(&engine, &text);
+        assert!(!scan.incomplete() && scan.hits.is_empty(), "{:?}", scan.hits);
+    }
 }
 
 #[test]

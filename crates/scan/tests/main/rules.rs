@@ -27,6 +27,13 @@ fn every_rule_hits_its_samples_and_not_its_near_misses() {
 }
 
 #[test]
+fn every_expression_compiles() {
+    // an engine of its own compiles them now, the product's when a text first asks for them
+    let rules = countersign_scan::builtin_rules();
+    assert!(Engine::from_rules(rules).is_ok());
+}
+
+#[test]
 fn the_digest_covers_what_decides() {
     let digest = |rules| Engine::from_rules(rules).unwrap().ruleset_digest();
     let engine = Engine::builtin();
@@ -83,8 +90,12 @@ fn rules_that_cannot_be_bounded_are_refused() {
     let mut spaced = exact("x");
     spaced.id = "a b".into();
     assert!(matches!(refused(vec![spaced]), RuleError::BadId { .. }));
-    let contraction =
-        Pattern::Phrase { groups: vec![vec!["dont".into()]], gap: 1, negatable: false };
+    let contraction = Pattern::Phrase {
+        groups: vec![vec!["dont".into()]],
+        gap: 1,
+        negatable: false,
+        apart: false,
+    };
     assert!(matches!(refused(vec![rule(contraction)]), RuleError::NoLiteral { .. }));
 }
 

@@ -48,10 +48,10 @@ pub fn exit(broken: bool, class: ExitClass) -> Exit {
 
 /// Who remembers what was accepted: the ledger, where there is one.
 pub fn memory(dir: &Path, store: &Store) -> Box<dyn Memory> {
-    let ledger = super::super::ledger_of(dir);
-    if !ledger.is_dir() {
+    if !remembers(dir) {
         return Box::new(NoMemory);
     }
+    let ledger = super::super::ledger_of(dir);
     let dir = dir.to_owned();
     let marks = LedgerMarks::new(&ledger, move |entries| {
         let entries = entries.into_iter().map(Prepared::of).collect::<Result<Vec<_>, _>>();
@@ -61,6 +61,31 @@ pub fn memory(dir: &Path, store: &Store) -> Box<dyn Memory> {
         seat.leave().map_err(|error| error.to_string())
     });
     Box::new(marks.with_cache(store))
+}
+
+/// Whether there is a ledger that remembers what was accepted.
+pub fn remembers(dir: &Path) -> bool {
+    super::super::ledger_of(dir).is_dir()
+}
+
+const PASSED: &str = "passed over: ";
+
+/// Notes which sources were asked before one gave a feed that holds: what they gave instead may be
+/// somebody's doing, and must not go unseen because another one helped out.
+pub fn pass_over(outcome: &mut Outcome, refused: Option<&Outcome>, failed: Option<&Failure>) {
+    if let Some(failure) = failed {
+        outcome.report.note(format!("{PASSED}{}", output::safe(&failure.message)));
+    }
+    if let Some(before) = refused {
+        let found: Vec<String> = before.report.findings.iter().map(ToString::to_string).collect();
+        let (subject, found) = (&before.report.subject, found.join("; "));
+        outcome.report.note(format!("{PASSED}{subject}: {}", output::safe(&found)));
+    }
+}
+
+/// The notes of [`pass_over`].
+pub fn passed_over(report: &Report) -> impl Iterator<Item = &String> {
+    report.notes.iter().filter(|note| note.starts_with(PASSED))
 }
 
 /// The time, and what the engine says.

@@ -60,7 +60,7 @@ pub struct Args {
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let source = args.source.folder(dir);
     let _held = source.lock()?;
-    let drafts = source.read()?;
+    let mut drafts = source.read()?;
     let out = args.out.clone().unwrap_or_else(|| source.public());
     let path = out.join("feed.json");
     let public = source.read_public_key()?;
@@ -79,6 +79,12 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         return Err(Failure::new(Exit::Input, message));
     }
     let issued_at = time(args.issued_at, before.as_ref())?;
+    // Its time is part of an indicator's id: who wrote a draft by hand need not know that, and the
+    // next publishing has the same indicator nevertheless.
+    let undated = drafts.indicators.iter().any(|draft| draft.issued_at.is_none());
+    for draft in &mut drafts.indicators {
+        draft.issued_at.get_or_insert(issued_at);
+    }
     let mut iocs: Vec<SignedIoc> = Vec::new();
     for draft in &drafts.indicators {
         add::refuse_faults(draft)?;
@@ -99,6 +105,9 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let not_after = issued_at.saturating_add(i64::from(args.valid_days) * 86_400);
     let proof = feedproof::sign(&feed, sequence, not_after, &secret)
         .map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
+    if undated {
+        source.write(drafts)?;
+    }
     // The feed last: who comes in between has the old one with a proof of the new, and comes again.
     put(&proof_path, proof.to_json().as_bytes())?;
     put(&out.join("manifest.json"), feed.manifest().as_bytes())?;

@@ -91,7 +91,8 @@ fn said(outcome: &Outcome) -> (Result<bool, Trouble>, Vec<String>) {
     let all = outcome.report.findings.iter();
     let (errors, told): (Vec<_>, Vec<_>) =
         all.partition(|finding| finding.code.severity() == Severity::Error);
-    let told = told.into_iter().map(ToString::to_string).collect();
+    let told = told.into_iter().map(ToString::to_string);
+    let told = consume::passed_over(&outcome.report).cloned().chain(told).collect();
     match errors.first() {
         None if outcome.report.ok() => (Ok(outcome.changed), told),
         None => (Err(Trouble::Refused("it does not hold".to_owned())), told),

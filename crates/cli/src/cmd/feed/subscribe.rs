@@ -131,6 +131,10 @@ pub fn run(args: Args, dir: &Path) -> crate::exit::Outcome {
             .map_err(consume::offer_failure)?;
         outcome.report.subject = output::safe(&source.to_string());
         if outcome.report.ok() {
+            consume::pass_over(&mut outcome, refused.as_ref(), failed.as_ref());
+            if !consume::remembers(dir) {
+                outcome.report.note(NO_LEDGER);
+            }
             return show(&outcome, args.tofu, args.format);
         }
         refused.get_or_insert(outcome);
@@ -141,6 +145,9 @@ pub fn run(args: Args, dir: &Path) -> crate::exit::Outcome {
         (None, None) => Err(Failure::new(Exit::Usage, "there is no source")),
     }
 }
+
+const NO_LEDGER: &str = "there is no ledger here: who takes .countersign/feeds away, puts an older copy \
+     back or unsubscribes can have an older feed accepted; give --min-issued-at then";
 
 fn pins(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Failure> {
     let read = |path: &PathBuf| {

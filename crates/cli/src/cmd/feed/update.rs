@@ -111,15 +111,7 @@ pub fn one(
         }
         outcome.report.subject = output::safe(&source.to_string());
         if outcome.report.ok() {
-            if let Some(failure) = &failed {
-                outcome.report.note(format!("before it: {}", output::safe(&failure.message)));
-            }
-            if let Some(before) = &refused {
-                let codes: Vec<&str> =
-                    before.report.findings.iter().map(|finding| finding.code.id()).collect();
-                let subject = &before.report.subject;
-                outcome.report.note(format!("refused was {subject}: {}", codes.join(", ")));
-            }
+            consume::pass_over(&mut outcome, refused.as_ref(), failed.as_ref());
             return Ok(outcome);
         }
         refused.get_or_insert(outcome);
@@ -198,6 +190,9 @@ fn line(held: &Held, result: &Result, now: i64) -> String {
     );
     if !current.kept.is_empty() {
         text += &format!("    {} kept that the feed has no more\n", current.kept.len());
+    }
+    for note in consume::passed_over(&outcome.report) {
+        text += &format!("    {note}\n");
     }
     for finding in &outcome.report.findings {
         text += &format!("    {finding}\n");

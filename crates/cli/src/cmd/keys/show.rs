@@ -119,7 +119,7 @@ fn add_trusted(rows: &mut Vec<(String, Row)>, at: usize, key: &TrustKey) {
     let is_it = |row: &Row| match &key.key {
         KeyMaterial::Public(public) => row.public.as_ref() == Some(public),
         KeyMaterial::Secret(_) => row.public.is_none() && row.file.is_some() && row.id == key.name,
-        KeyMaterial::Certificates(_) => false,
+        KeyMaterial::Ecdsa(_) | KeyMaterial::Certificates(_) => false,
     };
     let mut any = false;
     for (_, row) in rows.iter_mut().filter(|(_, row)| is_it(row)) {
@@ -130,6 +130,7 @@ fn add_trusted(rows: &mut Vec<(String, Row)>, at: usize, key: &TrustKey) {
         let id = match &key.key {
             KeyMaterial::Public(public) => public.key_id().to_string(),
             KeyMaterial::Secret(_) => key.name.clone(),
+            KeyMaterial::Ecdsa(key) => key.key_id().to_string(),
             KeyMaterial::Certificates(_) => "-".to_owned(),
         };
         let mut row = Row { public: key.public_key().cloned(), id, ..Row::default() };

@@ -60,6 +60,24 @@ fn once_seen_it_is_required() {
     assert_eq!(place.live(), ["one"], "what was accepted goes on counting");
 }
 
+/// It is seen beside the document that is there already, too.
+#[test]
+fn one_that_comes_later_is_remembered() {
+    let (place, alpha) = (Place::new(), key(1));
+    let with = published(&alpha, NOW - 60, 3, NOW + 1_000);
+    let without = Document { proof: None, ..with.clone() };
+    let held = taken(subscribe(&place, &pin(alpha.public()), without.clone()));
+    let outcome = update(&place, &held, with.clone(), NOW);
+    assert!(!outcome.changed, "the feed is the same");
+    let seen = |held: Held| held.subscription.accepted.proof.map(|seen| seen.sequence);
+    assert_eq!(seen(taken(outcome)), Some(3));
+    assert_eq!(seen(place.store().load(held.slot).unwrap()), Some(3));
+    let outcome = update(&place, &held, without, NOW);
+    assert_eq!(codes(&outcome.report), [Code::FeedProofMissing]);
+    let again = update(&place, &held, with, NOW);
+    assert!(again.report.ok() && !again.changed);
+}
+
 #[test]
 fn a_log_that_is_asked_for_must_be_there() {
     let (place, alpha) = (Place::new(), key(1));
