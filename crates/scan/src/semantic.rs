@@ -17,17 +17,18 @@ mod table;
 mod weights;
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use seal::digest::Digest;
 
-use features::{FEATURES, GRAMS, ONE};
+use features::{FEATURES, ONE};
 pub(crate) use judge::{JUDGE_RULE, THRESHOLDS, hit};
 pub use judge::{Judge, SEMANTIC_RULE};
 use lexicon::Lexicon;
 pub use weights::WeightsError;
 
 /// Version of the way sentences are read and weighed. Part of [`Semantic::digest`].
-pub const SEMANTIC_VERSION: &str = "1";
+pub const SEMANTIC_VERSION: &str = "2";
 
 /// The classifier. Built in milliseconds, shared freely between threads.
 pub struct Semantic {
@@ -56,19 +57,24 @@ impl std::fmt::Debug for Semantic {
 
 impl Semantic {
     /// Scores below are not told apart.
-    pub const FLOOR: u16 = 100;
+    pub const FLOOR: u16 = 500;
     /// How many features there are.
     pub const FEATURES: usize = FEATURES;
-    /// Features from this number on are words, the ones before concepts.
-    pub const WORDS: usize = GRAMS;
     /// The fixed point of weights: so much is 1.
     pub const UNIT: i32 = 16;
-    /// What the words of a sentence can say at most, in the unit of weights.
-    pub const MOST_OF_WORDS: i32 = 2 * Self::UNIT;
+    /// Where the words of a sentence would have to say more than this, in the unit of weights, to
+    /// make it the worst, they are not asked.
+    const MOST_OF_WORDS: i32 = Self::UNIT;
 
     /// The classifier that comes with the product.
     pub fn builtin() -> Semantic {
         Semantic::new(weights::TEXT).expect("a test reads the weights")
+    }
+
+    /// The same, read once: whoever builds many engines shares it.
+    pub(crate) fn shared() -> Arc<Semantic> {
+        static SHARED: OnceLock<Arc<Semantic>> = OnceLock::new();
+        Arc::clone(SHARED.get_or_init(|| Arc::new(Semantic::builtin())))
     }
 
     /// A classifier with other weights.
@@ -98,10 +104,7 @@ impl Semantic {
             if sum + Self::MOST_OF_WORDS * ONE < best.0 {
                 return;
             }
-            let mut words = 0;
-            features::of_words(window, &mut |at, value| words += self.weight(at) * value);
-            let most = Self::MOST_OF_WORDS * ONE;
-            sum += words.clamp(-most, most);
+            features::of_words(window, &mut |at, value| sum += self.weight(at) * value);
             if sum >= best.0
                 && let (Some(first), Some(last)) = (window.words.first(), window.words.last())
             {
@@ -135,7 +138,7 @@ impl Semantic {
 
     /// Whether there is enough in a sentence to look closer.
     fn speaks(&self, concepts: u64) -> bool {
-        match std::env::var("GATE").as_deref() { Ok("0") => true, Ok("1") => concepts != 0, Ok("2") => concepts.count_ones() >= 2, Ok("3") => concepts & self.lexicon.keys != 0, _ => concepts & self.lexicon.keys != 0 && concepts.count_ones() >= 2 }
+        concepts & self.lexicon.keys != 0 && concepts.count_ones() >= 2
     }
 
     #[inline]

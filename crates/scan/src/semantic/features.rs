@@ -14,7 +14,7 @@ const LENGTHS: usize = 16;
 const PAIR: usize = LENGTH + LENGTHS;
 const FOLLOWS: usize = PAIR + MAX_CONCEPTS * (MAX_CONCEPTS - 1) / 2;
 /// From here on features are of words, not of concepts.
-pub(crate) const GRAMS: usize = FOLLOWS + MAX_CONCEPTS * MAX_CONCEPTS;
+const GRAMS: usize = FOLLOWS + MAX_CONCEPTS * MAX_CONCEPTS;
 const BUCKETS: usize = 1 << BUCKET_BITS;
 const BUCKET_BITS: u32 = 16;
 /// How many features there are.
@@ -24,8 +24,6 @@ pub(crate) const FEATURES: usize = GRAMS + BUCKETS;
 const NEAR: usize = 3;
 /// So many words are the opening of a sentence.
 const OPENING_WORDS: usize = 2;
-/// Up to so many concepts each pair counts in full.
-const FEW: i32 = 5;
 
 /// What the concepts and signs of a sentence say.
 pub(crate) fn of_concepts(window: &Window<'_>, push: &mut impl FnMut(usize, i32)) {
@@ -33,8 +31,10 @@ pub(crate) fn of_concepts(window: &Window<'_>, push: &mut impl FnMut(usize, i32)
     for sign in bits(u64::from(window.signs)).take_while(|sign| *sign < SIGNS) {
         push(SIGN + sign, ONE / 2);
     }
-    let count = window.words.len();
-    push(LENGTH + (2 * count.max(1).ilog2() as usize + usize::from(count.is_power_of_two())).min(LENGTHS - 1), ONE / 2);
+    // twice the logarithm of the length
+    let count = window.words.len().max(1);
+    let long = 2 * count.ilog2() as usize + (2 * count >> count.ilog2() & 1);
+    push(LENGTH + long.min(LENGTHS - 1), ONE / 2);
     let value = share(window);
     for word in window.words {
         bits(word.concepts).for_each(|a| push(CONCEPT + a, value));
@@ -54,8 +54,7 @@ pub(crate) fn of_concepts(window: &Window<'_>, push: &mut impl FnMut(usize, i32)
 fn follows(words: &[Word], value: i32, push: &mut impl FnMut(usize, i32)) {
     let mut before: Option<(usize, u64)> = None;
     for (at, word) in words.iter().enumerate().filter(|(_, word)| word.concepts != 0) {
-        if let Some((last, concepts)) = before.filter(|(last, _)| at - last <= NEAR + 1) {
-            let _ = last;
+        if let Some((_, concepts)) = before.filter(|(last, _)| at - last <= NEAR + 1) {
             for a in bits(concepts) {
                 bits(word.concepts).for_each(|b| push(FOLLOWS + a * MAX_CONCEPTS + b, value));
             }

@@ -11,6 +11,12 @@ pub(crate) const TEXT: &str = include_str!("lexicon.txt");
 /// No more concepts than bits.
 pub(crate) const MAX_CONCEPTS: usize = 64;
 
+/// Stands at a machine that is spoken to: one of [`CALLED`] with a comma or colon behind it.
+pub(crate) const ADDRESSED: u64 = 1 << (MAX_CONCEPTS - 1);
+
+/// Concepts of machines that may be spoken to.
+const CALLED: [&str; 2] = ["model", "reader"];
+
 /// Words found by their letters: those of ASCII in a table, all others in a tree. Its root is node
 /// 1; 0 is no node.
 pub(crate) struct Lexicon {
@@ -22,6 +28,8 @@ pub(crate) struct Lexicon {
     starts: [u64; 64],
     /// Concepts without which nothing is looked at more closely.
     pub keys: u64,
+    /// Concepts of machines that may be spoken to.
+    pub called: u64,
 }
 
 /// Where the letters so far lead.
@@ -53,7 +61,7 @@ impl Lexicon {
     /// Reads the lines of a lexicon.
     pub fn read(text: &str) -> Result<Lexicon, LexiconError> {
         let mut names: Vec<&str> = Vec::new();
-        let mut keys = 0u64;
+        let mut keys = ADDRESSED;
         let mut root = Branch::default();
         let mut plain: BTreeMap<(String, bool), u64> = BTreeMap::new();
         for (line, content) in (1..).zip(text.lines()) {
@@ -67,8 +75,8 @@ impl Lexicon {
                 names.push(name);
                 names.len() - 1
             });
-            if at >= MAX_CONCEPTS {
-                return Err(wrong("more than 64 names"));
+            if at >= MAX_CONCEPTS - 1 {
+                return Err(wrong("more than 63 names"));
             }
             keys |= u64::from(key) << at;
             for word in words.split_whitespace() {
@@ -99,9 +107,12 @@ impl Lexicon {
             }
         }
         let nodes = vec![Node::default(), Node::default()];
+        let called = names.iter().enumerate().filter(|(_, name)| CALLED.contains(name));
+        let called = called.fold(0, |bits, (at, _)| bits | 1 << at);
         let plain = plain.into_iter().map(|((word, stem), concepts)| (word, stem, concepts));
         let table = Table::new(plain);
-        let mut lexicon = Lexicon { table, nodes, edges: Vec::new(), starts: [0; 64], keys };
+        let mut lexicon =
+            Lexicon { table, nodes, edges: Vec::new(), starts: [0; 64], keys, called };
         lexicon.grow(1, &root);
         for letter in root.next.keys() {
             let (at, bit) = start_bit(*letter);
@@ -211,7 +222,7 @@ mod tests {
     fn words_stems_and_other_scripts() {
         let text = "# a\nvoid!: ignor* forget\nrules: ignorance r\u{e8}gle \u{43f}\u{440}\u{430}\u{432}\u{438}\u{43b}* \u{89c4}\u{5219}\nvoid: r1\n";
         let lexicon = Lexicon::read(text).unwrap();
-        assert_eq!(lexicon.keys, 1);
+        assert_eq!(lexicon.keys, 1 | ADDRESSED);
         check(&lexicon, "Ignoring", 1);
         check(&lexicon, "ignorance", 2);
         check(&lexicon, "ignorances", 1);
@@ -231,8 +242,8 @@ mod tests {
         assert_eq!(error("a: b\nno name"), Some(2));
         assert_eq!(error("a: *"), Some(1));
         assert_eq!(error("a: abc*"), Some(1));
-        let many: String = (0..65).map(|n| format!("n{n}: w{n}\n")).collect();
-        assert_eq!(error(&many), Some(65));
+        let many: String = (0..64).map(|n| format!("n{n}: w{n}\n")).collect();
+        assert_eq!(error(&many), Some(64));
         assert_eq!(error(TEXT), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
-use super::lexicon::Lexicon;
+use super::lexicon::{ADDRESSED, Lexicon};
 use super::spell::{LONGEST_WORD, Spelled, spell};
 use crate::confusables;
 use crate::normalize::{fold_char, is_invisible};
@@ -222,7 +222,11 @@ impl Reader<'_> {
                 self.signs |= 1 << Sign::Question as u32;
                 self.close();
             }
-            '\u{ff1a}' => self.signs |= 1 << Sign::Colon as u32,
+            '\u{ff0c}' | '\u{3001}' | '\u{60c}' => self.address(),
+            '\u{ff1a}' => {
+                self.address();
+                self.signs |= 1 << Sign::Colon as u32;
+            }
             '\u{ab}' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{300c}'..='\u{300f}' => {
                 self.signs |= 1 << Sign::Quote as u32;
             }
@@ -268,11 +272,26 @@ impl Reader<'_> {
             b'-' if next == b'-' => Sign::Rule,
             b'=' | b';' | b'_' | b'(' if byte != b'(' || next == b')' => Sign::Code,
             b'#' => Sign::Heading,
+            b',' => return self.address(),
             b':' if next == b'/' => Sign::Address,
-            b':' => Sign::Colon,
+            b':' => {
+                self.address();
+                Sign::Colon
+            }
             _ => return,
         };
         self.signs |= 1 << sign as u32;
+    }
+
+    /// A sign behind a word for a machine: the machine is spoken to.
+    fn address(&mut self) {
+        let sentence = self.words.get_mut(self.sentence..self.len).unwrap_or_default();
+        if let Some(last) = sentence.last_mut()
+            && last.concepts & self.lexicon.called != 0
+        {
+            last.concepts |= ADDRESSED;
+            self.concepts |= ADDRESSED;
+        }
     }
 
     #[inline]
