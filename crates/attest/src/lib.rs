@@ -4,13 +4,19 @@
 //! Pure: files, clocks and randomness are arguments. Bytes: `spec/attestations.md`.
 
 pub mod bundle;
+pub mod chain;
+pub mod eval;
 pub mod files;
+pub mod gate;
+pub mod glob;
 pub mod manifest;
 pub mod shape;
 pub mod statement;
 pub mod types;
+pub mod verify;
 
 pub use bundle::Bundle;
 pub use files::{FileError, Files};
 pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
+pub use verify::{Verification, verify};

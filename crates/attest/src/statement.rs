@@ -182,7 +182,7 @@ const PRIVACY: &[Field] = &[
 ];
 
 /// What predicates of all types have.
-const COMMON: &[Field] = &[
+pub(crate) const COMMON: &[Field] = &[
     must("id", Shape::Uuid, "The statement's id."),
     must("generated_at", Shape::Time, "When it was made."),
     may("expires_at", Shape::Time, "From then on it no longer counts."),
@@ -218,13 +218,24 @@ pub enum StatementError {
     #[error("{0}")]
     Kind(String),
     /// Members that are missing, unknown or wrong.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Misfits(Vec<Misfit>),
+    #[error("{}", .1.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Misfits(&'static Type, Vec<Misfit>),
+    /// The digest over the subjects is that of others.
+    #[error("/predicate/manifest: is not the digest of the subjects")]
+    Manifest,
 }
 
 impl Statement {
     /// Reads a payload.
     pub fn read(payload: &[u8]) -> Result<Statement, StatementError> {
+        match Statement::read_stated(payload)? {
+            (statement, stated) if stated == statement.manifest() => Ok(statement),
+            _ => Err(StatementError::Manifest),
+        }
+    }
+
+    /// Reads a payload whose `manifest` may be wrong; second is what it says.
+    pub(crate) fn read_stated(payload: &[u8]) -> Result<(Statement, Digest), StatementError> {
         let value = parse(payload, Limits { bytes: LIMIT, depth: 16 })
             .map_err(|error| StatementError::Json(error.to_string()))?;
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -239,9 +250,12 @@ impl Statement {
         })?;
         let misfits = misfits(kind, &value);
         if !misfits.is_empty() {
-            return Err(StatementError::Misfits(misfits));
+            return Err(StatementError::Misfits(kind, misfits));
         }
+        let stated = value.get("predicate").and_then(|predicate| predicate.get("manifest"));
+        let stated = stated.and_then(Value::as_str).and_then(Digest::from_hex);
         Statement::of(kind, &value)
+            .zip(stated)
             .ok_or_else(|| StatementError::Kind("a member is not what its schema says".into()))
     }
 
@@ -332,7 +346,8 @@ impl Statement {
         labelled(&entries)
     }
 
-    fn to_value(&self) -> Value {
+    /// The payload as a value.
+    pub fn to_value(&self) -> Value {
         let sha256 = |digest: Digest| Value::object([("sha256", Value::from(digest.hex()))]);
         let subjects = self.subjects.iter().map(|one| {
             let mut notes =
@@ -511,7 +526,7 @@ mod tests {
     fn every_fault_has_its_place() {
         let text = sample().write();
         let places = |text: &str| match Statement::read(text.as_bytes()) {
-            Err(StatementError::Misfits(found)) => {
+            Err(StatementError::Misfits(_, found)) => {
                 found.into_iter().map(|misfit| misfit.place).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),

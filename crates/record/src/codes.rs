@@ -850,6 +850,225 @@ codes! {
         "A proof was asked for, or was there before: once a feed had one it is required, so that leaving it out is no way back to a feed without end and number.",
         "Fetch the proof, which lies beside the feed as NAME.proof.json.";
 
+    // ---- gates over attestations ---------------------------------------------------------
+    GateMissing = "CS-GATE-001", Error, Violated,
+        "a required attestation is missing",
+        "A gate of the policy applies to the change, and no statement of the type that it requires was found that holds. Statements whose verification failed do not count.",
+        "Make, sign and verify a statement of this type for what is to be released.";
+    GateAge = "CS-GATE-002", Error, Violated,
+        "an attestation is too old, or of a time to come",
+        "The gate limits the age of statements, by a trusted timestamp where there is one, else by generated_at. A statement from more than ten minutes ahead of the clock never counts.",
+        "Make the statement anew from what is there now; else check the clocks.";
+    GateSigner = "CS-GATE-003", Error, Violated,
+        "an attestation is not signed by those the gate asks for",
+        "The gate names signers, or how many there must be. Only distinct keys of the trust file whose signatures verify over this payload are counted.",
+        "Have the missing signers sign the same statement.";
+    GateCondition = "CS-GATE-004", Error, Violated,
+        "an attestation does not say what the gate asks for",
+        "A condition on the predicate does not hold. A member that is missing fulfils no condition, not even !=.",
+        "Mend what was attested, such as a regression, and attest it again.";
+    GateUncovered = "CS-GATE-005", Error, Violated,
+        "a changed file is in no attestation",
+        "The gate requires that statements cover the change, and this file is no subject of any that counts: what it holds was not reviewed.",
+        "Name the file in the statement's configuration and make the statement anew, or keep it out of these paths.";
+    GatePlaintext = "CS-GATE-006", Error, Violated,
+        "an attestation holds files in clear that the policy does not allow",
+        "Statements travel far. One with privacy mode plaintext_explicit must be named in the policy's list plaintext, by its payload digest or by its type and the paths of all its files.",
+        "Attest with hash_only or encrypted_payload, or have the policy's owners allow it.";
+    GateRego = "CS-GATE-007", Error, Violated,
+        "a Rego policy is violated",
+        "The policy's rule violations has an entry, or its rule allow is false. A violation counts whatever allow says.",
+        "The entry says what is wrong; the policy's authors wrote it.";
+    GateRules = "CS-GATE-008", Warning, Ok,
+        "the change touches what it is judged by",
+        "The policy or the trust file is among the changed files. The change was judged by what the base has, so that no change can let itself pass; the new rules count once they are in the base.",
+        "Have the owners of the rules look at the change.";
+    GateVsa = "CS-GATE-009", Error, Untrusted,
+        "the verification summary does not count",
+        "A summary stands for a verification that was done elsewhere. It counts when a key of the trust file with purpose vsa signed it, it says PASSED, and it is within the age that was asked for.",
+        "Verify where the attested files are, or have somebody do it whose summaries are trusted.";
+    GateVsaOpen = "CS-GATE-010", Error, Violated,
+        "a statement is not in the verification summary",
+        "The summary names what was verified by digest. This statement came later or was left out, so nobody has compared it with the files.",
+        "Verify again with all statements, and use the new summary.";
+    // ---- attestations --------------------------------------------------------------------
+    AttestBundle = "CS-ATTEST-001", Error, Malformed,
+        "not a bundle of a signed statement",
+        "A bundle is a Sigstore bundle of version 0.3 in strict JSON: media type, verification material with the hint of a key, and one DSSE envelope with one signature. Unknown members are refused.",
+        "Sign the statement again with `countersign attest sign`.";
+    AttestUnsigned = "CS-ATTEST-002", Error, Untrusted,
+        "the bundle has no signature",
+        "An envelope without a signature says what anybody could have written.",
+        "Sign the statement, or take the bundle again from where it was published.";
+    AttestPayloadType = "CS-ATTEST-003", Error, Malformed,
+        "the envelope signs something else than a statement",
+        "Statements are signed as application/vnd.in-toto+json. The type is under the signature, so that a document of another kind never passes for a statement.",
+        "Check where the bundle comes from.";
+    AttestNoTrust = "CS-ATTEST-004", Error, Untrusted,
+        "nobody is trusted to sign statements",
+        "There is no trust file, or it has no key of purpose statements. No key is believed because it travels with what it signs.",
+        "Add the signer's key: `countersign trust add --purpose statements --key FILE`.";
+    AttestKeyUnknown = "CS-ATTEST-005", Error, Untrusted,
+        "signed by a key nobody trusts",
+        "The bundle names a key that is not in the trust file. Whoever re-signs somebody's statement with a key of his own ends here.",
+        "If you know the signer, add his key to the trust file with purpose statements.";
+    AttestKeyPurpose = "CS-ATTEST-006", Error, Untrusted,
+        "the key is for another purpose",
+        "The trust file has this key, but not for statements. One key has one purpose.",
+        "Sign with a key of purpose statements.";
+    AttestKeyType = "CS-ATTEST-007", Error, Untrusted,
+        "the key may not sign this type of statement",
+        "The trust file limits the key to some types, and this is none of them.",
+        "Have the statement signed by who may, or extend `types` of the key.";
+    AttestSignature = "CS-ATTEST-008", Error, Untrusted,
+        "the statement's signature does not verify",
+        "The key that the bundle names did not sign this payload under this payload type: one of them, or the signature, was changed.",
+        "Treat the bundle as forged unless a clean copy verifies.";
+    AttestHint = "CS-ATTEST-009", Error, Untrusted,
+        "the bundle names another key than the one that signed",
+        "Hint and keyid are names and prove nothing, but they must name the one key that signed: a bundle that says otherwise was changed.",
+        "Take the bundle again from where it was published, or sign the statement again.";
+    AttestKeyTime = "CS-ATTEST-010", Error, Untrusted,
+        "the statement lies outside the key's time",
+        "It was made before the key's valid.from, or not before its valid.until.",
+        "Check the key's validity in the trust file.";
+    AttestFuture = "CS-ATTEST-011", Error, Untrusted,
+        "the statement was made in the future",
+        "Its generated_at lies more than ten minutes ahead of this machine's clock.",
+        "Check both clocks; else ask the signer.";
+    AttestExpired = "CS-ATTEST-012", Error, Untrusted,
+        "the statement has expired",
+        "Its expires_at is over. What it says was true of another time, and a mirror that goes on serving it hides what came since.",
+        "Attest again.";
+    AttestThreshold = "CS-ATTEST-013", Error, Untrusted,
+        "too few have signed the statement",
+        "A threshold asks for several signers. Those count who are different keys of the trust file, may sign this type, and signed the very same payload, each in a bundle of its own.",
+        "Have the statement signed by the others, too: each signature is one more bundle beside the first.";
+    AttestJson = "CS-ATTEST-014", Error, Malformed,
+        "the signed payload is not strict JSON",
+        "UTF-8, no duplicate keys, nothing behind the value. What two parsers could read differently is refused, signed or not.",
+        "Make the statement with `countersign attest create`.";
+    AttestType = "CS-ATTEST-015", Error, Malformed,
+        "the statement is of no known type",
+        "_type and predicateType name the format and the type. One that nobody here can read proves nothing here.",
+        "Check the predicateType against spec/attestations.md.";
+    AttestMember = "CS-ATTEST-016", Error, Malformed,
+        "a member of the statement is missing, unknown or wrong",
+        "Every member has its place and shape (`countersign attest schema TYPE`). The place is a JSON Pointer.",
+        "Make the statement with `countersign attest create`.";
+    AttestPath = "CS-ATTEST-017", Error, Malformed,
+        "a subject's path is not one below the attested root",
+        "Paths are relative, with / between plain names. One that is absolute or has .. could make the verifier read any file of this machine.",
+        "Treat the statement as hostile; nobody's tool writes such paths by accident.";
+    AttestRoles = "CS-ATTEST-018", Error, Malformed,
+        "the subjects are not those of the type",
+        "Each type has roles, and each role so many files: a prompt has one system prompt and templates, for example. A role that is missing, unknown or filled twice, or a file that stands there twice, is refused.",
+        "Attest again with all the files of the type.";
+    AttestTimes = "CS-ATTEST-019", Error, Malformed,
+        "times contradict each other",
+        "A statement ends after it was made, and a window after it began.",
+        "Correct the configuration and attest again.";
+    AttestManifest = "CS-ATTEST-020", Error, Tampered,
+        "the manifest's digest is not that of the subjects",
+        "The predicate has a digest over all subjects with roles, paths and sizes. It is another one: subjects were exchanged, added or left out.",
+        "Attest again; if you did not change the statement, find out who did.";
+    SubjectMissing = "CS-ATTEST-021", Error, Tampered,
+        "an attested file is not there",
+        "The statement names a file that the root does not have.",
+        "Restore the file, or attest again without it.";
+    SubjectSize = "CS-ATTEST-022", Error, Tampered,
+        "an attested file has another length",
+        "The file is not the one that was attested. Lengths are compared before anything is read.",
+        "Restore the file, or review what changed and attest again.";
+    SubjectDigest = "CS-ATTEST-023", Error, Tampered,
+        "an attested file was changed",
+        "Its SHA-256 is another one: what would run is not what was reviewed.",
+        "Restore the file, or review what changed and attest again.";
+    SubjectAdded = "CS-ATTEST-024", Error, Tampered,
+        "a file was added to an attested directory",
+        "A role that is a directory stands for all of its files. One more template or document is a change like any other.",
+        "Remove the file, or review it and attest again.";
+    SubjectRefused = "CS-ATTEST-025", Error, Tampered,
+        "an attested file cannot be read as one",
+        "It is a link, a pipe or a device, leads out of the root, or cannot be read. The one that was attested was a plain file below the root.",
+        "Put the plain file back.";
+    SubjectSalt = "CS-ATTEST-026", Error, Missing,
+        "the salt of a commitment is not there",
+        "The statement does not give the digest of this file but a commitment under a salt that is kept apart. Without the salt nobody can tell whether the file is the one.",
+        "Give the file of salts with --salts.";
+    SubjectsUnchecked = "CS-ATTEST-027", Warning, Ok,
+        "files were not compared",
+        "Signatures, schemas and chain were judged, the files themselves were not looked at.",
+        "Run `countersign attest verify` with --subjects where the files are.";
+    LinkMissing = "CS-ATTEST-028", Error, Malformed,
+        "a statement names no predecessor of a type that it needs",
+        "An eval builds on a prompt and a corpus, a route on an eval, an SLO on a route. Without the link nobody can tell what was evaluated.",
+        "Attest again, with the predecessor among depends_on.";
+    LinkDangling = "CS-ATTEST-029", Error, Malformed,
+        "a predecessor is not there",
+        "depends_on names a statement by the digest of its payload, and no bundle here has that payload.",
+        "Put the bundle of that statement beside the others, or attest again on top of the one that is here.";
+    LinkKind = "CS-ATTEST-030", Error, Malformed,
+        "a predecessor is of another type than it is said to be",
+        "depends_on names type and digest; the statement with this digest is of another type.",
+        "Attest again.";
+    LinkOrder = "CS-ATTEST-031", Error, Malformed,
+        "a predecessor is younger than what builds on it",
+        "What a statement builds on was there before it.",
+        "Check the clocks of who attests, and attest again in the order of the chain.";
+    LinkCycle = "CS-ATTEST-032", Error, Malformed,
+        "statements build on each other in a circle",
+        "A chain has a beginning.",
+        "Attest again, in the order of the chain.";
+    LinkId = "CS-ATTEST-033", Error, Malformed,
+        "two statements share an id",
+        "Ids are random and are never used again. Two payloads under one id let one pass for the other.",
+        "Remove the one that is not meant, or attest again.";
+    EvalFigures = "CS-ATTEST-034", Error, Tampered,
+        "the figures are not those of the results",
+        "Metrics, thresholds and verdict are computed again from the attested result files, and come out otherwise.",
+        "Attest the eval again; figures are computed, never typed in.";
+    EvalResults = "CS-ATTEST-035", Error, Malformed,
+        "the results of an eval cannot be read",
+        "Results are JSON lines with an id and scores, the scoring configuration names an aggregate for each metric. Figures that nobody can compute again are none.",
+        "Correct the file that the detail names and attest again.";
+    EvalFails = "CS-ATTEST-036", Warning, Ok,
+        "an eval did not pass",
+        "The statement says honestly that a threshold was missed, a metric is missing or a regression was found. Whether that stops anything is for a gate to say.",
+        "Look at its failures; ask for `passed == true` in a gate.";
+    AttestBounds = "CS-ATTEST-037", Error, Malformed,
+        "members of the statement contradict each other",
+        "A 95th percentile is not below the median, a part of one lies between 0 and 1, a price or speed is not negative, and an eval that passed has no failures.",
+        "Correct the configuration and attest again.";
+    ModelRoot = "CS-ATTEST-038", Error, Tampered,
+        "the root of the model is not that of its weights",
+        "The root is the SHA-256 over the digests of the weights in the order of their paths. It is another one.",
+        "Attest the model again; if you did not change the statement, find out who did.";
+    ModelReference = "CS-ATTEST-039", Error, Malformed,
+        "a model statement that is referred to is not there",
+        "A provider or a part of a chain of models names a statement by digest, and no bundle here has that payload, or it is about no model.",
+        "Put the bundle of the model beside the others.";
+    PrivacyContent = "CS-ATTEST-040", Error, Tampered,
+        "an embedded text is not the file it stands for",
+        "With plaintext_explicit the files are in the statement. This one is no subject, or has another digest.",
+        "Attest again.";
+    AttestTypeMissing = "CS-ATTEST-041", Error, Missing,
+        "there is no statement of a type that was asked for",
+        "A threshold or --require names a type, and no statement of it is here.",
+        "Attest it, or check the directory.";
+    VsaMalformed = "CS-ATTEST-042", Error, Malformed,
+        "not a verification summary",
+        "A summary is a bundle around an in-toto statement of predicateType https://slsa.dev/verification_summary/v1 with the members of spec/attestations.md.",
+        "Make it again with `countersign attest verify --vsa`.";
+    VsaUntrusted = "CS-ATTEST-043", Error, Untrusted,
+        "the verification summary is not signed by who may",
+        "A summary stands for a verification that happened elsewhere. It counts when a key of purpose vsa signed it.",
+        "Add the verifier's key to the trust file with purpose vsa, or verify here.";
+    VsaFailed = "CS-ATTEST-044", Error, Violated,
+        "the verification summary says FAILED",
+        "Whoever verified found faults.",
+        "Look at that verification's report.";
+
     // ---- evidence at large ---------------------------------------------------------------
     EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,
         "what was asked for is not there",

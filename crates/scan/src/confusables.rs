@@ -12,9 +12,28 @@ pub(crate) fn lookup(c: char) -> Option<&'static str> {
     if let Some(letter) = enclosed(code) {
         return Some(letter);
     }
-    let index = TABLE.binary_search_by_key(&c, |(from, _)| *from).ok()?;
+    let index = match FIRST.get(code as usize) {
+        Some(next) => usize::from(*next).checked_sub(1)?,
+        None if FAR.contains(&c) => return None,
+        None => TABLE.binary_search_by_key(&c, |(from, _)| *from).ok()?,
+    };
     TABLE.get(index).map(|(_, to)| *to)
 }
+
+/// For each of the first code points its place in the table, from 1.
+static FIRST: [u8; 0x600] = {
+    let mut places = [0; 0x600];
+    let mut at = 0;
+    while at < TABLE.len() && (TABLE[at].0 as usize) < places.len() {
+        assert!(at < 255);
+        places[TABLE[at].0 as usize] = at as u8 + 1;
+        at += 1;
+    }
+    places
+};
+
+/// East Asian scripts have nothing in the table.
+const FAR: std::ops::RangeInclusive<char> = '\u{3012}'..='\u{a72f}';
 
 /// Parenthesised letters, regional indicators, negative circled and negative squared letters, in alphabetical order.
 fn enclosed(code: u32) -> Option<&'static str> {
@@ -83,5 +102,9 @@ mod tests {
         }
         assert!(TABLE.iter().all(|(from, to)| !from.is_ascii() && to.is_ascii()));
         assert_eq!(lookup('\u{1f1ee}'), Some("i"));
+        for (from, to) in TABLE {
+            assert_eq!(lookup(*from), Some(*to));
+        }
+        assert_eq!([lookup('a'), lookup('\u{e9}'), lookup('\u{4e00}')], [None; 3]);
     }
 }

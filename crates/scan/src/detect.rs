@@ -48,13 +48,14 @@ pub(crate) fn us_ssns(text: &[u8], starts: &[usize]) -> Vec<Range<usize>> {
     found
 }
 
-/// IBANs of known countries with the right length and check digits.
-pub(crate) fn ibans(text: &[u8]) -> Vec<Range<usize>> {
+/// IBANs of known countries with the right length and check digits. `numbers` says where digits begin.
+pub(crate) fn ibans(text: &[u8], numbers: &[u32]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for (start, window) in text.windows(4).enumerate() {
+    for digits in numbers.iter().map(|at| *at as usize) {
+        let Some(start) = digits.checked_sub(2) else { continue };
+        let Some(window) = text.get(start..start + 4) else { continue };
         if !(window[0].is_ascii_uppercase()
             && window[1].is_ascii_uppercase()
-            && window[2].is_ascii_digit()
             && window[3].is_ascii_digit())
             || start > 0 && text[start - 1].is_ascii_alphanumeric()
         {
@@ -106,21 +107,16 @@ pub(crate) fn emails(text: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// Where digits start that no other word character precedes.
-pub(crate) fn number_starts(text: &[u8]) -> Vec<usize> {
-    let mut starts = Vec::new();
-    let mut before = [b' ', b' '];
-    for (at, byte) in text.iter().enumerate() {
-        if byte.is_ascii_digit() && !before[1].is_ascii_alphanumeric() {
-            let joined =
-                matches!(before[1], b'-' | b'.' | b'_') && before[0].is_ascii_alphanumeric();
-            if !joined {
-                starts.push(at);
-            }
+/// Where digits start that no other word character precedes, of all `numbers`.
+pub(crate) fn number_starts(text: &[u8], numbers: &[u32]) -> Vec<usize> {
+    let before = |at: usize, by: usize| at.checked_sub(by).and_then(|at| text.get(at)).copied();
+    let alone = |at: &usize| match before(*at, 1) {
+        Some(b'-' | b'.' | b'_') => {
+            !before(*at, 2).is_some_and(|byte| byte.is_ascii_alphanumeric())
         }
-        before = [before[1], *byte];
-    }
-    starts
+        before => !before.is_some_and(|byte| byte.is_ascii_alphanumeric()),
+    };
+    numbers.iter().map(|at| *at as usize).filter(alone).collect()
 }
 
 /// Whether a word goes on at `end`.
@@ -229,9 +225,13 @@ mod tests {
         assert_eq!(found, expect, "{text}");
     }
 
+    fn numbers(text: &[u8]) -> Vec<u32> {
+        crate::shape::Shape::of(text).numbers
+    }
+
     #[test]
     fn cards() {
-        let credit_cards = |text: &[u8]| credit_cards(text, &number_starts(text));
+        let credit_cards = |text: &[u8]| credit_cards(text, &number_starts(text, &numbers(text)));
         check(credit_cards, "pay 4111 1111 1111 1111 now", &["4111 1111 1111 1111"]);
         check(credit_cards, "4111-1111-1111-1111 12", &["4111-1111-1111-1111"]);
         check(
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn social_security_numbers() {
-        let us_ssns = |text: &[u8]| us_ssns(text, &number_starts(text));
+        let us_ssns = |text: &[u8]| us_ssns(text, &number_starts(text, &numbers(text)));
         check(us_ssns, "ssn 219-09-9999.", &["219-09-9999"]);
         check(us_ssns, "000-12-3456 666-12-3456 912-12-3456 123-00-1234 1123-12-1234", &[]);
         check(us_ssns, "part 123-45-6789-01 tel 555-123-4567", &[]);
@@ -254,6 +254,7 @@ mod tests {
 
     #[test]
     fn accounts() {
+        let ibans = |text: &[u8]| ibans(text, &numbers(text));
         check(ibans, "to DE89 3704 0044 0532 0130 00 AND more", &["DE89 3704 0044 0532 0130 00"]);
         check(ibans, "GB82WEST12345698765432", &["GB82WEST12345698765432"]);
         check(ibans, "DE89370400440532013001 SKU AB12CDEF", &[]);

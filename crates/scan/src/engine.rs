@@ -10,6 +10,7 @@ use crate::hold::Holder;
 use crate::indicator::{Indicator, Limits, Refused, Source};
 use crate::mode::Mode;
 use crate::needles::Needles;
+use crate::quote;
 use crate::rule::{Action, Category, Rule, RuleError, Severity, Target};
 use crate::ruleset::{self, FeedRoot, Ready};
 use crate::semantic::{self, JUDGE_RULE, Judge, SEMANTIC_RULE, Semantic};
@@ -17,7 +18,7 @@ use crate::session::Session;
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
-pub const ENGINE_VERSION: &str = "8";
+pub const ENGINE_VERSION: &str = "10";
 
 /// The rules that come with the product, made ready once: every engine over them shares them.
 static BUILTIN: LazyLock<(Ready, Arc<Semantic>)> = LazyLock::new(|| {
@@ -211,7 +212,18 @@ impl Engine {
         let mut session = Session::new(self, target, text.len());
         session.read(text);
         let mut hits = session.hits;
-        hits.extend(semantic::hit(SEMANTIC_RULE, session.worst, &hits, self.mode));
+        let mut worst = session.worst;
+        let judge = |text: &str| self.said(text, target);
+        let quoted = quote::discount(text, target, self.mode, &mut hits, &judge);
+        if let Some(semantic) = &self.semantic
+            && !quoted.is_empty()
+            && !worst.2
+            && semantic::counts(worst.0)
+        {
+            let said = semantic.score(&quote::without(text, &quoted));
+            worst = (said.per_mille, said.span, false);
+        }
+        hits.extend(semantic::hit(SEMANTIC_RULE, worst, &hits, self.mode));
         if session.fuel.exhausted {
             hits.push(self.unread(text.len()));
         }
@@ -222,6 +234,13 @@ impl Engine {
             hits.push(limit(SKIPPED_RULE, "skipped-rule", text.len()));
         }
         hits
+    }
+
+    /// How bad the worst is that rules find said in a text.
+    fn said(&self, text: &str, target: Target) -> Option<Severity> {
+        let mut session = Session::new(self, target, text.len());
+        session.read(text);
+        session.hits.iter().filter(|hit| quote::speaks(hit)).map(|hit| hit.severity).max()
     }
 
     /// What is reported of a text of `length` bytes that was not read to its end.

@@ -76,17 +76,17 @@ impl Expression {
         self.reach
     }
 
-    /// Matches from left to right, none inside another; at most `most`. `None` when the expression
-    /// cannot be run.
-    pub fn find(&self, text: &[u8], most: usize) -> Option<Vec<Range<usize>>> {
+    /// Matches inside of `span` from left to right, none inside another; at most `most`. `None` when
+    /// the expression cannot be run.
+    pub fn find(&self, text: &[u8], span: Range<usize>, most: usize) -> Option<Vec<Range<usize>>> {
         let forward = self.forward.get_or_init(|| self.compile(false)).as_ref()?;
         let idle = self.idle().take();
         let mut caches =
             idle.unwrap_or_else(|| Idle { forward: forward.create_cache(), reverse: None });
         let mut found = Vec::new();
-        let mut from = 0;
-        while found.len() < most && from <= text.len() {
-            let input = Input::new(text).range(from..);
+        let mut from = span.start;
+        while found.len() < most && from <= span.end {
+            let input = Input::new(text).range(from..span.end);
             let end = forward.try_search_fwd(&mut caches.forward, &input).ok()?;
             let Some(end) = end.map(|end| end.offset()) else { break };
             let reverse = self.reverse.get_or_init(|| self.compile(true)).as_ref()?;

@@ -346,6 +346,7 @@ pub(crate) fn gram(letters: &[u8]) -> u64 {
     let of = |bytes: [u8; 8]| u64::from_le_bytes(bytes) | 0x20_2020_2020;
     match *letters {
         [a, b] => of([a, b, 0, 0, 0, 0, 0, 0]),
+        [a, b, c] => of([a, b, c, 0, 0, 0, 0, 0]),
         [a, b, c, d] => of([a, b, c, d, 0, 0, 0, 0]),
         [a, b, c, d, e, ..] => of([a, b, c, d, e, 0, 0, 0]),
         _ => 0,

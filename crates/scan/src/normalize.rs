@@ -50,26 +50,33 @@ pub(crate) fn fold(text: &str) -> Folded {
         hidden: Hidden::default(),
     };
     let mut invisible = Run::default();
-    for (start, c) in text.char_indices() {
-        if c.is_ascii() && CLASS[usize::from(c as u8)] & CONTROL == 0 {
+    let plain = |byte: &u8| byte.is_ascii() && CLASS[usize::from(*byte)] & CONTROL == 0;
+    let mut start = 0;
+    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+        let run = rest.bytes().take_while(plain).count();
+        if run > 0 {
             if !invisible.is_empty() {
                 invisible.finish(text, start, &mut out.hidden);
             }
-            out.bytes.push(c as u8);
-            out.map.push((start as u32, start as u32 + 1));
+            out.bytes.extend_from_slice(rest.as_bytes().get(..run).unwrap_or_default());
+            out.map.extend((start as u32..).take(run).map(|at| (at, at + 1)));
+            start += run;
             continue;
         }
-        let span = (start as u32, (start + c.len_utf8()) as u32);
+        let Some(c) = rest.chars().next() else { break };
+        let at = start;
+        start += c.len_utf8();
+        let span = (at as u32, start as u32);
         if is_invisible(c) {
-            invisible.push(start, c);
+            invisible.push(at, c);
             out.hidden.dropped = true;
             if matches!(c, '\u{202d}' | '\u{202e}') {
-                out.hidden.overrides.push(start..span.1 as usize);
+                out.hidden.overrides.push(at..start);
             }
             continue;
         }
         if !invisible.is_empty() {
-            invisible.finish(text, start, &mut out.hidden);
+            invisible.finish(text, at, &mut out.hidden);
         }
         fold_char(c, &mut |byte| {
             out.bytes.push(byte);
@@ -84,9 +91,18 @@ pub(crate) fn fold(text: &str) -> Folded {
 
 /// What one visible character folds to: nothing for marks that combine.
 pub(crate) fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
+    if let Some(letter) = (c as usize).checked_sub(LATIN_FIRST).and_then(|at| LATIN.get(at))
+        && *letter != b'.'
+    {
+        return push(*letter);
+    }
     if let Some(ascii) = confusables::lookup(c) {
         ascii.bytes().for_each(push);
         return;
+    }
+    // letters that are taken apart into no letters of ours
+    if matches!(c, '\u{410}'..='\u{44f}' | '\u{3041}'..='\u{3096}' | '\u{4e00}'..='\u{9fff}') {
+        return push(FOREIGN);
     }
     if is_combining_mark(c) {
         return;
@@ -96,6 +112,10 @@ pub(crate) fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
         push(FOREIGN);
         return;
     }
+    take_apart(c, push);
+}
+
+fn take_apart(c: char, push: &mut dyn FnMut(u8)) {
     decompose_compatible(c, |part| {
         if part.is_ascii() {
             push(part as u8);
@@ -109,6 +129,15 @@ pub(crate) fn fold_char(c: char, push: &mut dyn FnMut(u8)) {
         }
     });
 }
+
+/// From `\u{c0}` on, Latin letters that are an ASCII letter and a mark.
+const LATIN_FIRST: usize = 0xc0;
+static LATIN: &[u8] =
+    b"AAAAAA.CEEEEIIII.NOOOOO..UUUUY..aaaaaa.ceeeeiiii.nooooo..uuuuy.yAaAaAaCcCcCcCcDd\
+    ..EeEeEeEeEeGgGgGgGgHh..IiIiIiIiI...JjKk.LlLlLl....NnNnNn...OoOoOo..RrRrRrSsSsSs\
+    SsTtTt..UuUuUuUuUuUuWwYyYZzZzZzs................................Oo.............U\
+    u............................AaIiOoUuUuUuUuUu.AaAa....GgKkOoOo..j...Gg..NnAa....\
+    AaAaEeEeIiIiOoOoRrRrUuUuSsTt..Hh......AaEeOoOoOoOoYy............................";
 
 /// Characters without a glyph of their own: dropped before matching.
 pub(crate) fn is_invisible(c: char) -> bool {
@@ -202,223 +231,6 @@ fn selector_byte(c: char) -> Option<u8> {
     }
 }
 
-/// How tokens become words.
-#[derive(Clone, Copy)]
-pub(crate) enum Reading<'a> {
-    /// As they stand.
-    Plain,
-    /// `1gn0re` and `i*g*nore` as `ignore`; the function says whether a spelling is known.
-    Leet(&'a dyn Fn(&[u8]) -> bool),
-    /// `i g n o r e` as `ignore`.
-    Spaced,
-}
-
-/// Words of a folded text, with the offset in it for each byte.
-#[derive(Default)]
-pub(crate) struct Words {
-    pub bytes: Vec<u8>,
-    pub map: Vec<u32>,
-}
-
-impl Words {
-    /// Reads `text`; the map is made only when asked for, since only hits need it.
-    pub fn read(text: &[u8], reading: Reading<'_>, with_map: bool) -> Words {
-        let mut words = Words::default();
-        words.bytes.reserve(text.len());
-        match reading {
-            Reading::Plain => words.plain(text, with_map),
-            Reading::Leet(known) => words.leet(text, known),
-            Reading::Spaced => words.spaced(text),
-        }
-        words
-    }
-
-    fn plain(&mut self, text: &[u8], with_map: bool) {
-        let mut space = true;
-        for (at, byte) in text.iter().enumerate() {
-            let lower = LOWER[usize::from(*byte)];
-            if lower > b' ' {
-                self.bytes.push(lower);
-                space = false;
-            } else if space || lower == 0 {
-                continue;
-            } else {
-                self.bytes.push(b' ');
-                space = true;
-            }
-            if with_map {
-                self.map.push(at as u32);
-            }
-        }
-    }
-
-    fn leet(&mut self, text: &[u8], known: &dyn Fn(&[u8]) -> bool) {
-        for token in tokens(text) {
-            let token = leet_span(text, token);
-            self.space(token.start);
-            let bytes = text.get(token.clone()).unwrap_or_default();
-            if let Some(spelling) = deleet(bytes, known) {
-                for (letter, at) in spelling.placed() {
-                    self.push(letter, token.start + at);
-                }
-            } else {
-                for (at, byte) in bytes.iter().enumerate() {
-                    match LOWER[usize::from(*byte)] {
-                        0 => {}
-                        b' ' => self.space(token.start + at),
-                        lower => self.push(lower, token.start + at),
-                    }
-                }
-            }
-        }
-    }
-
-    fn spaced(&mut self, text: &[u8]) {
-        let trimmed = |token: Range<usize>| {
-            let lead =
-                text[token.clone()].iter().position(|b| CLASS[usize::from(*b)] & WORD != 0)?;
-            let start = token.start + lead;
-            Some(start..trim_glue(text, start, token.end))
-        };
-        let all: Vec<Range<usize>> = tokens(text).filter_map(trimmed).collect();
-        let single =
-            |token: &Range<usize>| token.len() == 1 && text[token.start].is_ascii_alphanumeric();
-        let mut index = 0;
-        while let Some(token) = all.get(index) {
-            let run = all[index..].iter().take_while(|token| single(token)).count();
-            self.space(token.start);
-            if run < MIN_SPACED {
-                for at in token.clone() {
-                    match LOWER[usize::from(text[at])] {
-                        0 => {}
-                        b' ' => self.space(at),
-                        lower => self.push(lower, at),
-                    }
-                }
-                index += 1;
-                continue;
-            }
-            for (n, token) in all[index..index + run].iter().enumerate() {
-                // a wider gap than the one between letters is a gap between words
-                if n > 0 && token.start - all[index + n - 1].end > 1 {
-                    self.space(token.start);
-                }
-                self.push(LOWER[usize::from(text[token.start])], token.start);
-            }
-            index += run;
-        }
-    }
-
-    fn push(&mut self, byte: u8, at: usize) {
-        self.bytes.push(byte);
-        self.map.push(at as u32);
-    }
-
-    fn space(&mut self, at: usize) {
-        if self.bytes.last().is_some_and(|last| *last != b' ') {
-            self.push(b' ', at);
-        }
-    }
-}
-
-/// So many single letters in a row are read as one word.
-pub(crate) const MIN_SPACED: usize = 4;
-
-/// Runs of word and glue characters.
-fn tokens(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
-    let inside =
-        |at: usize| text.get(at).is_some_and(|byte| CLASS[usize::from(*byte)] & (WORD | GLUE) != 0);
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        while !inside(at) {
-            at += 1;
-            if at >= text.len() {
-                return None;
-            }
-        }
-        let start = at;
-        while inside(at) {
-            at += 1;
-        }
-        Some(start..at)
-    })
-}
-
-/// The part of a token that may be read as leet: signs that stand for letters stay at its ends,
-/// those that end a sentence or emphasise do not.
-pub(crate) fn leet_span(text: &[u8], mut token: Range<usize>) -> Range<usize> {
-    let emphasis = |byte: u8| matches!(byte, b'*' | b'~' | b'`' | b'\'');
-    while token.end > token.start && (emphasis(text[token.end - 1]) || text[token.end - 1] == b'!')
-    {
-        token.end -= 1;
-    }
-    while token.start < token.end && emphasis(text[token.start]) {
-        token.start += 1;
-    }
-    token
-}
-
-/// The end of `start..end` without glue characters at the end.
-pub(crate) fn trim_glue(text: &[u8], start: usize, end: usize) -> usize {
-    let kept = text[start..end].iter().rposition(|byte| CLASS[usize::from(*byte)] & WORD != 0);
-    kept.map_or(start, |last| start + last + 1)
-}
-
-/// The longest token that is read as leet.
-const MAX_LEET: usize = 64;
-
-/// A token with its look-alikes spelled as letters, and where each letter stood.
-pub(crate) struct Spelling {
-    letters: [u8; MAX_LEET],
-    at: [u8; MAX_LEET],
-    len: usize,
-}
-
-impl Spelling {
-    pub fn letters(&self) -> &[u8] {
-        self.letters.get(..self.len).unwrap_or_default()
-    }
-
-    pub fn placed(&self) -> impl Iterator<Item = (u8, usize)> + '_ {
-        self.letters().iter().zip(&self.at).map(|(letter, at)| (*letter, usize::from(*at)))
-    }
-}
-
-/// Spells a token, if that gives something known. `1` may be `i` or `l`: the first that does
-/// counts.
-pub(crate) fn deleet(token: &[u8], known: &dyn Fn(&[u8]) -> bool) -> Option<Spelling> {
-    if token.len() > MAX_LEET {
-        return None;
-    }
-    let two_ways = token.iter().any(|byte| matches!(byte, b'1' | b'|'));
-    for one in [b'i', b'l'].into_iter().take(if two_ways { 2 } else { 1 }) {
-        let mut out = Spelling { letters: [0; MAX_LEET], at: [0; MAX_LEET], len: 0 };
-        for (at, byte) in (0u8..).zip(token) {
-            let letter = match byte {
-                b'0' => b'o',
-                b'1' | b'|' => one,
-                b'!' => b'i',
-                b'2' => b'z',
-                b'3' => b'e',
-                b'4' | b'@' => b'a',
-                b'5' | b'$' => b's',
-                b'7' => b't',
-                b'8' => b'b',
-                b'9' => b'g',
-                b'*' | b'~' | b'`' | b'\'' => continue,
-                other => other.to_ascii_lowercase(),
-            };
-            out.letters[out.len] = letter;
-            out.at[out.len] = at;
-            out.len += 1;
-        }
-        if known(out.letters()) {
-            return Some(out);
-        }
-    }
-    None
-}
-
 pub(crate) const WORD: u8 = 1;
 pub(crate) const DIGIT: u8 = 2;
 pub(crate) const LETTER: u8 = 4;
@@ -472,27 +284,14 @@ pub(crate) static CLASS: [u8; 256] = {
     table
 };
 
-/// Lower case for word characters, a space for everything else, 0 for what vanishes in a word.
-static LOWER: [u8; 256] = {
-    let mut table = [b' '; 256];
-    let mut byte = 0usize;
-    while byte < 256 {
-        if CLASS[byte] & WORD != 0 {
-            table[byte] = (byte as u8).to_ascii_lowercase();
-        }
-        byte += 1;
-    }
-    table[b'\'' as usize] = 0;
-    table
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::{Reading, Words};
 
     fn words(text: &str) -> String {
         let folded = fold(text);
-        String::from_utf8(Words::read(&folded.bytes, Reading::Plain, true).bytes).unwrap()
+        String::from_utf8(Words::read(&folded.bytes, Reading::Plain).bytes).unwrap()
     }
 
     #[test]
@@ -508,6 +307,27 @@ mod tests {
             ("i\u{301}gnore", "ignore"),
         ] {
             assert_eq!(words(text), expect, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_at_once_is_what_it_is_taken_apart_to() {
+        let once = |c: char| {
+            let mut bytes = Vec::new();
+            fold_char(c, &mut |byte| bytes.push(byte));
+            bytes
+        };
+        for c in ['\u{c0}'..='\u{24f}', '\u{410}'..='\u{44f}', '\u{3041}'..='\u{3096}']
+            .into_iter()
+            .flatten()
+        {
+            let mut apart = Vec::new();
+            if let Some(ascii) = confusables::lookup(c) {
+                apart.extend(ascii.bytes());
+            } else {
+                take_apart(c, &mut |byte| apart.push(byte));
+            }
+            assert_eq!(once(c), apart, "{c:?}");
         }
     }
 
@@ -528,15 +348,5 @@ mod tests {
         assert_eq!(fold(&format!("x{tags}y")).hidden.tags, [(1..9, "hi".to_owned())]);
         let scotland = "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}";
         assert!(fold(scotland).hidden.tags.is_empty());
-    }
-
-    #[test]
-    fn spaced_and_leet_words() {
-        let spaced = Words::read(b"now i g n o r e  a l l it", Reading::Spaced, true);
-        assert_eq!(String::from_utf8(spaced.bytes).unwrap(), "now ignore all it");
-        let known = |word: &[u8]| word == b"ignore" || word == b"rules";
-        let leet =
-            Words::read(b"so 1gn0re ru1es, v2 (i*g*n*o*r*e) a@b.c", Reading::Leet(&known), true);
-        assert_eq!(String::from_utf8(leet.bytes).unwrap(), "so ignore rules v2 ignore a b c");
     }
 }

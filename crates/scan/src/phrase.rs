@@ -40,7 +40,7 @@ struct Alternative {
 /// Words longer than this end a gap between two groups.
 const GAP_WORD: usize = 32;
 /// First words of this length are found inside a longer word too (`Pleaseignore`).
-const GLUE_PREFIX: usize = 6;
+pub(crate) const GLUE_PREFIX: usize = 6;
 /// What a `*` stands for at most.
 const ENDING: usize = 12;
 /// So many letters may stand between two groups for each word of a gap, where spaces were lost.

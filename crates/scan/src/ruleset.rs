@@ -19,7 +19,7 @@ use crate::phrase::Phrase;
 use crate::rule::{Detector, Pattern, Rule, RuleError, Severity, Target, View};
 use crate::semantic::{Semantic, THRESHOLDS};
 use crate::unpack::INFLATED;
-use crate::walk::{Needs, Walker};
+use crate::walk::{Needs, Spread, Walker};
 
 /// Rules made ready. Engines that differ in what others look for share one.
 #[derive(Clone)]
@@ -297,11 +297,14 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
                 .iter()
                 .map(|group| group.iter().map(|words| required_word(rule, words)).collect())
                 .collect::<Result<Vec<Vec<String>>, RuleError>>()?;
-            let groups_needed = if *apart { telling(literals) } else { literals };
+            let words = |one: &String| u16::try_from(one.split(' ').count()).unwrap_or(u16::MAX);
+            let longest = |group: &Vec<String>| group.iter().map(words).max().unwrap_or(0);
+            let words = groups.iter().map(longest).collect();
+            let spread = Spread { words, gap: u16::from(*gap), apart: *apart };
             let phrase = Phrase::new(groups, *gap, *apart);
             let reach = bounded(rule, phrase.reach())?;
             let matcher = Matcher::Phrase { phrase, negatable: *negatable, apart: *apart };
-            Ok((matcher, Some(Needs { groups: groups_needed, reach })))
+            Ok((matcher, Some(Needs { groups: literals, reach, phrase: Some(spread) })))
         }
         Pattern::Regex { view, requires, regex } => {
             check_groups(rule, requires)?;
@@ -330,7 +333,7 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
                     return Ok((Matcher::Native(expression), None));
                 }
             };
-            Ok((matcher, Some(Needs { groups: requires.clone(), reach })))
+            Ok((matcher, Some(Needs { groups: requires.clone(), reach, phrase: None })))
         }
         Pattern::Detector(detector) => Ok((Matcher::Detector(*detector), None)),
     }
@@ -339,27 +342,6 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
 fn bounded(rule: &Rule, length: usize) -> Result<u32, RuleError> {
     u32::try_from(length).map_err(|_| RuleError::Unbounded { id: rule.id.clone() })
 }
-
-/// The groups that say where to look, if there are two of them: words that stand in every text say
-/// nothing.
-fn telling(groups: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let rare = |group: &Vec<String>| {
-        !group.iter().any(|word| word.len() < 4 || COMMON.contains(&word.as_str()))
-    };
-    if groups.iter().filter(|group| rare(group)).count() > 1 {
-        groups.into_iter().filter(rare).collect()
-    } else {
-        groups
-    }
-}
-
-/// Words of four letters and more that most texts hold.
-static COMMON: &[&str] = &[
-    "that", "this", "with", "your", "from", "have", "what", "when", "will", "they", "then", "them",
-    "only", "must", "should", "which", "there", "their", "always", "never", "first", "before",
-    "after", "here", "other", "about", "where", "these", "those", "user", "use", "tell", "list",
-    "write",
-];
 
 fn check_groups(rule: &Rule, groups: &[Vec<String>]) -> Result<(), RuleError> {
     if groups.len() > MAX_GROUPS {

@@ -10,13 +10,15 @@ use crate::expression::Expression;
 use crate::filter::Work;
 use crate::finding::Hit;
 use crate::native::{self, Native};
-use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, FOREIGN, Hidden, Reading, Words, fold};
+use crate::normalize::{AT, CLASS, CONTROL, ESCAPE, FOREIGN, Hidden, fold};
 use crate::origin::Origin;
 use crate::rule::{Action, Detector, Severity, Target, Targets};
 use crate::ruleset::{Compiled, Matcher};
 use crate::turn::Turn;
 use crate::unpack;
-use crate::walk::Pass;
+use crate::views::{Part, Views};
+use crate::walk::{Candidate, Pass};
+use crate::words::{Reading, Words};
 
 /// One scan under way.
 pub(crate) struct Session<'e> {
@@ -127,7 +129,7 @@ impl<'e> Session<'e> {
             if !compiled.rule.targets.contains(self.target) {
                 continue;
             }
-            let found = expression.find(&native.bytes, MAX_PLACES);
+            let found = expression.find(&native.bytes, 0..native.bytes.len(), MAX_PLACES);
             self.skipped |= found.is_none();
             for span in found.unwrap_or_default() {
                 if native::is_negated(&native.bytes[..span.start]) {
@@ -158,20 +160,20 @@ impl<'e> Session<'e> {
         depth: u8,
     ) -> u8 {
         let engine = self.engine;
-        let pass = engine.ready.walker.walk(folded);
-        if !pass.candidates.is_empty() {
-            self.verify(folded, &pass, origin, glued);
+        let pass = engine.ready.walker.walk(folded, glued);
+        let fired = self.verify(folded, &pass, origin, glued);
+        if pass.leet {
+            let known = |word: &[u8]| engine.ready.walker.knows(word);
+            let words = Words::read(folded, Reading::Leet(&known));
+            self.verify_again(&words, &fired, folded, origin, glued);
         }
-        if pass.spaced {
-            let words = Words::read(folded, Reading::Spaced, true);
+        if !pass.spaced.is_empty() {
+            let words = Words::read_some(folded, &pass.spaced, Reading::Spaced);
             if let Ok(plain) = std::str::from_utf8(folded) {
                 let map: Vec<(u32, u32)> = words.map.iter().map(|at| (*at, at + 1)).collect();
                 self.inspect_needles(plain, &words.bytes, Some(&map), origin);
             }
-            let again = engine.ready.walker.walk(&words.bytes);
-            for rule in again.candidates {
-                self.verify_words(rule, &words, folded, origin, true);
-            }
+            self.verify_again(&words, &[], folded, origin, true);
         }
         if pass.digits >= detect::MIN_DIGITS || pass.classes & AT != 0 {
             self.detect(folded, &pass, origin);
@@ -183,7 +185,7 @@ impl<'e> Session<'e> {
             self.inspect_turned(folded, pass.turns, origin);
         }
         if pass.digits >= detect::MIN_DIGITS {
-            self.inspect_numbers(folded, origin, depth);
+            self.inspect_numbers(folded, &pass.numbers, origin, depth);
         }
         if !pass.runs.is_empty() {
             self.inspect_runs(folded, pass.runs, origin, depth);
@@ -191,100 +193,117 @@ impl<'e> Session<'e> {
         pass.classes
     }
 
-    fn verify(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>, glued: bool) {
-        let engine = self.engine;
-        let mut plain = None;
-        let mut leet = None;
-        for rule in &pass.candidates {
-            let Some(compiled) = engine.ready.rules.get(usize::from(*rule)) else { continue };
-            if !compiled.rule.targets.contains(self.target) {
-                continue;
-            }
+    /// The rules that fired.
+    fn verify(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>, glued: bool) -> Vec<u16> {
+        let mut fired = Vec::new();
+        let mut words = Views::new(folded);
+        for candidates in pass.candidates.chunk_by(|one, next| one.rule == next.rule) {
+            let Some((rule, compiled)) = self.asked(candidates) else { continue };
             match &compiled.matcher {
-                Matcher::Exact(exact) => self.verify_exact(compiled, exact, folded, origin),
+                Matcher::Exact(exact) => {
+                    self.verify_exact((compiled, exact), folded, candidates, origin);
+                }
                 Matcher::Words(_) | Matcher::Phrase { .. } => {
-                    let words =
-                        plain.get_or_insert_with(|| Words::read(folded, Reading::Plain, false));
-                    let found = self.verify_words(*rule, words, folded, origin, glued);
-                    if !found && pass.leet {
-                        let known = |word: &[u8]| engine.ready.walker.knows(word);
-                        let words = leet.get_or_insert_with(|| {
-                            Words::read(folded, Reading::Leet(&known), true)
-                        });
-                        self.verify_words(*rule, words, folded, origin, glued);
+                    let parts = words.parts(&pass.candidates, candidates);
+                    if self.verify_words(compiled, &parts, folded, origin, glued) {
+                        fired.push(rule);
                     }
                 }
                 Matcher::Native(_) | Matcher::Detector(_) => {}
             }
         }
+        fired
+    }
+
+    /// The same over another reading of the words, without rules that `fired`.
+    fn verify_again(
+        &mut self,
+        words: &Words,
+        fired: &[u16],
+        folded: &[u8],
+        origin: &Origin<'_>,
+        glued: bool,
+    ) {
+        let pass = self.engine.ready.walker.walk(&words.bytes, glued);
+        for candidates in pass.candidates.chunk_by(|one, next| one.rule == next.rule) {
+            let Some((rule, compiled)) = self.asked(candidates) else { continue };
+            if !fired.contains(&rule) {
+                let part = |one: &Candidate| Part::of(words, one.span.clone());
+                let parts: Vec<Part<'_>> = candidates.iter().map(part).collect();
+                self.verify_words(compiled, &parts, folded, origin, glued);
+            }
+        }
+    }
+
+    /// The rule that the candidates are of, if it applies to this target.
+    fn asked(&self, candidates: &[Candidate]) -> Option<(u16, &'e Compiled)> {
+        let engine = self.engine;
+        let rule = candidates.first()?.rule;
+        let compiled = engine.ready.rules.get(usize::from(rule))?;
+        compiled.rule.targets.contains(self.target).then_some((rule, compiled))
     }
 
     fn verify_exact(
         &mut self,
-        compiled: &'e Compiled,
-        exact: &Expression,
+        (compiled, exact): (&'e Compiled, &Expression),
         folded: &[u8],
+        candidates: &[Candidate],
         origin: &Origin<'_>,
     ) {
-        let places = if compiled.rule.action == Action::Redact { usize::MAX } else { MAX_PLACES };
-        let found = exact.find(folded, places);
-        self.skipped |= found.is_none();
-        for span in found.unwrap_or_default() {
-            self.hit(compiled, origin.raw(span), origin.is_decoded());
+        let mut left = if compiled.rule.action == Action::Redact { usize::MAX } else { MAX_PLACES };
+        for candidate in candidates {
+            let found = exact.find(folded, candidate.span.clone(), left);
+            self.skipped |= found.is_none();
+            for span in found.unwrap_or_default() {
+                left = left.saturating_sub(1);
+                self.hit(compiled, origin.raw(span), origin.is_decoded());
+            }
         }
     }
 
     /// Whether the rule fired.
     fn verify_words(
         &mut self,
-        rule: u16,
-        words: &Words,
+        compiled: &'e Compiled,
+        parts: &[Part<'_>],
         folded: &[u8],
         origin: &Origin<'_>,
         lost_spaces: bool,
     ) -> bool {
-        let Some(compiled) = self.engine.ready.rules.get(usize::from(rule)) else { return false };
-        if !compiled.rule.targets.contains(self.target) {
-            return false;
-        }
-        let (spans, negatable) = match &compiled.matcher {
-            Matcher::Words(expression) => {
-                let found = expression.find(&words.bytes, MAX_PLACES);
-                self.skipped |= found.is_none();
-                (found.unwrap_or_default(), false)
-            }
-            Matcher::Phrase { phrase, negatable, apart } => {
-                let mut found = phrase.find(&words.bytes, MAX_PLACES);
-                if found.is_empty() && lost_spaces && !*apart {
-                    found.extend(phrase.find_glued(&words.bytes));
+        let mut spans = Vec::new();
+        let mut negation = false;
+        for part in parts {
+            let left = MAX_PLACES.saturating_sub(spans.len());
+            let found = match &compiled.matcher {
+                Matcher::Words(expression) => {
+                    let found = expression.find(part.bytes, part.span.clone(), left);
+                    self.skipped |= found.is_none();
+                    found.unwrap_or_default()
                 }
-                (found, *negatable)
-            }
-            Matcher::Exact(_) | Matcher::Native(_) | Matcher::Detector(_) => return false,
-        };
-        if spans.is_empty() {
-            return false;
+                Matcher::Phrase { phrase, negatable, .. } => {
+                    negation = *negatable;
+                    let found = phrase.find(part.inside(), left).into_iter();
+                    found.map(|span| part.placed(span)).collect()
+                }
+                Matcher::Exact(_) | Matcher::Native(_) | Matcher::Detector(_) => return false,
+            };
+            spans.extend(found.into_iter().filter_map(|span| part.source(span)));
         }
-        // the map is made only now that something was found
-        let mapped;
-        let map = if words.map.len() == words.bytes.len() {
-            &words.map
-        } else {
-            mapped = Words::read(folded, Reading::Plain, true).map;
-            &mapped
-        };
+        if let Matcher::Phrase { phrase, apart: false, .. } = &compiled.matcher
+            && lost_spaces
+            && spans.is_empty()
+        {
+            spans.extend(parts.iter().find_map(|part| {
+                phrase.find_glued(part.inside()).and_then(|span| part.source(part.placed(span)))
+            }));
+        }
         let mut fired = false;
         for span in spans {
-            let Some(start) = map.get(span.start) else { continue };
-            let Some(last) = span.end.checked_sub(1).and_then(|last| map.get(last)) else {
-                continue;
-            };
-            let (start, end) = (*start as usize, *last as usize + 1);
-            if negatable && is_negated(&folded[..start]) {
+            if negation && is_negated(folded.get(..span.start).unwrap_or_default()) {
                 continue;
             }
             fired = true;
-            self.hit(compiled, origin.raw(start..end), origin.is_decoded());
+            self.hit(compiled, origin.raw(span), origin.is_decoded());
         }
         fired
     }
@@ -292,7 +311,8 @@ impl<'e> Session<'e> {
     fn detect(&mut self, folded: &[u8], pass: &Pass, origin: &Origin<'_>) {
         let engine = self.engine;
         let numbers = pass.digits >= detect::MIN_DIGITS;
-        let starts = if numbers { detect::number_starts(folded) } else { Vec::new() };
+        let starts =
+            if numbers { detect::number_starts(folded, &pass.numbers) } else { Vec::new() };
         for rule in engine.ready.detectors.iter() {
             let Some(compiled) = engine.ready.rules.get(usize::from(*rule)) else { continue };
             if !compiled.rule.targets.contains(self.target) {
@@ -302,7 +322,7 @@ impl<'e> Session<'e> {
             let found = match detector {
                 Detector::CreditCard if numbers => detect::credit_cards(folded, &starts),
                 Detector::UsSsn if numbers => detect::us_ssns(folded, &starts),
-                Detector::Iban if numbers => detect::ibans(folded),
+                Detector::Iban if numbers => detect::ibans(folded, &pass.numbers),
                 Detector::Email if pass.classes & AT != 0 => detect::emails(folded),
                 _ => continue,
             };
@@ -398,14 +418,14 @@ impl<'e> Session<'e> {
             if let Ok(turned) = std::str::from_utf8(&text) {
                 self.inspect_needles(turned, &text, None, &origin);
             }
-            let pass = self.engine.ready.walker.walk(&text);
+            let pass = self.engine.ready.walker.walk(&text, false);
             self.verify(&text, &pass, &origin, false);
         }
     }
 
     /// Reads rows of numbers as the bytes they may stand for.
-    fn inspect_numbers(&mut self, folded: &[u8], origin: &Origin<'_>, depth: u8) {
-        for row in unpack::numbers(folded) {
+    fn inspect_numbers(&mut self, folded: &[u8], starts: &[u32], origin: &Origin<'_>, depth: u8) {
+        for row in unpack::numbers(folded, starts) {
             if !self.fuel.take(row.bytes.len()) {
                 return;
             }

@@ -23,7 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["gateway", "stamp", "testkit"]),
     ("rustls-webpki", &["gateway", "stamp"]),
     ("hyper-rustls", &["gateway", "reach"]),
-    ("serde-saphyr", &["record", "gateway", "scan"]),
+    ("serde-saphyr", &["record", "gateway", "scan", "attest"]),
     ("age", &["crypt"]),
     ("clap", &["cli"]),
 ];

@@ -81,8 +81,10 @@ pub fn learn(texts: &[&Text]) -> Vec<i8> {
                 worst.into_iter().for_each(|one| step(one, 1000, share, &mut weights));
             } else {
                 let wanted = if text.attack { 1000 } else { 0 };
-                let count = i64::try_from(text.sentences.len()).unwrap_or(i64::MAX).max(1);
-                let share = share * 16 / (count * 256).isqrt();
+                let share = match i64::try_from(text.sentences.len()) {
+                    Ok(count) if text.attack => share * 16 / (count.max(1) * 256).isqrt(),
+                    Ok(_) | Err(_) => share,
+                };
                 text.sentences.iter().for_each(|one| step(one, wanted, share, &mut weights));
             }
         }

@@ -346,10 +346,10 @@ pub(super) fn rules() -> Vec<Rule> {
             groups: &[
                 "download|fetch|open|visit|browse to|go to|retrieve|load|read|access|check",
                 "http|https|page|link|url|file|site|gist|pastebin|document|website|them|it",
-                "follow|obey|execute|carry out|act on|do what|comply with|perform",
-                "the instructions|all instructions|any instructions|its instructions|every instruction|\
-                 instructions in it|instructions there|instructions inside|commands|orders|it says|directions|steps there|as told|you find there|\
-                 everything it|whatever it|what is written",
+                "obey|execute|carry out|act on|do what|comply with|perform|follow all|follow any|\
+                 follow its|follow every|follow whatever|follow everything|follow what",
+                "instruction|instructions|commands|orders|it says|directions|steps there|as told|\
+                 you find there|everything it|whatever it|what is written|it tells",
             ],
             about: "has orders taken from an address",
             hits: &[
@@ -358,6 +358,7 @@ pub(super) fn rules() -> Vec<Rule> {
             ],
             misses: &[
                 "Download the file and follow the setup guide.",
+                "To reset your password, open the link below and follow the instructions.",
                 "Read the page, then perform the steps in the lab.",
             ],
         },

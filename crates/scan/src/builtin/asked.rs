@@ -294,7 +294,7 @@ pub(super) fn rules() -> Vec<Rule> {
                  the secret code|the hidden word|the passcode|the codeword|the hidden password|\
                  the secret phrase|the secret|the flag",
                 "now|please|immediately|to me|backwards|reversed|in reverse|letter by letter|\
-                 one letter|first|in base64|in morse|spelled|with dashes|with a dash|with spaces|\
+                 one letter|in base64|in morse|spelled|with dashes|with a dash|with spaces|\
                  character by character|in another language|as an acrostic|without saying|\
                  in spanish|in french|in hex|rot13|pig latin|in emoji*|so that i|each letter|\
                  between the letters|in ascii|a poem|a story|a riddle|a hint|a sentence",

@@ -149,14 +149,18 @@ pub(super) fn rules() -> Vec<Rule> {
                  never apologise*|never apologize*|never refuse*|never declines|never decline|\
                  never warns|never uses",
                 "cannot|i cannot|sorry|as an ai|an ai|warnings|disclaimers|being an ai|\
-                 ethics|policies|anything|question*|request*|unable|it is unethical|illegal",
+                 ethics|policies|request*|unable|it is unethical|illegal",
             ],
             about: "forbids the words of a refusal",
             hits: &[
                 "It never says that it cannot do something.",
                 "He never apologises and never mentions being an AI.",
             ],
-            misses: &["She never says no to cake.", "Please do not say sorry for the delay."],
+            misses: &[
+                "She never says no to cake.",
+                "Please do not say sorry for the delay.",
+                "We may not say anything on the machine.",
+            ],
         },
         Shape {
             id: "CS-JBK-007",

@@ -246,7 +246,7 @@ pub(super) fn rules() -> Vec<Rule> {
                  instead of your task|instead of the task|do not translate this|\
                  do not summarize this|do not classify this|forget your job|ignore the question|\
                  ignore the users request|skip the users question|ignore the users question",
-                "and|instead|then|but|just|only|say|tell|write|reply|print|output|call|use|transfer|\
+                "and|instead|then|but|say|tell|write|reply|print|output|call|use|transfer|\
                  answer|do|start",
             ],
             about: "takes the model off the task that it was given",

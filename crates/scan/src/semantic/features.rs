@@ -65,7 +65,7 @@ fn follows(words: &[Word], value: i32, push: &mut impl FnMut(usize, i32)) {
 
 /// How much one word of a window says: all words of a long one say no more than those of a short one.
 fn share(window: &Window<'_>) -> i32 {
-    let count = i32::try_from(window.words.len()).unwrap_or(i32::MAX).clamp(4, 1024);
+    let count = i32::try_from(window.words.len()).unwrap_or(i32::MAX).clamp(10, 1024);
     ONE * 8 / (count * 64).isqrt()
 }
 

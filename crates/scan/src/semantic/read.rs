@@ -246,7 +246,9 @@ impl Reader<'_> {
                 };
             }
             b'\n' => {
-                return if self.len - self.sentence >= 3 || next == b'\n' {
+                // a line that goes on in small letters was only broken
+                let goes_on = next.is_ascii_lowercase();
+                return if self.len - self.sentence >= 3 && !goes_on || next == b'\n' {
                     self.close()
                 };
             }

@@ -7,6 +7,7 @@ mod evasion;
 mod hold;
 mod indicators;
 mod phrases;
+mod quoted;
 mod reference;
 mod rulefile;
 mod rules;

@@ -1,0 +1,475 @@
+//! Judging bundles: signature, schema, digest, chain, semantics. Every stage on every bundle; nothing
+//! stops at the first fault.
+
+mod schema;
+mod semantic;
+mod signature;
+mod subjects;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use record::cores;
+use record::report::{Assurance, Code, Finding, Report, Severity};
+use record::trust::Trust;
+use seal::digest::Digest;
+use seal::json::Value;
+use seal::time::UnixMillis;
+
+use crate::bundle::{Bundle, BundleError};
+use crate::chain::{self, Chain, Node};
+use crate::files::Files;
+use crate::statement::{PAYLOAD_TYPE, Statement};
+use crate::types::Type;
+use signature::Keys;
+
+/// A file that should be a bundle.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// What reports call it.
+    pub name: String,
+    /// Its bytes, or why there are none.
+    pub bytes: Result<Vec<u8>, Finding>,
+}
+
+/// What is asked of the bundles.
+#[derive(Debug, Clone, Default)]
+pub struct How {
+    /// The time.
+    pub now: UnixMillis,
+    /// So many different signers a type must have.
+    pub thresholds: Vec<(&'static Type, usize)>,
+    /// Types of which there must be a statement.
+    pub require: Vec<&'static Type>,
+    /// Salts of commitments, by their digests.
+    pub salts: BTreeMap<Digest, Vec<u8>>,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Whose word it is.
+    Signature,
+    /// Whether it is well formed.
+    Schema,
+    /// Whether the files are those that were attested.
+    Digest,
+    /// How statements hang together.
+    Chain,
+    /// Whether what is said follows from the files.
+    Semantics,
+}
+
+impl Stage {
+    /// All of them, in their order.
+    pub const ALL: [Stage; 5] =
+        [Stage::Signature, Stage::Schema, Stage::Digest, Stage::Chain, Stage::Semantics];
+
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Signature => "signature",
+            Stage::Schema => "schema",
+            Stage::Digest => "digest",
+            Stage::Chain => "chain",
+            Stage::Semantics => "semantics",
+        }
+    }
+}
+
+/// What a stage came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is wrong.
+    Holds,
+    /// Something is.
+    Fails,
+    /// There was nothing to judge: no statement that could be read, or no files.
+    Unjudged,
+}
+
+impl Outcome {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Holds => "ok",
+            Outcome::Fails => "failed",
+            Outcome::Unjudged => "not judged",
+        }
+    }
+}
+
+/// One bundle, judged.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Its file.
+    pub name: String,
+    /// SHA-256 of the payload, when there is an envelope.
+    pub payload: Option<Digest>,
+    /// The statement, when it could be read.
+    pub statement: Option<Statement>,
+    /// The name, in the trust file, of the key that signed it, when it may.
+    pub signer: Option<String>,
+    /// What was found, by stages.
+    pub findings: Vec<(Stage, Finding)>,
+    /// Whether files were compared.
+    compared: bool,
+}
+
+/// What a verification came to. Only [`verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    report: Report,
+    bundles: Vec<Judged>,
+    chain: Chain,
+}
+
+/// A statement that holds in every stage, as a gate may use it.
+#[derive(Debug, Clone)]
+pub struct Attested<'v> {
+    /// SHA-256 of its payload.
+    pub payload: Digest,
+    /// What it says.
+    pub statement: &'v Statement,
+    /// The keys of the trust file that signed it, by name.
+    pub signers: Vec<&'v str>,
+    /// The bundles it lies in.
+    pub files: Vec<&'v str>,
+}
+
+/// Judges bundles. Without `trust` nobody is believed; without `files` no file is compared, which the
+/// report says.
+pub fn verify(
+    blobs: impl IntoIterator<Item = Blob>,
+    trust: Option<&Trust>,
+    files: Option<&dyn Files>,
+    how: &How,
+) -> Verification {
+    let keys = Keys::of(trust);
+    let mut bundles: Vec<Judged> = Vec::new();
+    in_batches(blobs, |blob| open(blob, &keys, how.now), |judged| bundles.push(judged));
+    let seen = files.map(|files| subjects::look(&bundles, files));
+    // A payload that lies in several bundles is compared once.
+    let mut first = BTreeSet::new();
+    let jobs: Vec<(usize, bool)> = bundles
+        .iter()
+        .enumerate()
+        .map(|(at, one)| (at, one.payload.is_some_and(|payload| first.insert(payload))))
+        .collect();
+    let mut found = Vec::new();
+    in_batches(
+        jobs,
+        |(at, first)| match bundles[at].statement.as_ref().filter(|_| first) {
+            None => Vec::new(),
+            Some(statement) => {
+                let mut found = Vec::new();
+                if let (Some(files), Some(seen)) = (files, &seen) {
+                    found.extend(subjects::judge(statement, seen, files, how));
+                }
+                found.extend(semantic::judge(statement, files));
+                found
+            }
+        },
+        |findings| found.push(findings),
+    );
+    for (judged, findings) in bundles.iter_mut().zip(found) {
+        judged.compared = files.is_some();
+        judged.findings.extend(findings);
+    }
+    let chain = link(&mut bundles);
+    let report = report(&bundles, files.is_some(), how);
+    Verification { report, bundles, chain }
+}
+
+impl Verification {
+    /// The report, without subject and trust file, which the caller knows.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The report, to say in it what was judged and under which trust file.
+    pub fn report_mut(&mut self) -> &mut Report {
+        &mut self.report
+    }
+
+    /// Every bundle, in the order they came.
+    pub fn bundles(&self) -> &[Judged] {
+        &self.bundles
+    }
+
+    /// How the statements hang together.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The statements that hold in every stage, each payload once, in the order they came. A payload
+    /// one of whose bundles fails is not among them.
+    pub fn attested(&self) -> Vec<Attested<'_>> {
+        let mut found: Vec<Attested<'_>> = Vec::new();
+        let mut places = BTreeMap::new();
+        for one in self.bundles.iter().filter(|one| !self.refuses(one)) {
+            let (Some(payload), Some(statement), Some(signer)) =
+                (one.payload, &one.statement, &one.signer)
+            else {
+                continue;
+            };
+            let at = *places.entry(payload).or_insert_with(|| {
+                found.push(Attested { payload, statement, signers: vec![], files: vec![] });
+                found.len() - 1
+            });
+            found[at].files.push(&one.name);
+            if !found[at].signers.contains(&signer.as_str()) {
+                found[at].signers.push(signer);
+            }
+        }
+        let failing: BTreeSet<Digest> = self
+            .bundles
+            .iter()
+            .filter(|one| self.refuses(one))
+            .filter_map(|one| one.payload)
+            .collect();
+        found.retain(|one| !failing.contains(&one.payload));
+        found
+    }
+
+    fn refuses(&self, one: &Judged) -> bool {
+        Stage::ALL.into_iter().any(|stage| one.outcome(stage) == Outcome::Fails)
+    }
+
+    /// The report as JSON, with its bundles and their chain.
+    pub fn to_json(&self) -> Value {
+        let Value::Object(mut members) = self.report.to_json() else { return Value::Null };
+        members.push(("bundles".into(), Value::array(self.bundles.iter().map(Judged::to_json))));
+        members.push(("chain".into(), self.chain.to_json()));
+        Value::Object(members)
+    }
+}
+
+impl Judged {
+    /// What a stage came to.
+    pub fn outcome(&self, stage: Stage) -> Outcome {
+        let fails = |(at, finding): &(Stage, Finding)| {
+            *at == stage && finding.code.severity() == Severity::Error
+        };
+        if self.findings.iter().any(fails) {
+            return Outcome::Fails;
+        }
+        let judged = match stage {
+            Stage::Signature => self.signer.is_some(),
+            Stage::Digest => self.statement.is_some() && self.compared,
+            Stage::Schema | Stage::Chain | Stage::Semantics => self.statement.is_some(),
+        };
+        if judged { Outcome::Holds } else { Outcome::Unjudged }
+    }
+
+    /// Whether some stage fails.
+    pub fn fails(&self) -> bool {
+        Stage::ALL.into_iter().any(|stage| self.outcome(stage) == Outcome::Fails)
+    }
+
+    fn to_json(&self) -> Value {
+        let statement = self.statement.as_ref();
+        let stages = Stage::ALL
+            .into_iter()
+            .map(|stage| (stage.as_str().to_owned(), self.outcome(stage).as_str().into()));
+        let findings = self.findings.iter().map(|(stage, finding)| {
+            Value::object([
+                ("stage", Value::from(stage.as_str())),
+                ("code", finding.code.id().into()),
+                ("detail", Value::from(&finding.detail)),
+            ])
+        });
+        Value::object([
+            ("file", Value::from(&self.name)),
+            ("payload", self.payload.into()),
+            ("type", statement.map(|one| one.kind.name).into()),
+            ("id", statement.map(|one| one.id.clone()).into()),
+            ("generated_at", statement.map(|one| one.generated_at.to_string()).into()),
+            (
+                "expires_at",
+                statement.and_then(|one| one.expires_at).map(|at| at.to_string()).into(),
+            ),
+            ("privacy", statement.map(|one| one.privacy.mode()).into()),
+            ("subjects", statement.map(|one| one.subjects.len()).into()),
+            ("signer", self.signer.clone().into()),
+            ("stages", Value::Object(stages.collect())),
+            ("findings", Value::array(findings)),
+        ])
+    }
+}
+
+/// Reads one bundle and judges what it says by itself.
+fn open(blob: Blob, keys: &Keys, now: UnixMillis) -> Judged {
+    let mut judged = Judged {
+        name: blob.name,
+        payload: None,
+        statement: None,
+        signer: None,
+        findings: Vec::new(),
+        compared: false,
+    };
+    let bytes = match blob.bytes {
+        Ok(bytes) => bytes,
+        Err(finding) => {
+            judged.findings.push((Stage::Schema, finding));
+            return judged;
+        }
+    };
+    let bundle = match Bundle::read(&bytes) {
+        Ok(bundle) => bundle,
+        Err(BundleError::Signatures(0)) => {
+            judged.findings.push((Stage::Signature, Finding::new(Code::AttestUnsigned, "", "")));
+            return judged;
+        }
+        Err(error) => {
+            let finding = Finding::new(Code::AttestBundle, "", error.to_string());
+            judged.findings.push((Stage::Schema, finding));
+            return judged;
+        }
+    };
+    judged.payload = Some(Digest::of(&bundle.envelope.payload));
+    let mut kind = None;
+    if bundle.envelope.payload_type == PAYLOAD_TYPE {
+        let (read, found) = schema::read(&bundle.envelope.payload);
+        kind = read.kind;
+        judged.statement = read.statement;
+        judged.findings.extend(found);
+    } else {
+        let detail = bundle.envelope.payload_type.clone();
+        let finding = Finding::new(Code::AttestPayloadType, "", detail);
+        judged.findings.push((Stage::Schema, finding));
+    }
+    let (signer, found) = signature::judge(&bundle, keys, kind, judged.statement.as_ref(), now);
+    judged.signer = signer;
+    judged.findings.extend(found.into_iter().map(|finding| (Stage::Signature, finding)));
+    judged
+}
+
+/// The chain over all payloads, and its findings beside those of the bundles.
+fn link(bundles: &mut [Judged]) -> Chain {
+    let mut owners = BTreeMap::new();
+    let (mut nodes, mut unread) = (Vec::new(), BTreeSet::new());
+    for (at, one) in bundles.iter().enumerate() {
+        match (one.payload, &one.statement) {
+            (Some(payload), Some(statement)) => {
+                owners.entry(payload).or_insert_with(|| {
+                    nodes.push(Node::of(payload, statement, &one.name));
+                    at
+                });
+            }
+            // It is there, and rejected: whoever builds on it has no second fault.
+            (Some(payload), None) => {
+                unread.insert(payload);
+            }
+            (None, _) => {}
+        }
+    }
+    let (mut chain, found) = chain::link(nodes, &unread);
+    for (payload, finding) in found {
+        if let Some(one) = owners.get(&payload).and_then(|at| bundles.get_mut(*at)) {
+            one.findings.push((Stage::Chain, finding));
+        }
+    }
+    for node in &mut chain.nodes {
+        node.holds = owners.get(&node.payload).is_some_and(|at| !bundles[*at].fails());
+    }
+    let kinds: BTreeMap<Digest, &str> =
+        chain.nodes.iter().map(|node| (node.payload, node.kind)).collect();
+    for one in bundles.iter_mut() {
+        let Some((payload, statement)) = one.payload.zip(one.statement.as_ref()) else { continue };
+        if owners.contains_key(&payload) {
+            let found = semantic::references(statement, &kinds, &unread);
+            one.findings.extend(found.into_iter().map(|finding| (Stage::Semantics, finding)));
+        }
+    }
+    chain
+}
+
+fn report(bundles: &[Judged], compared: bool, how: &How) -> Report {
+    let mut report = Report::default();
+    report.kind = "attestations".into();
+    let payloads: BTreeSet<Digest> = bundles
+        .iter()
+        .filter(|one| one.statement.is_some())
+        .filter_map(|one| one.payload)
+        .collect();
+    let subjects = |one: &Judged| one.statement.as_ref().map_or(0, |s| s.subjects.len() as u64);
+    report.count("bundles", bundles.len() as u64);
+    report.count("statements", payloads.len() as u64);
+    report.count("subjects", bundles.iter().map(subjects).sum());
+    for one in bundles {
+        for (_, finding) in &one.findings {
+            report.push(finding.clone().at(&one.name));
+        }
+        report.assure(match one.outcome(Stage::Signature) {
+            Outcome::Holds if !one.fails() => Assurance::Signed,
+            Outcome::Holds | Outcome::Fails | Outcome::Unjudged => Assurance::None,
+        });
+    }
+    if bundles.is_empty() {
+        report.push(Finding::new(Code::EvidenceEmpty, "", "no bundle"));
+    } else if !compared {
+        report.push(Finding::new(Code::SubjectsUnchecked, "", ""));
+    }
+    for kind in &how.require {
+        if !bundles.iter().any(|one| one.is_of(kind)) {
+            report.push(Finding::new(Code::AttestTypeMissing, "", kind.name));
+        }
+    }
+    for (kind, least) in &how.thresholds {
+        threshold(bundles, kind, *least, &mut report);
+    }
+    report
+}
+
+impl Judged {
+    fn is_of(&self, kind: &Type) -> bool {
+        self.statement.as_ref().is_some_and(|statement| statement.kind == kind)
+    }
+}
+
+/// Every statement of the type needs so many different signers. A signer is a key of the trust file,
+/// and the trust file has no key twice, so that names tell them apart.
+fn threshold(bundles: &[Judged], kind: &Type, least: usize, report: &mut Report) {
+    let mut signers: BTreeMap<Digest, (&str, BTreeSet<&str>)> = BTreeMap::new();
+    for one in bundles.iter().filter(|one| one.is_of(kind)) {
+        let Some(payload) = one.payload else { continue };
+        let (_, names) = signers.entry(payload).or_insert((&one.name, BTreeSet::new()));
+        names.extend(one.signer.as_deref());
+    }
+    if signers.is_empty() {
+        report.push(Finding::new(Code::AttestTypeMissing, "", kind.name));
+    }
+    for (file, names) in signers.values() {
+        if names.len() < least {
+            let detail = format!("{least} are asked for, {} signed", names.len());
+            report.push(Finding::new(Code::AttestThreshold, *file, detail));
+        }
+    }
+}
+
+/// Jobs on all cores, a few dozen at once: one signature is too little for a hand-off.
+fn in_batches<J: Send, R: Send>(
+    jobs: impl IntoIterator<Item = J>,
+    work: impl Fn(J) -> R + Sync,
+    mut take: impl FnMut(R),
+) {
+    cores::ordered(
+        0,
+        |batch: Vec<J>| batch.into_iter().map(&work).collect::<Vec<R>>(),
+        |results| results.into_iter().for_each(&mut take),
+        |give| {
+            let mut batch = Vec::with_capacity(BATCH);
+            for job in jobs {
+                batch.push(job);
+                if batch.len() == BATCH {
+                    give(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                }
+            }
+            if !batch.is_empty() {
+                give(batch);
+            }
+        },
+    );
+}
+
+const BATCH: usize = 16;
