@@ -10,13 +10,16 @@ pub mod files;
 pub mod gate;
 pub mod glob;
 pub mod manifest;
+pub mod privacy;
 pub mod shape;
 pub mod statement;
 pub mod types;
 pub mod verify;
+pub mod vsa;
 
 pub use bundle::Bundle;
 pub use files::{FileError, Files};
 pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
 pub use verify::{Verification, verify};
+pub use vsa::Vsa;

@@ -20,6 +20,7 @@ use crate::chain::{self, Chain, Node};
 use crate::files::Files;
 use crate::statement::{PAYLOAD_TYPE, Statement};
 use crate::types::Type;
+pub use semantic::model_root;
 use signature::Keys;
 
 /// A file that should be a bundle.

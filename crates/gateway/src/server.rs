@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::anchoring::{self, Anchoring};
-use crate::aside::Aside;
+use crate::aside::{Aside, apart};
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
 use crate::descriptors::Connections;
@@ -100,6 +100,8 @@ pub(crate) struct App {
     pub(crate) anchoring: Anchoring,
     pub(crate) witnessing: Witnessing,
     pub(crate) feeding: Feeding,
+    /// Scans that operators ask for.
+    pub(crate) scans: Semaphore,
     /// True when the grace period of a stop is over: flows end where they are.
     cut: watch::Sender<bool>,
     state: State,
@@ -175,6 +177,7 @@ impl App {
             anchoring,
             witnessing,
             feeding,
+            scans: Semaphore::new(1),
             cut: watch::Sender::new(false),
             config,
             state,
@@ -371,7 +374,7 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
                 app.feeding.look(app.now());
                 if app.rules.has_former() {
                     let app = app.clone();
-                    tokio::task::spawn_blocking(move || app.rules.sweep());
+                    drop(apart(move || app.rules.sweep()));
                 }
                 false
             }

@@ -691,7 +691,7 @@ codes! {
     // ---- feeds ---------------------------------------------------------------------------
     FeedLimit = "CS-FEED-001", Error, Malformed,
         "feed is too large",
-        "A feed document is at most 128 MiB. Larger input is not read at all, so that a hostile mirror cannot exhaust the verifier.",
+        "A feed document is at most 128 MiB, of 8,000,000 values and 500,000 indicators. Larger input is not judged at all, so that a hostile mirror cannot exhaust the verifier.",
         "Ask the publisher to split the feed.";
     FeedJson = "CS-FEED-002", Error, Malformed,
         "feed is not strict JSON",

@@ -22,7 +22,7 @@ use crate::trust::{Purpose, Trust, TrustKey, Validity};
 
 pub use draft::{DRAFTS, DRAFTS_LIMIT, Draft, DraftError, Drafts, Fault};
 pub use judge::{Compiles, Judge, Judged, Skipped, Verified, judge};
-pub use live::{Gone, Live, live};
+pub use live::{Gone, Live, live, live_where};
 pub use read::{read, value};
 
 /// Whether a draft's pattern is found in a text, or why it cannot be looked for.
@@ -34,6 +34,9 @@ pub const VERSION: &str = "raucle-feed/v1";
 pub const LIMIT: usize = 128 << 20;
 /// Most values (and commas within texts) of a feed document.
 pub const VALUES: usize = 8_000_000;
+/// Most indicators of a feed. Each has fifteen separators at least, so that hardly more could be
+/// meant within [`VALUES`]; what is none, and takes two bytes, must not cost as much as one.
+pub const INDICATORS: usize = 500_000;
 /// Longest feed id, bytes.
 pub const ID_LIMIT: usize = 512;
 

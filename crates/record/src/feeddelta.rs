@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use seal::json::{Limits, Value, parse, write_plain, write_pretty};
 
-use crate::feed::{Feed, LIMIT};
+use crate::feed::{self, Feed};
 use crate::ioc::SignedIoc;
 
 /// The type constant.
@@ -37,8 +37,8 @@ pub fn write(base: &Feed, new: &Feed) -> Option<String> {
 
 /// The newer document, as its publisher's tool writes it. Nothing of it is judged.
 pub fn apply(base: &Feed, delta: &[u8]) -> Result<Vec<u8>, String> {
-    let limits = Limits { bytes: LIMIT, depth: 6 };
-    let Ok(Value::Object(members)) = parse(delta, limits) else {
+    // Bounded like a feed: it comes from whoever serves it, and a few packed bytes can be many values.
+    let Ok(Value::Object(members)) = feed::value(delta) else {
         return Err("the delta is no JSON object".into());
     };
     let mut members: BTreeMap<String, Value> = members.into_iter().collect();

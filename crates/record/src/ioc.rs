@@ -20,7 +20,7 @@ use crate::report::Finding;
 use crate::text::{is_label, key_of, member};
 
 pub use read::read;
-pub(crate) use read::{Raw, seconds, signature};
+pub(crate) use read::{FAULTS, Raw, seconds, signature};
 
 /// Longest pattern, bytes.
 pub const PATTERN_LIMIT: usize = 16 << 10;

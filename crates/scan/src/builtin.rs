@@ -22,6 +22,7 @@ mod korean;
 mod languages;
 mod latins;
 mod lexicon;
+mod natural;
 mod overrides;
 mod paraphrases;
 mod persona;
@@ -70,6 +71,7 @@ pub fn rules() -> Vec<Rule> {
     rules.extend(poison::rules());
     rules.extend(abuse::rules());
     rules.extend(world::rules());
+    rules.extend(natural::rules());
     rules.extend(hidden::rules());
     rules.extend(content::rules());
     rules.extend(tokens::rules());

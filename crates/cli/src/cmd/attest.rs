@@ -1,10 +1,23 @@
 //! `countersign attest`: what was reviewed before it runs, one file for each subcommand.
 
+mod bundles;
+mod create;
+mod decrypt;
+mod enter;
+mod failure;
+mod init;
+mod print;
 mod schema;
+mod sign;
+mod sources;
+mod verify;
+mod written;
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
+use seal::time::UnixMillis;
 
 use crate::exit::Outcome;
 
@@ -16,12 +29,36 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make statements about files
+    Create(Box<create::Args>),
+    /// Open an encrypted payload, and hold it against its commitment
+    Decrypt(decrypt::Args),
+    /// Make what a project needs to be attested
+    Init(init::Args),
     /// Print the JSON Schema of a type of statement
     Schema(schema::Args),
+    /// Sign statements
+    Sign(Box<sign::Args>),
+    /// Judge bundles: signature, schema, digest, chain, semantics
+    Verify(Box<verify::Args>),
 }
 
-pub fn run(args: Args, _dir: &Path) -> Outcome {
+/// Where statements and bundles lie, below --dir.
+const FOLDER: &str = "attestations";
+
+pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
+        Command::Create(args) => create::run(&args, dir),
+        Command::Decrypt(args) => decrypt::run(&args),
+        Command::Init(args) => init::run(&args, dir),
         Command::Schema(args) => schema::run(&args),
+        Command::Sign(args) => sign::run(&args, dir),
+        Command::Verify(args) => verify::run(*args, dir),
     }
+}
+
+/// The time.
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

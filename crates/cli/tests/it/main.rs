@@ -2,7 +2,9 @@
 
 mod anchor;
 mod append;
+mod attest;
 mod audit;
+mod collect;
 mod commands;
 mod configuration;
 mod deploy;

@@ -6,15 +6,17 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use seal::digest::Digest;
 use seal::json::Value;
 use seal::key::PublicKey;
 
 use super::read::Raw;
-use super::{Feed, Pin};
+use super::{Feed, ID_LIMIT, Pin};
 use crate::codes::Code;
 use crate::cores::ordered;
-use crate::ioc::{self, Kind, SignedIoc};
+use crate::ioc::{self, ISSUER_LIMIT, Kind, SignedIoc};
 use crate::report::{Assurance, Finding, Report};
+use crate::text::is_label;
 
 /// Says why a pattern cannot be matched by the engine that would have to.
 pub type Compiles<'a> = dyn Fn(Kind, &str) -> Result<(), String> + Sync + 'a;
@@ -267,6 +269,11 @@ fn trusted(raw: &Raw, key: Option<&PublicKey>, pins: &[Pin], report: &mut Report
 
 fn describe(raw: &Raw, count: u64, report: &mut Report) {
     report.count("indicators", count);
-    report.note(format!("feed {:?} of {:?}", raw.feed_id, raw.issuer));
-    report.note(format!("issued at {}, root {}", raw.issued_at, raw.merkle_root));
+    // What is no label, or no digest, is in a finding, and shortened there.
+    if is_label(&raw.feed_id, ID_LIMIT) && is_label(&raw.issuer, ISSUER_LIMIT) {
+        report.note(format!("feed {:?} of {:?}", raw.feed_id, raw.issuer));
+    }
+    if let Ok(root) = raw.merkle_root.parse::<Digest>() {
+        report.note(format!("issued at {}, root {root}", raw.issued_at));
+    }
 }

@@ -4,9 +4,9 @@ use seal::digest::Digest;
 use seal::json::{JsonErrorKind, Limits, Value, parse};
 use seal::key::{KeyError, PublicKey};
 
-use super::{Feed, Head, ID_LIMIT, Judge, LIMIT, VALUES, VERSION, judge, manifest};
+use super::{Feed, Head, ID_LIMIT, INDICATORS, Judge, LIMIT, VALUES, VERSION, judge, manifest};
 use crate::codes::Code;
-use crate::ioc::{ISSUER_LIMIT, seconds};
+use crate::ioc::{FAULTS, ISSUER_LIMIT, seconds};
 use crate::report::Finding;
 use crate::text::is_label;
 
@@ -82,10 +82,15 @@ impl Raw {
                 ioc_count = Some(value);
             } else if name == "iocs" {
                 match value {
+                    Value::Array(items) if items.len() > INDICATORS => {
+                        let detail = format!("more than {INDICATORS} indicators");
+                        found.push(Finding::here(Code::FeedLimit, detail));
+                    }
                     Value::Array(items) => iocs = Some(items),
                     other => fault(format!("iocs is {}, not a list", other.kind())),
                 }
-            } else {
+            } else if found.len() - before < FAULTS {
+                let mut fault = |detail| found.push(Finding::here(Code::FeedMember, detail));
                 fault(format!("member {name:?} is unknown, and outside of the signature"));
             }
         }

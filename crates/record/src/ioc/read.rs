@@ -73,7 +73,7 @@ impl Raw {
                     Value::Null => Some(None),
                     value => seconds(name, &value, Code::IocMember, found).map(Some),
                 };
-            } else {
+            } else if found.len() - before < FAULTS {
                 let detail = format!("member {name:?} is unknown, and outside of the signature");
                 found.push(Finding::here(Code::IocMember, detail));
             }
@@ -159,7 +159,10 @@ impl Raw {
         for text in &self.revokes {
             match text.parse() {
                 Ok(digest) => revokes.push(digest),
-                Err(_) => fault(Code::IocMember, format!("revokes {text:?}, which is no id")),
+                Err(_) => {
+                    fault(Code::IocMember, format!("revokes {text:?}, which is no id"));
+                    break;
+                }
             }
         }
         if self.issuer.is_empty() {
@@ -189,6 +192,9 @@ impl Raw {
         Some(SignedIoc { ioc, content_hash: content_hash?, signature: signature? })
     }
 }
+
+/// Faults of one kind that are told of one thing: a hostile document has as many as it likes.
+pub(crate) const FAULTS: usize = 16;
 
 const SPELLING: &str = "it is not 64 bytes in 86 characters of base64url";
 const STRINGS: [&str; 8] =

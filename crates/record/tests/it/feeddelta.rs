@@ -57,3 +57,13 @@ fn what_does_not_fit_is_refused() {
         assert!(apply(&base, bad.as_bytes()).is_err(), "{bad}");
     }
 }
+
+/// A delta comes from whoever serves it, and a few packed bytes can be any number of values.
+#[test]
+fn one_of_too_many_values_is_not_read() {
+    let (base, new) = (feed(10, 0..3), feed(11, 0..4));
+    let delta = write(&base, &new).unwrap();
+    let many = format!("{{\"x\":[{}0],", "0,".repeat(record::feed::VALUES));
+    assert!(apply(&base, delta.replacen('{', "{\"x\":[0],", 1).as_bytes()).is_ok());
+    assert!(apply(&base, delta.replacen('{', &many, 1).as_bytes()).is_err());
+}

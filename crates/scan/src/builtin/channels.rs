@@ -353,7 +353,7 @@ fn leaked() -> Vec<Rule> {
                 "system|initial|hidden|developer|my",
                 "is|says|reads|tells|instructs|told|verbatim|word|full|are|here",
             ],
-            r"\b(?:system|initial|hidden|developer) (?:prompt|message|instructions) (?:is as follows|is this|is below|says|reads|tells me|instructs me|told me|instructed me|verbatim|word for word|in full|and here it is)\b",
+            r"\b(?:system|initial|hidden|developer) (?:prompt|message|instructions) (?:is:|(?:is as follows|is this|is below|says|reads|tells me|instructs me|told me|instructed me|verbatim|word for word|in full|and here it is)\b)",
             "an answer that recites its system prompt",
             &[
                 "My system prompt says: You are a helpful assistant for Contoso.",

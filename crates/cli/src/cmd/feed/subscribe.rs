@@ -117,7 +117,10 @@ pub fn run(args: Args, dir: &Path) -> crate::exit::Outcome {
         let got = match consume::get(source, None, way) {
             Ok(got) => got,
             Err(failure) => {
-                output::complain(&failure.message);
+                // The first one is told at the end.
+                if failed.is_some() {
+                    output::complain(&failure.message);
+                }
                 failed.get_or_insert(failure);
                 continue;
             }
@@ -140,7 +143,12 @@ pub fn run(args: Args, dir: &Path) -> crate::exit::Outcome {
         refused.get_or_insert(outcome);
     }
     match (refused, failed) {
-        (Some(outcome), _) => show(&outcome, false, args.format),
+        (Some(outcome), failed) => {
+            if let Some(failure) = failed {
+                output::complain(&failure.message);
+            }
+            show(&outcome, false, args.format)
+        }
         (None, Some(failure)) => Err(failure),
         (None, None) => Err(Failure::new(Exit::Usage, "there is no source")),
     }

@@ -37,6 +37,12 @@ fn a_document_of_too_many_values_is_not_read() {
     };
     assert_eq!(judged(format!("[{}0]", "0,".repeat(8_000_000))), [Code::FeedLimit]);
     assert_eq!(judged(format!("[{}0]", "0,".repeat(1_000))), [Code::FeedMember]);
+    // What is no indicator takes two bytes, and must not take the memory of one.
+    let many = record::feed::INDICATORS;
+    assert_eq!(judged(format!("{{\"iocs\":[{}0]}}", "0,".repeat(many))), [Code::FeedLimit]);
+    let unknown: String = (0..100).map(|n| format!("\"m{n}\":0,")).collect();
+    let found = judged(format!("{{{unknown}\"iocs\":[{{{unknown}\"revokes\":[]}}]}}"));
+    assert_eq!(found, [Code::FeedMember; 16]);
 }
 
 #[test]

@@ -1,0 +1,57 @@
+//! Bundles on disk, one at a time: what is read ahead is held in memory.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use attest::bundle::LIMIT;
+use attest::verify::Blob;
+use record::report::{Code, Finding};
+
+use crate::exit::Failure;
+
+/// How files of bundles end; others in the same directory are left alone.
+pub const SUFFIX: &str = ".bundle.json";
+
+/// The bundles of a directory, sorted by name, or the one file that is named.
+pub fn find(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    crate::cmd::must_exist(path)?;
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| Failure::io(path, &error))? {
+        let entry = entry.map_err(|error| Failure::io(path, &error))?;
+        if entry.file_name().as_encoded_bytes().ends_with(SUFFIX.as_bytes()) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Reads them as they are asked for. What is no plain file is a finding, and is not opened.
+pub fn read(paths: &[PathBuf]) -> impl Iterator<Item = Blob> {
+    paths.iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Blob { name, bytes: content(path) }
+    })
+}
+
+fn content(path: &Path) -> Result<Vec<u8>, Finding> {
+    let refused = |code, detail: String| Finding::new(code, "", detail);
+    let unread = |error: std::io::Error| refused(Code::FileSpecial, error.to_string());
+    // Looked at before it is opened: opening a pipe waits for somebody to write.
+    let before = fs::symlink_metadata(path).map_err(unread)?;
+    let file = match before.is_file() {
+        true => File::open(path).map_err(unread)?,
+        false => return Err(refused(Code::FileSpecial, String::new())),
+    };
+    let size = before.len();
+    if size > LIMIT as u64 {
+        return Err(refused(Code::FileLimit, format!("more than {LIMIT} bytes")));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.take(LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
+    Ok(bytes)
+}

@@ -1,0 +1,103 @@
+//! `attest verify`: judge bundles, and the files they are about.
+
+use std::path::{Path, PathBuf};
+
+use attest::types::Type;
+use attest::verify::{How, Verification};
+use attest::{Files, verify};
+use collect::Root;
+
+use super::bundles;
+use super::print::{self, Format};
+use super::schema::kind;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  countersign attest verify attestations --trust reviewers.trust.yaml
+  countersign attest verify --subjects ../checkout --threshold prompt=2 --format json
+  countersign attest verify attestations --format sarif > findings.sarif
+
+Every stage (signature, schema, digest, chain, semantics) is run on every bundle, whatever the others
+found. Without a trust file nobody is believed. Every finding has a code: `countersign code <CODE>`
+explains it.")]
+pub struct Args {
+    /// A directory of bundles (*.bundle.json), or one; default: attestations in --dir
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    how: Asked,
+    /// How to print
+    #[arg(long, default_value = "table")]
+    format: Format,
+}
+
+/// Options that say what is asked of bundles.
+#[derive(Debug, clap::Args)]
+pub struct Asked {
+    /// The trust file; default: countersign.trust.yaml in --dir (unless git tracks it), then the
+    /// user's own
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// Where the attested files are; default: --dir
+    #[arg(long, value_name = "ROOT")]
+    pub subjects: Option<PathBuf>,
+    /// Do not compare files; the report says so
+    #[arg(long, conflicts_with = "subjects")]
+    pub no_subjects: bool,
+    /// So many different trusted signers every statement of the type needs, as prompt=2
+    #[arg(long, value_name = "TYPE=K", value_parser = threshold)]
+    pub threshold: Vec<(&'static Type, usize)>,
+    /// There must be a statement of this type
+    #[arg(long, value_name = "TYPE", value_parser = kind)]
+    pub require: Vec<&'static Type>,
+}
+
+fn threshold(text: &str) -> Result<(&'static Type, usize), String> {
+    let (name, least) = text.split_once('=').ok_or("expected TYPE=K, such as prompt=2")?;
+    match least.parse() {
+        Ok(least) if (1..=MOST).contains(&least) => Ok((kind(name)?, least)),
+        Ok(_) | Err(_) => Err(format!("K is a number from 1 to {MOST}")),
+    }
+}
+
+/// More signers nobody has.
+const MOST: usize = 1000;
+
+pub fn run(args: Args, dir: &Path) -> Outcome {
+    let path = args.path.unwrap_or_else(|| dir.join(super::FOLDER));
+    let verification = judge(&path, &args.how, dir)?;
+    print::show(&verification.to_json(), &verification, args.format)?;
+    Ok(Exit::Evidence(verification.report().exit_class()))
+}
+
+/// Judges the bundles at a path.
+pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Failure> {
+    let paths = bundles::find(path)?;
+    let (file, passed_over) = crate::cmd::trust_for(asked.trust.as_deref(), dir, path)?;
+    let root = match asked.no_subjects {
+        true => None,
+        false => Some(open(asked.subjects.as_deref().unwrap_or(dir))?),
+    };
+    let how = How {
+        now: super::now(),
+        thresholds: asked.threshold.clone(),
+        require: asked.require.clone(),
+        ..How::default()
+    };
+    let trust = file.as_ref().map(|file| &file.trust);
+    let files = root.as_ref().map(|root| root as &dyn Files);
+    let mut verification = verify(bundles::read(&paths), trust, files, &how);
+    let report = verification.report_mut();
+    report.subject = output::path(path);
+    report.notes.extend(passed_over);
+    if let Some(file) = &file {
+        report.trust_file = Some(file.path.display().to_string());
+        report.trust_digest = Some(file.digest);
+    }
+    Ok(verification)
+}
+
+fn open(root: &Path) -> Result<Root, Failure> {
+    Root::open(root).map_err(|error| Failure::io(root, &error))
+}

@@ -1,0 +1,4 @@
+//! Attestations from end to end.
+
+mod project;
+mod tamper;
