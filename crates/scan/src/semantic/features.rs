@@ -33,7 +33,7 @@ pub(crate) fn of_concepts(window: &Window<'_>, push: &mut impl FnMut(usize, i32)
     }
     // twice the logarithm of the length
     let count = window.words.len().max(1);
-    let long = 2 * count.ilog2() as usize + (2 * count >> count.ilog2() & 1);
+    let long = 2 * count.ilog2() as usize + (((2 * count) >> count.ilog2()) & 1);
     push(LENGTH + long.min(LENGTHS - 1), ONE / 2);
     let value = share(window);
     for word in window.words {
