@@ -1,8 +1,13 @@
 //! `countersign attest`: what was reviewed before it runs, one file for each subcommand.
 
 mod bundles;
+mod diff;
 mod print;
+mod report;
+mod sarif;
 mod schema;
+mod show;
+mod summary;
 mod verify;
 
 use std::path::Path;
@@ -21,8 +26,14 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what changed from one statement to another
+    Diff(diff::Args),
+    /// Render the JSON of a verification as Markdown, SARIF, DOT or SVG
+    Report(report::Args),
     /// Print the JSON Schema of a type of statement
     Schema(schema::Args),
+    /// Print what a bundle or statement says, unverified
+    Show(show::Args),
     /// Judge bundles: signature, schema, digest, chain, semantics
     Verify(Box<verify::Args>),
 }
@@ -32,7 +43,10 @@ const FOLDER: &str = "attestations";
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
+        Command::Diff(args) => diff::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Show(args) => show::run(&args),
         Command::Verify(args) => verify::run(*args, dir),
     }
 }
