@@ -9,7 +9,7 @@ use crate::figure::{Figure, Table};
 use crate::floor;
 
 #[path = "../../crates/scan/examples/indicators/feed.rs"]
-mod feed;
+pub mod feed;
 
 const PROMPT: &str = "Could you help me plan a weekend in Lisbon? We arrive on Friday evening, like food markets and old trams, and would rather not rent a car. A budget of 600 euros for two is fine. Thanks a lot! ";
 

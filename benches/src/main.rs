@@ -21,6 +21,7 @@ mod memory;
 mod nginx;
 mod process;
 mod proxy;
+mod swap;
 mod text;
 mod upstream;
 
@@ -35,6 +36,7 @@ const USAGE: &str =
        [--profile NAME]
 
   gateway   CPU, latency, rate and memory of the gateway, beside a bare proxy and nginx
+  swap      latency at half load while 50,000 indicators are replaced; two minutes
   hostile   what a hostile body of 4 MB does to the other callers
   streams   memory of 5,000 idle streams
   start     a start over a large ledger, against SHA-256
@@ -48,7 +50,7 @@ const USAGE: &str =
             disk an entry
   scan      the scan engine, against the walk of its automaton
   detection what the scanner finds of corpus/, and what harmless text it takes for an attack
-  all       everything but soak
+  all       everything but soak, log, detection and swap
 
 For a profiler: `stub` serves the model API and prints its address, `load PORT CONNECTIONS COUNT`
 sends the requests of `gateway`.
@@ -103,6 +105,7 @@ fn main() -> Result<()> {
             return by_hand::load(port, connections.parse()?, count.parse()?);
         }
         ["gateway"] => gateway::run(&binary()?, &mut table)?,
+        ["swap"] => swap::run(&binary()?, &mut table)?,
         ["hostile"] => hostile::run(&binary()?, &mut table)?,
         ["streams"] => memory::streams(&binary()?, &mut table)?,
         ["start"] => begin::run(&binary()?, &mut table)?,

@@ -10,7 +10,7 @@ use seal::json::Value;
 use crate::body::Body;
 use crate::feeding::Alarm;
 use crate::metrics::Now;
-use crate::problem::{Refusal, answer, not_ready, ok};
+use crate::problem::{Refusal, answer, begun, not_ready, ok};
 use crate::server::App;
 
 /// Answers one request, or says why not; the server has checked `Host` and
@@ -23,6 +23,7 @@ pub(crate) fn handle(app: &App, request: &Parts) -> Result<Response<Body>, Refus
         "/readyz" => Page::Ready,
         "/metrics" => Page::Metrics,
         "/version" => Page::Version,
+        "/feeds/pull" => Page::Pull,
         _ => Page::None,
     };
     let with = |token| authorised(&request.headers, token);
@@ -30,18 +31,28 @@ pub(crate) fn handle(app: &App, request: &Parts) -> Result<Response<Body>, Refus
         Page::Alive | Page::Ready => true,
         // Whoever scrapes needs no more than that.
         Page::Metrics => with(app.scrape_token()) | with(app.admin_token()),
-        Page::Version | Page::None => with(app.admin_token()),
+        Page::Version | Page::Pull | Page::None => with(app.admin_token()),
     };
     if !may {
         return Err(Refusal::Unauthorised);
     }
-    if !matches!(page, Page::None) && !matches!(request.method, Method::GET | Method::HEAD) {
-        return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" });
+    match page {
+        Page::Pull if request.method != Method::POST => {
+            return Err(Refusal::MethodNotAllowed { allow: "POST" });
+        }
+        Page::Alive | Page::Ready | Page::Metrics | Page::Version
+            if !matches!(request.method, Method::GET | Method::HEAD) =>
+        {
+            return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" });
+        }
+        _ => {}
     }
     let recorder = app.recorder();
     let json = "application/json";
     let (status, kind, text) = match page {
         Page::None => return Err(Refusal::UnknownRoute),
+        Page::Pull if app.feeding.pull_now() => (begun(), json, r#"{"status":"asked"}"#.to_owned()),
+        Page::Pull => return Err(Refusal::UnknownRoute),
         Page::Alive => (ok(), json, r#"{"status":"ok"}"#.to_owned()),
         // Ready means: evidence can be written. The upstream is not asked, since
         // its outage must not take the gate out of service.
@@ -110,6 +121,7 @@ enum Page {
     Ready,
     Metrics,
     Version,
+    Pull,
     None,
 }
 

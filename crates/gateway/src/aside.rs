@@ -166,6 +166,24 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// Does `work` on a thread of its own, of lower priority: what takes long and comes seldom, and for
+/// which no request waits. Threads that it starts have that priority, too. An error means that the
+/// thread could not be had, or panicked.
+pub(crate) fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
+    let (sender, done) = oneshot::channel();
+    let work = move || {
+        yield_to_workers();
+        // Who waits for it may be gone; what it returns is then dropped here.
+        let _ = sender.send(work());
+    };
+    if let Err(error) = thread::Builder::new().name("apart".to_owned()).spawn(work) {
+        tracing::error!(%error, "a thread could not be started");
+    }
+    done
+}
+
 /// Lowers the priority of this thread: a worker that wakes up goes first. Where
 /// that is refused, or would be the priority of the whole process, the cores
 /// that are left to the workers have to do.
@@ -219,6 +237,17 @@ mod tests {
         let before = own();
         assert_eq!(runs(aside(1, 1).run(1 << 20, own)), (before + NICE).min(19));
         assert_eq!(own(), before, "the worker keeps its own");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_apart_yields_to_everyone_and_so_do_its_threads() {
+        let own = || rustix::process::getpriority_process(None).expect("a priority");
+        let lower = (own() + NICE).min(19);
+        let both = apart(move || (own(), thread::spawn(own).join().expect("no panic")));
+        assert_eq!(runs(both), Ok((lower, lower)));
+        let failed: Result<(), _> = runs(apart(|| panic!("the test's own panic")));
+        assert!(failed.is_err(), "it is told, and nobody waits for ever");
     }
 
     #[test]

@@ -9,11 +9,12 @@ use scan::{Engine, Options};
 use seal::digest::Digest;
 use seal::escape;
 use seal::time::UnixMillis;
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::anchoring::{backoff, jittered};
+use crate::aside::apart;
 use crate::config::{FeedsConfig, OnStale};
 use crate::feeds::{Counting, Feed, Feeds, Pulled};
 use crate::metrics::FeedAge;
@@ -28,6 +29,8 @@ pub(crate) struct Feeding {
     standing: Mutex<Standing>,
     /// No new request is admitted.
     shut: AtomicBool,
+    /// An operator wants a pull now.
+    wanted: Notify,
 }
 
 #[derive(Default)]
@@ -42,7 +45,7 @@ struct Standing {
 
 struct One {
     feed: Feed,
-    /// When it was confirmed last; the start, before the first time.
+    /// When it was confirmed last; the start, where nobody knows.
     checked: UnixMillis,
     confirmed: bool,
     /// Of the last pull.
@@ -85,7 +88,8 @@ impl Feeding {
         };
         let (engine, summary) = build(counting).map_err(ServeError::Feeds)?;
         let standing = Mutex::default();
-        let feeding = Feeding { port, config, standing, shut: AtomicBool::new(false) };
+        let shut = AtomicBool::new(false);
+        let feeding = Feeding { port, config, standing, shut, wanted: Notify::new() };
         feeding.counted(summary, now);
         feeding.look(now);
         Ok((feeding, engine))
@@ -95,6 +99,13 @@ impl Feeding {
     pub(crate) fn is_on(&self) -> bool {
         let standing = self.standing();
         !standing.feeds.is_empty() || standing.trouble.is_some()
+    }
+
+    /// Has the publishers asked at once; `false` where nobody could be. Wishes that come while they
+    /// are asked make one more pull.
+    pub(crate) fn pull_now(&self) -> bool {
+        self.wanted.notify_one();
+        self.port.is_some()
     }
 
     /// Whether new requests are refused.
@@ -148,13 +159,31 @@ impl Feeding {
     fn counted(&self, summary: Summary, now: UnixMillis) {
         let mut standing = self.standing();
         let known = std::mem::take(&mut standing.feeds);
+        let same =
+            |one: &Feed, other: &Feed| one.issuer == other.issuer && one.feed_id == other.feed_id;
+        for One { feed, .. } in &known {
+            if !summary.feeds.iter().any(|one| same(one, feed)) {
+                let (issuer, feed) = (printed(&feed.issuer), printed(&feed.feed_id));
+                tracing::warn!(issuer, feed, "a feed counts no more: its subscription is gone");
+            }
+        }
         let one = |feed: Feed| {
-            let before = known
-                .iter()
-                .find(|one| one.feed.issuer == feed.issuer && one.feed.feed_id == feed.feed_id);
-            match before {
-                Some(before) => One { feed, ..*before },
-                None => One { feed, checked: now, confirmed: false, failed: false },
+            // By an earlier process, or by hand; a clock that was put back makes nothing fresher.
+            let told = feed.confirmed_at.and_then(|at| u64::try_from(at).ok());
+            let told = told.map(|at| UnixMillis(at.saturating_mul(1_000)).min(now));
+            match known.iter().find(|one| same(&one.feed, &feed)) {
+                Some(before) => One {
+                    feed,
+                    checked: told.map_or(before.checked, |told| told.max(before.checked)),
+                    confirmed: before.confirmed || told.is_some(),
+                    failed: before.failed,
+                },
+                None => One {
+                    feed,
+                    checked: told.unwrap_or(now),
+                    confirmed: told.is_some(),
+                    failed: false,
+                },
             }
         };
         standing.feeds = summary.feeds.into_iter().map(one).collect();
@@ -285,19 +314,29 @@ pub(crate) async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
     };
     let interval = Duration::from_secs(app.feeding.config.interval_seconds);
     let mut failures = 0;
-    // Not at once: a gateway that is restarted every few seconds asks nobody.
-    let mut pause = jittered(interval.min(SETTLED));
-    let mut under_way: Option<JoinHandle<Vec<Pulled>>> = None;
+    // Not at once: a gateway that is restarted every few seconds asks nobody. One that serves nobody
+    // before it has asked does.
+    let mut pause = match app.feeding.is_shut() {
+        true => Duration::ZERO,
+        false => jittered(interval.min(SETTLED)),
+    };
+    let mut under_way: Option<oneshot::Receiver<Vec<Pulled>>> = None;
     loop {
         let ends = app.feeding.changes_at().map(|at| {
             let seconds = at.saturating_sub(app.now().seconds()).max(0);
             Duration::from_secs(seconds.unsigned_abs()).saturating_add(Duration::from_secs(1))
         });
         let until = ends.map_or(pause, |ends| ends.min(pause));
-        if timeout(until, stopping.changed()).await.is_ok() {
-            break;
+        tokio::select! {
+            _ = stopping.changed() => break,
+            wanted = timeout(until, app.feeding.wanted.notified()) => match wanted {
+                Ok(()) => {
+                    tracing::info!("an operator has the publishers of feeds asked now");
+                    pause = Duration::ZERO;
+                }
+                Err(_) => pause = pause.saturating_sub(until),
+            },
         }
-        pause = pause.saturating_sub(until);
         if pause.is_zero() {
             let good = tokio::select! {
                 _ = stopping.changed() => break,
@@ -319,12 +358,20 @@ pub(crate) async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
 async fn pull(
     app: &Arc<App>,
     port: &Arc<dyn Feeds>,
-    under_way: &mut Option<JoinHandle<Vec<Pulled>>>,
+    under_way: &mut Option<oneshot::Receiver<Vec<Pulled>>>,
 ) -> bool {
     let deadline = Duration::from_secs(app.feeding.config.deadline_seconds);
     let asking = under_way.get_or_insert_with(|| {
         let (port, recorder, now) = (port.clone(), app.recorder.clone(), app.now());
-        spawn_blocking(move || port.pull(now, deadline, &mut |entries| append(&recorder, entries)))
+        let runtime = Handle::current();
+        apart(move || {
+            port.pull(now, deadline, &mut |entries| {
+                // Requests wait for the ledger, so whoever writes it must not be one that yields.
+                let recorder = recorder.clone();
+                let written = runtime.spawn_blocking(move || append(&recorder, entries));
+                runtime.block_on(written).unwrap_or_else(|error| Err(error.to_string()))
+            })
+        })
     });
     let feeds = u32::try_from(app.feeding.standing().feeds.len()).unwrap_or(u32::MAX);
     let all = deadline.saturating_mul(feeds.clamp(1, LONGEST));
@@ -353,7 +400,7 @@ fn append(recorder: &Recorder, entries: Vec<ledger::Entry>) -> Result<(), String
 /// Puts into force what counts now, if it is something else than before.
 async fn refresh(app: &Arc<App>, port: &Arc<dyn Feeds>) {
     let (own, port, now) = (app.clone(), port.clone(), app.now());
-    let built = spawn_blocking(move || {
+    let built = apart(move || {
         let counting = port.counting(now)?;
         if let Some(summary) = own.feeding.unchanged(&counting) {
             return Ok((None, summary));

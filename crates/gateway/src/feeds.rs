@@ -53,6 +53,9 @@ pub struct Feed {
     pub issued_at: i64,
     /// The subscription's own bound on its age, seconds.
     pub max_age: Option<i64>,
+    /// When a source of the publisher said last that this is the newest, Unix seconds; also to an
+    /// earlier process.
+    pub confirmed_at: Option<i64>,
 }
 
 /// What came of asking for one feed.

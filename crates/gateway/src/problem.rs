@@ -267,6 +267,11 @@ pub fn ok() -> StatusCode {
     StatusCode::OK
 }
 
+/// The status of "it was begun".
+pub fn begun() -> StatusCode {
+    StatusCode::ACCEPTED
+}
+
 /// The status of "alive but not ready".
 pub fn not_ready() -> StatusCode {
     StatusCode::SERVICE_UNAVAILABLE

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::anchoring::{self, Anchoring};
-use crate::aside::Aside;
+use crate::aside::{Aside, apart};
 use crate::body::Body;
 use crate::config::{Config, ConfigError};
 use crate::descriptors::Connections;
@@ -371,7 +371,7 @@ async fn keep(app: Arc<App>, mut stopping: watch::Receiver<bool>) {
                 app.feeding.look(app.now());
                 if app.rules.has_former() {
                     let app = app.clone();
-                    tokio::task::spawn_blocking(move || app.rules.sweep());
+                    drop(apart(move || app.rules.sweep()));
                 }
                 false
             }

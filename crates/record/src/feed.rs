@@ -22,7 +22,7 @@ use crate::trust::{Purpose, Trust, TrustKey, Validity};
 
 pub use draft::{DRAFTS, DRAFTS_LIMIT, Draft, DraftError, Drafts, Fault};
 pub use judge::{Compiles, Judge, Judged, Skipped, Verified, judge};
-pub use live::{Gone, Live, live};
+pub use live::{Gone, Live, live, live_where};
 pub use read::{read, value};
 
 /// Whether a draft's pattern is found in a text, or why it cannot be looked for.

@@ -1,14 +1,22 @@
 //! `countersign attest`: what was reviewed before it runs, one file for each subcommand.
 
 mod bundles;
+mod create;
+mod decrypt;
 mod diff;
+mod enter;
+mod failure;
+mod init;
 mod print;
 mod report;
 mod sarif;
 mod schema;
 mod show;
+mod sign;
+mod sources;
 mod summary;
 mod verify;
+mod written;
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,14 +34,22 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make statements about files
+    Create(Box<create::Args>),
+    /// Open an encrypted payload, and hold it against its commitment
+    Decrypt(decrypt::Args),
     /// Show what changed from one statement to another
     Diff(diff::Args),
+    /// Make what a project needs to be attested
+    Init(init::Args),
     /// Render the JSON of a verification as Markdown, SARIF, DOT or SVG
     Report(report::Args),
     /// Print the JSON Schema of a type of statement
     Schema(schema::Args),
     /// Print what a bundle or statement says, unverified
     Show(show::Args),
+    /// Sign statements
+    Sign(Box<sign::Args>),
     /// Judge bundles: signature, schema, digest, chain, semantics
     Verify(Box<verify::Args>),
 }
@@ -43,10 +59,14 @@ const FOLDER: &str = "attestations";
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
+        Command::Create(args) => create::run(&args, dir),
+        Command::Decrypt(args) => decrypt::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Init(args) => init::run(&args, dir),
         Command::Report(args) => report::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Sign(args) => sign::run(&args, dir),
         Command::Verify(args) => verify::run(*args, dir),
     }
 }

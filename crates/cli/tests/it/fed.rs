@@ -147,6 +147,19 @@ fn found_at_three_refused_at_four() {
     assert!(listened.contains("CS-FEED-025"), "the rollback is told: {listened}");
     let verified = countersign(dir, &["verify", ".countersign/ledger"]);
     assert!(verified.status.success(), "{}", said(&verified));
+    // Whoever reads exports learns of it, too: from the audit entry and from the decision receipt.
+    let source = format!("feed:alpha.example {}", ioc(&key, FIRST).content_hash);
+    for (format, name) in [
+        ("ocsf", "\"sources\":[\""),
+        ("ecs", "\"sources\":[\""),
+        ("cef", "flexString1="),
+        ("syslog", "source=\""),
+    ] {
+        for what in ["audit", "decisions"] {
+            let told = said(&countersign(dir, &["export", what, "--format", format]));
+            assert!(told.contains(&format!("{name}{source}")), "{what}, {format}: {told}");
+        }
+    }
     for (id, indicator) in ids.iter().zip([Some(FIRST), Some(SECOND), None]) {
         let trace = countersign(dir, &["trace", id, "--explain"]);
         let text = said(&trace);
@@ -162,6 +175,67 @@ fn found_at_three_refused_at_four() {
             None => assert!(!text.contains("feed:"), "{text}"),
         }
     }
+}
+
+#[test]
+fn who_takes_the_subscriptions_away_makes_nothing_pass() {
+    let (place, upstream) = (tempfile::tempdir().expect("a directory"), FakeUpstream::start());
+    let (dir, key) = (place.path(), SecretKey::from_seed([1; 32]));
+    fs::write(dir.join("alpha.pem"), key.public().to_pem()).expect("written");
+    put(dir, &feed(&key, TIME, &[FIRST]));
+    let subscribe = || countersign(dir, &["feed", "subscribe", "core.json", "--pin", "alpha.pem"]);
+    assert!(subscribe().status.success());
+    let config = format!("upstream: {{url: '{}'}}\nfeeds: {{interval_seconds: 1}}", upstream.url());
+    fs::write(dir.join("gateway.yaml"), config).expect("written");
+    let file = dir.join("gateway.yaml");
+    let file = file.to_str().expect("a path");
+    let args = ["--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let up = Running::up(dir, &args, &[]);
+    fs::remove_dir_all(dir.join(".countersign/feeds")).expect("removed");
+    wait("feeds_unusable", || up.readiness().expect("an answer").1);
+    let still = up.chat(&body(&format!("do {FIRST}"))).expect("an answer");
+    assert_eq!(still.status, 403, "what counted goes on counting: {still:?}");
+    assert!(up.stop_and_listen().contains("emptied or removed"));
+    // Nor does a start begin by looking for nothing.
+    let start = countersign(dir, &[&["up"], &args[..]].concat());
+    assert_eq!(start.status.code(), Some(78), "{}", said(&start));
+    assert_eq!(countersign(dir, &["feed", "list"]).status.code(), Some(78));
+    let again = subscribe();
+    assert!(again.status.success(), "the way out: {}", said(&again));
+    let up = Running::up(dir, &args, &[]);
+    let refused = up.chat(&body(&format!("do {FIRST}"))).expect("an answer");
+    assert_eq!(refused.status, 403, "{refused:?}");
+    // To unsubscribe is something else, and told.
+    let ended = countersign(dir, &["feed", "unsubscribe", "alpha/core"]);
+    assert!(ended.status.success(), "{}", said(&ended));
+    wait("200", || ask(&up, &upstream, &format!("do {FIRST}")).status.to_string());
+    assert!(up.stop_and_listen().contains("a feed counts no more"));
+}
+
+/// Where evidence is kept in memory there are no files of it, and feeds are pulled all the same.
+#[test]
+fn an_operator_has_a_feed_pulled_at_once() {
+    let (place, upstream) = (tempfile::tempdir().expect("a directory"), FakeUpstream::start());
+    let (dir, key) = (place.path(), SecretKey::from_seed([1; 32]));
+    fs::write(dir.join("alpha.pem"), key.public().to_pem()).expect("written");
+    put(dir, &feed(&key, TIME, &[FIRST]));
+    let subscribed = countersign(dir, &["feed", "subscribe", "core.json", "--pin", "alpha.pem"]);
+    assert!(subscribed.status.success(), "{}", said(&subscribed));
+    let config = format!("upstream: {{url: '{}'}}", upstream.url());
+    fs::write(dir.join("gateway.yaml"), config).expect("written");
+    let file = dir.join("gateway.yaml");
+    let args = ["--config", file.to_str().expect("a path"), "--ledger", "memory"];
+    let doors = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let up = Running::up(dir, &[&args[..], &doors].concat(), &[]);
+    assert_eq!(ask(&up, &upstream, &format!("do {SECOND}")).status, 200);
+    put(dir, &feed(&key, TIME + 1, &[FIRST, SECOND]));
+    let token = fs::read_to_string(dir.join(".countersign/keys/admin.token")).expect("a token");
+    let bearer = format!("Bearer {}", token.trim());
+    let headers = [("Authorization", bearer.as_str())];
+    let asked = request(up.admin(), "POST", "/feeds/pull", &headers, "").expect("an answer");
+    assert_eq!(asked.status, 202, "{asked:?}");
+    wait("403", || ask(&up, &upstream, &format!("do {SECOND}")).status.to_string());
+    up.stop_and_listen();
 }
 
 #[test]

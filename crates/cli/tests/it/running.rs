@@ -41,8 +41,8 @@ impl Running {
         let lines = drain(child.stdout.take().expect("stdout is piped"));
         let complaints = drain(child.stderr.take().expect("stderr is piped"));
         let mut banner = String::new();
-        // The banner's last line says how to verify.
-        while !banner.contains(" verify ") {
+        // The banner's last line says how to verify, or that there is nothing to.
+        while ![" verify ", "Nothing is kept"].iter().any(|last| banner.contains(last)) {
             let Ok(line) = lines.recv_timeout(PATIENCE) else {
                 let _ = child.kill();
                 let status = child.wait();

@@ -22,6 +22,7 @@ pub(super) fn line(event: &Event) -> String {
     let index = event.place.index.to_string();
     let status = event.status.map(|status| status.to_string()).unwrap_or_default();
     let rules = event.rules.join(" ");
+    let sources = event.sources.join(", ");
     let outcome = if event.succeeded { "success" } else { "failure" };
     let pairs = [
         ("rt", time.as_str()),
@@ -41,6 +42,7 @@ pub(super) fn line(event: &Event) -> String {
         ("cs4", &event.place.log),
         ("cs5", &event.check),
         ("cs6", &event.request_digest),
+        ("flexString1", &sources),
     ];
     let mut first = true;
     for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -55,7 +57,7 @@ pub(super) fn line(event: &Event) -> String {
     out
 }
 
-const LABELS: [(&str, &str); 8] = [
+const LABELS: [(&str, &str); 9] = [
     ("cn1", "status"),
     ("cn2", "logIndex"),
     ("cs1", "correlationId"),
@@ -64,6 +66,7 @@ const LABELS: [(&str, &str); 8] = [
     ("cs4", "log"),
     ("cs5", "check"),
     ("cs6", "requestDigest"),
+    ("flexString1", "sources"),
 ];
 
 /// Readers refuse empty fields.

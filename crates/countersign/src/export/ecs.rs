@@ -64,6 +64,7 @@ pub(super) fn value(event: &Event) -> Value {
         ("owner_type", text(&event.owner_type)),
         ("verdict", text(&event.verdict)),
         ("rules", Value::array(event.rules.iter().map(String::as_str))),
+        ("sources", Value::array(event.sources.iter().map(String::as_str))),
         ("model", text(&event.model)),
         ("request_digest", text(&event.request_digest)),
         ("config_digest", text(&event.config)),

@@ -2,6 +2,7 @@
 
 use record::decision::Decision;
 use record::entry::{AuditDecision, OwnerType, ReadEntry};
+use record::source::{SOURCES, Source};
 use seal::json::Value;
 
 use super::Pseudonyms;
@@ -68,6 +69,8 @@ pub struct Event {
     pub reason: String,
     /// Rules that hit.
     pub rules: Vec<String>,
+    /// Indicators of signed feeds that fired, each as `feed:<issuer> <content hash>`.
+    pub sources: Vec<String>,
     /// What the scan said.
     pub verdict: String,
     /// HTTP method.
@@ -105,6 +108,10 @@ impl Event {
             }
             _ => Vec::new(),
         };
+        let sources = match entry.meta("_sources") {
+            Some(Value::Array(items)) => items.iter().filter_map(Source::read).collect(),
+            _ => Vec::new(),
+        };
         let attack = meta("_verdict") == "MALICIOUS";
         let check = match entry.meta_text("_check") {
             Some(check) => format!("{}/{}", entry.check_name, check),
@@ -138,6 +145,7 @@ impl Event {
             },
             code,
             rules,
+            sources: named(&sources),
             verdict: meta("_verdict"),
             method: meta("_method"),
             route: meta("_route"),
@@ -174,6 +182,7 @@ impl Event {
             code: text(&decision.reason_code),
             reason: text(&decision.reason_code),
             rules: Vec::new(),
+            sources: named(&decision.sources),
             verdict: String::new(),
             method: String::new(),
             route: text(&decision.route),
@@ -202,6 +211,11 @@ impl Event {
             false => format!("{} {what}: {}", self.check, self.reason),
         }
     }
+}
+
+fn named(sources: &[Source]) -> Vec<String> {
+    let one = |source: &Source| clip(&format!("{} {}", source.name(), source.content_hash()));
+    sources.iter().take(SOURCES).map(one).collect()
 }
 
 fn clip(text: &str) -> String {

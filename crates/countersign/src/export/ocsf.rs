@@ -117,6 +117,7 @@ fn class(
         ("check", text(&event.check)),
         ("verdict", text(&event.verdict)),
         ("rules", list(&event.rules)),
+        ("sources", list(&event.sources)),
         ("owner_type", text(&event.owner_type)),
         ("upstream", text(&event.upstream)),
         ("request_digest", text(&event.request_digest)),

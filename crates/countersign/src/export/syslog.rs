@@ -46,7 +46,9 @@ pub(super) fn message(event: &Event, style: &Style) -> String {
         ("requestDigest", &event.request_digest),
     ];
     let rules = event.rules.iter().map(|rule| ("rule", rule.as_str()));
-    for (name, value) in pairs.into_iter().chain(rules).filter(|(_, value)| !value.is_empty()) {
+    let sources = event.sources.iter().map(|source| ("source", source.as_str()));
+    let listed = rules.chain(sources);
+    for (name, value) in pairs.into_iter().chain(listed).filter(|(_, value)| !value.is_empty()) {
         out.push_str(&format!(" {name}=\"{}\"", syslog_value(value)));
     }
     out.push_str("] ");

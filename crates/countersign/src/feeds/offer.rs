@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::feed::{Compiles, Feed, Judge, Judged, Pin, judge};
+use record::ioc::SignedIoc;
 use record::report::{Code, Finding, Report};
 use seal::digest::Digest;
 use seal::json::Value;
-use seal::key::PublicKey;
+use seal::key::{KeyId, PublicKey};
 use seal::policy::Policy as LogPolicy;
 
 use super::disk::{Document, Source};
@@ -209,6 +210,9 @@ impl Writing<'_> {
             report.push_all("", timely(&held.feed, bounds, terms.now));
             report.push_all("", ended(held.subscription.accepted.proof, terms.now));
             report.note(age(held.feed.issued_at, terms.now));
+            if report.ok() {
+                self.confirm(slot, terms.now);
+            }
             return Ok(Outcome { report, held: Some(held), changed: false });
         }
         let picked = pick(offer.documents, Some(&record.issuer), Some(&record.feed_id));
@@ -265,6 +269,7 @@ impl Writing<'_> {
                 // The ledger is younger than the subscription, or than the proof.
                 memory.remember(note("accept", &record, &feed, &record.accepted.digest))?;
             }
+            self.confirm(slot, terms.now);
             let held = match Kept::of(&held.kept).filter(|_| record != held.subscription) {
                 None => held,
                 Some(kept) => {
@@ -313,10 +318,12 @@ impl Writing<'_> {
             (None, Some(slot)) => slot,
             (None, None) => return Ok(Outcome { report, ..Outcome::default() }),
         };
-        let mut revoked: BTreeSet<Digest> = revokes(&feed.iocs).collect();
+        let mut words = Words::default();
+        words.take(&feed.iocs);
         let mut kept = Vec::new();
         if let Some(held) = &before {
-            revoked.extend(revokes(&held.feed.iocs).chain(revokes(&held.kept)));
+            words.take(&held.feed.iocs);
+            words.take(&held.kept);
             for other in self.store.slots()? {
                 let same = |one: &Subscription| {
                     one.issuer == record.issuer
@@ -327,7 +334,8 @@ impl Writing<'_> {
                     && self.store.record(other).is_ok_and(|one| same(&one))
                     && let Ok(other) = self.store.load(other)
                 {
-                    revoked.extend(revokes(&other.feed.iocs).chain(revokes(&other.kept)));
+                    words.take(&other.feed.iocs);
+                    words.take(&other.kept);
                 }
             }
             let known: Vec<_> = held
@@ -336,6 +344,11 @@ impl Writing<'_> {
                 .iter()
                 .map(|ioc| (ioc, false))
                 .chain(held.kept.iter().map(|ioc| (ioc, true)))
+                .collect();
+            let revoked: BTreeSet<Digest> = known
+                .iter()
+                .filter(|(ioc, _)| words.revoke(ioc, &record))
+                .map(|(ioc, _)| ioc.content_hash)
                 .collect();
             let carried = carry(&known, &feed, &revoked, terms.now);
             report.push_all("", carried.found);
@@ -560,8 +573,23 @@ fn etags(offer: Offer<'_>) -> BTreeMap<String, String> {
     offer.etag.iter().map(|(source, tag)| (source.to_string(), (*tag).to_owned())).collect()
 }
 
-fn revokes(iocs: &[record::ioc::SignedIoc]) -> impl Iterator<Item = Digest> + '_ {
-    iocs.iter().flat_map(|ioc| ioc.ioc.revokes.iter().copied())
+/// What is revoked, and by which keys.
+#[derive(Default)]
+struct Words(BTreeMap<Digest, BTreeSet<KeyId>>);
+
+impl Words {
+    fn take(&mut self, iocs: &[SignedIoc]) {
+        for ioc in iocs {
+            for id in &ioc.ioc.revokes {
+                self.0.entry(*id).or_default().insert(ioc.ioc.key_id);
+            }
+        }
+    }
+
+    fn revoke(&self, ioc: &SignedIoc, record: &Subscription) -> bool {
+        let by = self.0.get(&ioc.content_hash);
+        by.is_some_and(|by| by.iter().any(|by| record.reaches(*by, ioc.ioc.key_id)))
+    }
 }
 
 fn report_on(feed: &Feed) -> Report {

@@ -21,7 +21,7 @@ use record::ioc::{self, SignedIoc};
 use record::report::{Code, Finding};
 use seal::digest::Digest;
 use seal::json::{Limits, Value, parse, write_plain};
-use seal::mac::MacKey;
+use seal::mac::{self, MacKey};
 
 use super::disk;
 use super::subscription::{self, Slot, Subscription};
@@ -77,6 +77,12 @@ pub enum StoreError {
         /// What is wrong.
         why: &'static str,
     },
+    /// The key of the seals is there, and nothing else.
+    #[error("{path} was emptied or removed: restore it, or subscribe again with --pin")]
+    Gone {
+        /// Where the subscriptions were.
+        path: PathBuf,
+    },
     /// No such subscription.
     #[error("there is no subscription {0}")]
     Unknown(Slot),
@@ -92,6 +98,8 @@ pub enum StoreError {
 const DIR: &str = "feeds";
 /// Name of the key of the seals, below `keys/`.
 const KEY: &str = "feeds-seal.key";
+/// Name of the file that is locked by who writes.
+const LOCK: &str = "lock";
 /// Longest file of kept indicators, bytes.
 const KEPT_LIMIT: usize = 64 << 20;
 /// A reader whose files are replaced under it looks again so often.
@@ -101,12 +109,12 @@ impl Store {
     /// The store below `.countersign`, if there is one.
     pub fn open(home: &Path) -> Result<Option<Store>, StoreError> {
         let (dir, path) = (home.join(DIR), home.join("keys").join(KEY));
-        if !dir.is_dir() {
-            return Ok(None);
-        }
         let key = read_key(&path)?;
         match key {
+            // Whoever made the key made the lock before, and no verb ever removes it.
+            Some(_) if !dir.join(LOCK).exists() => Err(StoreError::Gone { path: dir }),
             Some(key) => Ok(Some(Store { dir, key })),
+            None if !dir.is_dir() => Ok(None),
             None if names(&dir)?.iter().any(|name| name.ends_with(".json")) => {
                 Err(StoreError::Key { path, why: "the key of the seals is missing" })
             }
@@ -126,7 +134,7 @@ impl Store {
             }
         }
         let path = keys.join(KEY);
-        let _lock = disk::lock(&dir.join("lock")).map_err(at(&dir))?;
+        let _lock = disk::lock(&dir.join(LOCK)).map_err(at(&dir))?;
         if let Some(key) = read_key(&path)? {
             return Ok(Store { dir, key });
         }
@@ -139,7 +147,7 @@ impl Store {
 
     /// Waits until nobody else writes here.
     pub fn write(&self) -> Result<Writing<'_>, StoreError> {
-        let path = self.dir.join("lock");
+        let path = self.dir.join(LOCK);
         let lock = disk::lock(&path).map_err(at(&path))?;
         Ok(Writing { store: self, _lock: lock })
     }
@@ -147,6 +155,21 @@ impl Store {
     /// Where what was read of the ledger lies, and the key of its seal.
     pub(super) fn marks(&self) -> (PathBuf, MacKey) {
         (self.dir.join("marks"), self.key.clone())
+    }
+
+    /// When a source said last that what was accepted is the newest, Unix seconds; 0 when that is not
+    /// known.
+    pub fn confirmed(&self, slot: Slot) -> i64 {
+        let text = files::read_text(&self.dir.join(format!("{slot}.{CONFIRMED}")), 256);
+        let text = text.unwrap_or_default();
+        let Some((time, seal)) = text.trim_end().split_once(' ') else { return 0 };
+        let holds = seal::hex::decode(seal)
+            .is_some_and(|seal| mac::equal(&self.confirmation(slot, time), &seal));
+        if holds { time.parse().unwrap_or(0) } else { 0 }
+    }
+
+    fn confirmation(&self, slot: Slot, time: &str) -> [u8; 32] {
+        self.key.hmac(format!("countersign-feed-confirmed/v1\n{slot}\n{time}").as_bytes())
     }
 
     /// The subscriptions there are.
@@ -324,6 +347,15 @@ impl Writing<'_> {
         Ok(record)
     }
 
+    /// Remembers that what was accepted was the newest then, Unix seconds. Where that fails, it only
+    /// seems older than it is.
+    pub(super) fn confirm(&self, slot: Slot, at: i64) {
+        let time = at.to_string();
+        let seal = seal::hex::encode(&self.store.confirmation(slot, &time));
+        let path = self.store.dir.join(format!("{slot}.{CONFIRMED}"));
+        let _ = disk::put(&path, format!("{time} {seal}\n").as_bytes());
+    }
+
     /// Removes a subscription; `false` when there was none.
     pub(super) fn remove(&self, slot: Slot) -> Result<bool, StoreError> {
         let path = self.store.path(slot);
@@ -341,10 +373,11 @@ impl Writing<'_> {
             .iter()
             .flatten()
             .flat_map(|digest| [FEED, KEPT].map(|kind| name(slot, digest, kind)))
+            .chain((!named.is_empty()).then(|| format!("{slot}.{CONFIRMED}")))
             .collect();
         let stem = format!("{slot}.");
         for found in names(dir)? {
-            let data = [FEED, KEPT, "new"].iter().any(|kind| found.ends_with(kind));
+            let data = [FEED, KEPT, CONFIRMED, "new"].iter().any(|kind| found.ends_with(kind));
             if found.starts_with(&stem) && data && !keep.contains(&found) {
                 let path = dir.join(found);
                 disk::remove(&path).map_err(at(&path))?;
@@ -356,6 +389,7 @@ impl Writing<'_> {
 
 const FEED: &str = "feed";
 const KEPT: &str = "kept";
+const CONFIRMED: &str = "confirmed";
 
 fn name(slot: Slot, digest: &Digest, kind: &str) -> String {
     format!("{slot}.{}.{kind}", digest.hex().get(..16).unwrap_or_default())

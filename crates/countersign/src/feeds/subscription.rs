@@ -8,7 +8,7 @@ use record::feed::Pin;
 use record::trust::Validity;
 use seal::digest::Digest;
 use seal::json::{Limits, Value, parse, write_receipt};
-use seal::key::PublicKey;
+use seal::key::{KeyId, PublicKey};
 use seal::mac::{self, MacKey};
 
 use super::disk::Source;
@@ -192,6 +192,17 @@ impl Subscription {
     pub fn pins(&self) -> Vec<Pin> {
         let current = self.keys.iter().filter(|key| !key.retired);
         current.map(|key| self.pin(&key.key)).collect()
+    }
+
+    /// Whether a revocation signed by `by` counts for an indicator signed by `of`. A key that was
+    /// replaced says nothing of what its successors signed, whose ids it could not know: else who
+    /// rotates to a stranger's key would have revoked the stranger's indicators.
+    pub fn reaches(&self, by: KeyId, of: KeyId) -> bool {
+        let place = |id: KeyId| self.keys.iter().position(|key| key.key.key_id() == id);
+        match (place(by), place(of)) {
+            (Some(by), Some(of)) => of <= by || self.keys.get(by).is_some_and(|key| !key.retired),
+            _ => true,
+        }
     }
 
     /// The key that signed what was accepted last.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use record::feed::{Gone, Live, Publisher, live};
+use record::feed::{Gone, Live, Publisher, live_where};
 use record::ioc::SignedIoc;
 use scan::{FeedRoot, Indicator};
 use seal::digest::Digest;
@@ -97,7 +97,12 @@ impl View {
     }
 
     fn sort(&self, now: i64) -> Live<'_, Publisher> {
-        live(self.members().map(|member| (publisher(member.held), member.ioc)), now)
+        let reaches = |of: &Publisher, by, signer| {
+            let own = self.held.iter().filter(|held| publisher(held) == *of);
+            own.map(|held| &held.subscription).all(|record| record.reaches(by, signer))
+        };
+        let all = self.members().map(|member| (publisher(member.held), member.ioc));
+        live_where(all, now, &reaches)
     }
 
     fn members(&self) -> impl Iterator<Item = Member<'_>> {

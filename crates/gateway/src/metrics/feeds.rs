@@ -20,7 +20,7 @@ pub struct FeedAge {
     pub feed: String,
     /// Since its document was issued.
     pub issued_seconds: i64,
-    /// Since its publisher confirmed it; `None` before the first time of this process.
+    /// Since its publisher confirmed it; `None` where nobody knows.
     pub confirmed_seconds: Option<i64>,
 }
 
@@ -39,7 +39,7 @@ impl FeedSeries {
             confirmed: IntGaugeVec::new(
                 Opts::new(
                     "countersign_feed_confirmed_age_seconds",
-                    "Since its publisher confirmed it; -1 before the first time of this process.",
+                    "Since its publisher confirmed it; -1 where nobody knows.",
                 ),
                 &labels,
             )?,

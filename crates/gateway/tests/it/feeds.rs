@@ -27,6 +27,7 @@ struct Says {
     counting: Vec<(&'static str, bool)>,
     next: Option<Result<Vec<(&'static str, bool)>, Trouble>>,
     unusable: bool,
+    confirmed_at: Option<i64>,
     pulls: usize,
 }
 
@@ -84,6 +85,7 @@ impl Feeds for Publisher {
                 feed_id: "core".to_owned(),
                 issued_at: NOON as i64 / 1_000,
                 max_age: None,
+                confirmed_at: says.confirmed_at,
             }],
             changes_at: None,
         })
@@ -316,6 +318,50 @@ fn what_is_stale_refuses_only_where_that_is_asked_for() {
     assert_eq!(refused.status, 503);
     assert!(refused.text().contains("feeds_stale"), "{}", refused.text());
     gateway.stop().verify_and_trace(&[refused.id()]);
+}
+
+#[test]
+fn an_operator_need_not_wait_for_the_next_pull() {
+    let feed = Publisher::of(&[("first-token", false)]);
+    let gateway = Gateway::fed("", feed.clone());
+    let post = |method: &str, token: &str| {
+        let mut admin = gateway.admin();
+        let bearer = format!("Bearer {token}");
+        admin.request(method, "/feeds/pull", "", &[("Authorization", &bearer)]);
+        let reply = admin.reply();
+        (reply.status, reply.text())
+    };
+    assert_eq!(post("POST", &gateway.scrape).0, 401);
+    assert_eq!(post("GET", &gateway.token).0, 405);
+    assert_eq!(feed.says.lock().unwrap().pulls, 0);
+    let before = version(&gateway);
+    feed.says(Ok(vec![("second-token", false)]));
+    assert_eq!(post("POST", &gateway.token), (202, r#"{"status":"asked"}"#.to_owned()));
+    while version(&gateway) == before {}
+    let mut client = gateway.client();
+    client.chat(&ask("second-token"), &[]);
+    let refused = client.reply();
+    assert_eq!(refused.status, 403);
+    gateway.stop().verify_and_trace(&[refused.id()]);
+}
+
+/// Whoever restarts a gateway every hour would never be told otherwise.
+#[test]
+fn what_no_publisher_confirmed_is_stale_after_a_restart_too() {
+    let feed = Publisher::of(&[("first-token", false)]);
+    let week = 604_800;
+    feed.says.lock().unwrap().confirmed_at = Some(NOON as i64 / 1_000 - week - 1);
+    feed.says(Err(Trouble::Unreachable("nobody answers".to_owned())));
+    let gateway = Gateway::fed("feeds: {on_stale: refuse}", feed.clone());
+    let stale = r#"{"status":"not_ready","reason":"feeds_stale"}"#;
+    assert_eq!(page(&gateway, "/readyz"), (503, stale.to_owned()));
+    assert!(page(&gateway, "/metrics").1.contains("countersign_feeds_alarm 1"));
+    gateway.stop().verify_and_trace(&[]);
+    // It asks at once, since it serves nobody before.
+    feed.says(Ok(vec![("first-token", false)]));
+    let gateway = Gateway::fed("feeds: {on_stale: refuse}", feed);
+    while page(&gateway, "/readyz").0 != 200 {}
+    gateway.stop().verify_and_trace(&[]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use seal::digest::Digest;
+use seal::key::KeyId;
 
 use crate::ioc::SignedIoc;
 
@@ -38,11 +39,28 @@ pub fn live<'a, P: Ord + Clone>(
     indicators: impl IntoIterator<Item = (P, &'a SignedIoc)>,
     now: i64,
 ) -> Live<'a, P> {
+    live_where(indicators, now, &|_, _, _| true)
+}
+
+/// The same, where a key of a publisher may not have a say over what another one signed:
+/// `reaches(publisher, by, of)` says whether a revocation signed by `by` counts for an indicator
+/// signed by `of`.
+pub fn live_where<'a, P: Ord + Clone>(
+    indicators: impl IntoIterator<Item = (P, &'a SignedIoc)>,
+    now: i64,
+    reaches: &dyn Fn(&P, KeyId, KeyId) -> bool,
+) -> Live<'a, P> {
     let all: Vec<(P, &SignedIoc)> = indicators.into_iter().collect();
-    let mut revoked: BTreeMap<&P, BTreeSet<&Digest>> = BTreeMap::new();
+    let mut revoked: BTreeMap<&P, BTreeMap<&Digest, Vec<KeyId>>> = BTreeMap::new();
     let mut owners: BTreeMap<&Digest, BTreeSet<&P>> = BTreeMap::new();
     for (publisher, signed) in &all {
-        revoked.entry(publisher).or_default().extend(&signed.ioc.revokes);
+        let words = revoked.entry(publisher).or_default();
+        for digest in &signed.ioc.revokes {
+            let by = words.entry(digest).or_default();
+            if !by.contains(&signed.ioc.key_id) {
+                by.push(signed.ioc.key_id);
+            }
+        }
         owners.entry(&signed.content_hash).or_default().insert(publisher);
     }
     let mut live = Live { indicators: Vec::new(), gone: Vec::new(), strange: Vec::new() };
@@ -51,7 +69,10 @@ pub fn live<'a, P: Ord + Clone>(
         if !seen.insert((publisher, &signed.content_hash)) {
             continue;
         }
-        let withdrawn = revoked.get(publisher).is_some_and(|r| r.contains(&signed.content_hash));
+        let by = revoked.get(publisher).and_then(|words| words.get(&signed.content_hash));
+        let of = signed.ioc.key_id;
+        let withdrawn =
+            by.is_some_and(|by| by.iter().any(|by| *by == of || reaches(publisher, *by, of)));
         let gone = match (withdrawn, signed.ioc.expired(now)) {
             (true, _) => Some(Gone::Revoked),
             (false, true) => Some(Gone::Expired),
@@ -64,7 +85,7 @@ pub fn live<'a, P: Ord + Clone>(
     }
     for (publisher, digests) in &revoked {
         let foreign = digests
-            .iter()
+            .keys()
             .filter(|digest| owners.get(**digest).is_some_and(|who| !who.contains(*publisher)));
         live.strange.extend(foreign.map(|digest| ((*publisher).clone(), **digest)));
     }

@@ -4,19 +4,20 @@ use std::path::{Path, PathBuf};
 
 use attest::statement::PAYLOAD_TYPE;
 use attest::{Bundle, Verification, Vsa};
-use seal::Zeroizing;
 use seal::dsse::{Envelope, PrivateKey, Signer as _};
 
+use super::sign::{Passphrase, read_key};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// What is asked of the summary.
 #[derive(Debug, clap::Args)]
 pub struct Summed {
-    /// Sign a summary of the verification (SLSA VSA) with this private key (PEM, Ed25519 or P-256); a
-    /// passphrase comes from COUNTERSIGN_PASSPHRASE
+    /// Sign a summary of the verification (SLSA VSA) with this private key (PEM, Ed25519 or P-256)
     #[arg(long, value_name = "KEY")]
     vsa: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: Passphrase,
     /// Where the summary goes; default: attestations/verification.vsa.json in --dir
     #[arg(long, value_name = "FILE", requires = "vsa")]
     out: Option<PathBuf>,
@@ -45,12 +46,7 @@ impl Order {
     /// What is asked for, if anything. A key that cannot be used is told before anything is judged.
     pub fn of(asked: &Summed, dir: &Path) -> Result<Option<Order>, Failure> {
         let Some(path) = &asked.vsa else { return Ok(None) };
-        let text = Zeroizing::new(output::read_text(path, 64 << 10)?);
-        let passphrase = std::env::var("COUNTERSIGN_PASSPHRASE").ok().map(Zeroizing::new);
-        let key = PrivateKey::from_pem(&text, passphrase.as_ref().map(|text| text.as_bytes()));
-        let key = key.map_err(|error| {
-            Failure::new(Exit::Input, format!("{}: {error}", output::path(path)))
-        })?;
+        let key = read_key(path, &asked.passphrase)?;
         let default = || dir.join(super::FOLDER).join("verification.vsa.json");
         Ok(Some(Order {
             key,

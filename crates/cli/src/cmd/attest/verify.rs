@@ -51,6 +51,10 @@ pub struct Asked {
     /// So many different trusted signers every statement of the type needs, as prompt=2
     #[arg(long, value_name = "TYPE=K", value_parser = threshold)]
     pub threshold: Vec<(&'static Type, usize)>,
+    /// The salts of commitments, as `attest create` wrote them; those beside the bundles are read
+    /// anyway
+    #[arg(long, value_name = "FILE")]
+    pub salts: Vec<PathBuf>,
     /// There must be a statement of this type
     #[arg(long, value_name = "TYPE", value_parser = kind)]
     pub require: Vec<&'static Type>,
@@ -90,7 +94,7 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         now: super::now(),
         thresholds: asked.threshold.clone(),
         require: asked.require.clone(),
-        ..How::default()
+        salts: bundles::salts(path, &asked.salts)?,
     };
     let trust = file.as_ref().map(|file| &file.trust);
     let files = root.as_ref().map(|root| root as &dyn Files);

@@ -217,7 +217,7 @@ fn ask(url: &str, etag: Option<&str>, way: Way<'_>, limit: usize) -> Result<Fetc
 pub fn failure(error: StoreError) -> Failure {
     let exit = match &error {
         StoreError::Seal(finding) => Exit::Evidence(finding.code.exit()),
-        StoreError::Key { .. } => Exit::Config,
+        StoreError::Key { .. } | StoreError::Gone { .. } => Exit::Config,
         StoreError::Unknown(_) => Exit::Evidence(ExitClass::Missing),
         _ => Exit::Io,
     };

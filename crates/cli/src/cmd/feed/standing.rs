@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use countersign::feeds::{All, Held, LedgerMarks, Outcome, Policy, Store, View};
+use countersign::feeds::{All, Held, LedgerMarks, Memory, NoMemory, Outcome, Policy, Store, View};
 use gateway::feeds::{Counting, Feed, Feeds, Keep, Pulled, Trouble};
 use record::report::Severity;
 use scan::{FeedRoot, Indicator};
@@ -40,13 +40,14 @@ impl Standing {
 
 impl Feeds for Standing {
     fn counting(&self, now: UnixMillis) -> Result<Counting, String> {
-        let Some((_, held)) = self.all()? else { return Ok(Counting::default()) };
+        let Some((store, held)) = self.all()? else { return Ok(Counting::default()) };
         let root = |held: &Held| FeedRoot {
             issuer: held.subscription.issuer.clone(),
             feed: held.subscription.feed_id.clone(),
             root: held.feed.root.text(),
         };
         let feed = |held: &Held| Feed {
+            confirmed_at: Some(store.confirmed(held.slot).max(held.subscription.accepted.at)),
             issuer: held.subscription.issuer.clone(),
             feed_id: held.subscription.feed_id.clone(),
             issued_at: held.subscription.accepted.issued_at,
@@ -72,10 +73,12 @@ impl Feeds for Standing {
         // What cannot be opened is told by `counting`.
         let Ok(Some((store, held))) = self.all() else { return Vec::new() };
         let ledger = super::super::ledger_of(&self.dir);
-        let mut memory = LedgerMarks::new(&ledger, keep).with_cache(&store);
+        let mut marks = LedgerMarks::new(&ledger, keep).with_cache(&store);
+        // A ledger in memory remembers nothing of an earlier process, and has no files.
+        let memory: &mut dyn Memory = if ledger.is_dir() { &mut marks } else { &mut NoMemory };
         let mut pulled = Vec::with_capacity(held.len());
         for held in held {
-            let outcome = update::one(&store, &held, None, deadline, &mut memory);
+            let outcome = update::one(&store, &held, None, deadline, memory);
             let (result, told) = match outcome {
                 Ok(outcome) => said(&outcome),
                 Err(failure) => (Err(trouble(failure)), Vec::new()),

@@ -69,7 +69,9 @@ impl FeedArgs {
 /// scan: what it was to find would not be found.
 fn subscribed(dir: &Path, now: i64) -> Result<(Vec<Indicator>, Vec<FeedRoot>), Failure> {
     let failure = |error: StoreError| match error {
-        StoreError::Key { .. } => Failure::new(Exit::Config, error.to_string()),
+        StoreError::Key { .. } | StoreError::Gone { .. } => {
+            Failure::new(Exit::Config, error.to_string())
+        }
         _ => Failure::new(Exit::Io, error.to_string()),
     };
     let store = Store::open(&dir.join(".countersign")).map_err(failure)?;

@@ -197,3 +197,35 @@ fn schemas_are_published() {
     }
     prints(&project, &["attest", "schema", "other"], 64);
 }
+
+#[test]
+fn commitments_are_checked_with_their_salts() {
+    let project = Project::new();
+    project.take(&["corpus", "eval", "route", "slo", "model"]);
+    let salts = attest::privacy::Salts::of([7; 32]);
+    project.restate("prompt", |one| {
+        for subject in &mut one.subjects {
+            let content = fs::read(project.path(&subject.path)).expect("a file");
+            let (digest, salt) = salts.commit(&subject.role, &subject.path, &content);
+            (subject.digest, subject.salt) = (digest, Some(salt));
+        }
+    });
+    let found = |more: &[&str]| {
+        let (exit, report) = project.verify(more);
+        (exit, codes(&report).join(" "))
+    };
+    assert_eq!(found(&[]), (10, "CS-ATTEST-026".into()));
+    fs::write(project.path("mine.json"), salts.write("x")).expect("written");
+    assert_eq!(found(&["--salts", "mine.json"]), (0, String::new()));
+    let beside = project.path("attestations/prompt.salts.json");
+    fs::rename(project.path("mine.json"), &beside).expect("moved");
+    assert_eq!(found(&[]), (0, String::new()));
+    let other = attest::privacy::Salts::of([8; 32]);
+    fs::write(&beside, other.write("x")).expect("written");
+    assert_eq!(found(&[]), (10, "CS-ATTEST-026".into()));
+    fs::write(&beside, salts.write("x")).expect("written");
+    let text = fs::read_to_string(project.path("app/system.txt")).expect("a file");
+    fs::write(project.path("app/system.txt"), text.replace("handbook", "bookhand"))
+        .expect("written");
+    assert_eq!(found(&[]), (12, "CS-ATTEST-023".into()));
+}

@@ -225,3 +225,34 @@ fn only_a_new_key_issues_the_same_indicator_again() {
         assert_eq!(place.store().load(held.slot).unwrap().kept.len(), kept);
     }
 }
+
+/// Who signs over to a stranger's key has no say over what the stranger published, before or later.
+#[test]
+fn a_key_that_went_revokes_nothing_of_its_successors() {
+    let (thief, alpha) = (key(1), key(2));
+    let [one, two] = ["one", "two"].map(|pattern| ioc(&alpha, pattern, &[], None));
+    let ids = [one.content_hash, two.content_hash];
+    let own = ioc(&thief, "own", &[], None);
+    let over = [&ids[..], &[own.content_hash]].concat();
+    let bait = json(&feed(&thief, NOW - 50, &[own, ioc(&thief, "bait", &over, None)]));
+    let real = |at, iocs: &[SignedIoc]| json(&feed(&alpha, NOW - at, iocs));
+    let place = Place::new();
+    let held = taken(place.subscribe(&pin(thief.public()), &bait));
+    let word =
+        record::feedrotation::sign("alpha.example", alpha.public(), NOW - 49, &thief).unwrap();
+    let first = real(40, std::slice::from_ref(&one));
+    taken(place.update_with(&held, &first, Some(&word), &mut NoMemory, NOW));
+    // The key that is pinned now is known here already, by the word of the one that went.
+    let held = taken(place.subscribe(&pin(alpha.public()), &first));
+    assert_eq!(place.live(), ["one", "bait"]);
+    taken(place.update(&held, &real(30, &[one, two.clone()])));
+    assert_eq!(place.live(), ["one", "two", "bait"]);
+    // Nor does one go that vanishes, since only the one that went revoked it.
+    let held = taken(place.update(&held, &real(20, &[two])));
+    assert_eq!(held.kept.len(), 2);
+    assert_eq!(place.live(), ["two", "one", "bait"]);
+    // What it revoked of its own stays revoked, and a successor can revoke what came before.
+    let last = ioc(&alpha, "last", &ids[..1], None);
+    taken(place.update(&held, &real(10, &[last])));
+    assert_eq!(place.live(), ["last", "two", "bait"]);
+}

@@ -195,6 +195,45 @@ fn nothing_is_left_behind_and_all_is_private() {
     assert_eq!(files(&dir).len(), 1, "the lock");
 }
 
+#[test]
+fn when_a_feed_was_confirmed_is_remembered_and_sealed() {
+    let (place, alpha) = (Place::new(), key(1));
+    let document = json(&feed(&alpha, NOW - 50, &[]));
+    let held = taken(place.subscribe(&pin(alpha.public()), &document));
+    assert_eq!(place.store().confirmed(held.slot), 0, "nobody was asked since");
+    let at = |at| place.update_with(&held, &document, None, &mut NoMemory, at);
+    assert!(at(NOW + 100).report.ok());
+    assert_eq!(place.store().confirmed(held.slot), NOW + 100);
+    // A refusal confirms nothing, and neither does who writes there.
+    let older = json(&feed(&alpha, NOW - 60, &[]));
+    let refused = place.update_with(&held, &older, None, &mut NoMemory, NOW + 200);
+    assert!(!refused.report.ok());
+    assert_eq!(place.store().confirmed(held.slot), NOW + 100);
+    let path = place.home().join("feeds").join(format!("{}.confirmed", held.slot));
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(&(NOW + 100).to_string(), &(NOW + 900).to_string())).unwrap();
+    assert_eq!(place.store().confirmed(held.slot), 0);
+    fs::write(&path, "9999999999999999999 \u{0}").unwrap();
+    assert_eq!(place.store().confirmed(held.slot), 0);
+}
+
+#[test]
+fn a_store_that_was_emptied_is_not_one_without_subscriptions() {
+    let (place, alpha) = (Place::new(), key(1));
+    let first = json(&feed(&alpha, NOW - 50, &[]));
+    taken(place.subscribe(&pin(alpha.public()), &first));
+    for emptied in [false, true] {
+        fs::remove_dir_all(place.home().join("feeds")).unwrap();
+        if emptied {
+            fs::create_dir(place.home().join("feeds")).unwrap();
+        }
+        let opened = countersign::feeds::Store::open(&place.home());
+        assert!(matches!(opened, Err(StoreError::Gone { .. })), "{opened:?}");
+        taken(place.subscribe(&pin(alpha.public()), &first));
+        assert_eq!(place.store().slots().unwrap().len(), 1);
+    }
+}
+
 /// Writers at once, and readers between them: each sees one whole state.
 #[test]
 fn readers_never_see_halves() {
