@@ -179,7 +179,7 @@ impl Vsa {
         let keys = trust.map(Trust::keys).unwrap_or_default();
         let mut known = keys.iter().filter(|one| one.purpose == Purpose::Vsa).filter_map(|one| {
             let key = one.verify_key()?;
-            bundle.envelope.signers([&key]).first().is_some().then_some((one, key))
+            (!bundle.envelope.signers([&key]).is_empty()).then_some((one, key))
         });
         let Some((signer, key)) = known.next() else {
             return Err(untrusted(format!(

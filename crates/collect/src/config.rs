@@ -94,6 +94,11 @@ const COMMON: &[Field] = &[
 const COMPUTED: &[&str] =
     &["metrics", "baseline", "passed", "regression_detected", "failures", "root"];
 
+/// Whether a member of a type is computed from files, and not configured.
+pub fn is_computed(name: &str) -> bool {
+    COMPUTED.contains(&name)
+}
+
 impl Config {
     /// Reads the YAML of a statement of `kind`.
     pub fn read(kind: &'static Type, yaml: &[u8]) -> Result<Config, ConfigError> {

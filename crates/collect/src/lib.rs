@@ -5,6 +5,7 @@
 
 mod cache;
 mod config;
+mod copy;
 mod folder;
 mod hash;
 mod make;
@@ -14,9 +15,10 @@ mod tree;
 mod yaml;
 
 pub use cache::Cache;
-pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted};
+pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted, is_computed};
+pub use copy::Copy;
 pub use folder::{BUNDLE, Folder, FolderError, Known, STATEMENT, name_of};
 pub use hash::{Asked, Hashed, hash};
-pub use make::{Made, MakeError, Order, make};
+pub use make::{Checkout, Made, MakeError, Order, make};
 pub use open::{Opened, Root, Stamp};
 pub use project::{Listed, Project};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use attest::eval::{Bound, EvalError, Figures, RESULTS_LIMIT, SCORING_LIMIT};
-use attest::files::{FileError, Files as _, is_path};
+use attest::files::{FileError, is_path};
 use attest::privacy::{ARCHIVE_LIMIT, Archive, Salts};
 use attest::shape::ITEMS;
 use attest::statement::{Dependency, Privacy, Source, Statement, StatementError, Subject, Tree};
@@ -17,9 +17,10 @@ use crate::config::{Config, Mode, Wanted};
 use crate::folder::Known;
 use crate::hash::{Asked, Hashed, hash};
 use crate::open::Root;
+use crate::tree::walk;
 
 /// What a statement is made of, and when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Order<'a> {
     /// The root of all paths.
     pub root: &'a Root,
@@ -34,11 +35,32 @@ pub struct Order<'a> {
     /// Name and version of what makes it.
     pub generator: (String, String),
     /// The commit of the sources.
-    pub commit: Option<String>,
+    pub checkout: Option<&'a Checkout>,
     /// Statements that it may build on.
     pub known: &'a [Known],
     /// What an earlier run found.
     pub cache: Option<&'a Cache>,
+}
+
+/// The commit that is checked out.
+#[derive(Debug, Clone, Default)]
+pub struct Checkout {
+    /// Its id.
+    pub commit: String,
+    /// Files that differ from it or are not of it: paths that may begin above the attested root.
+    pub changed: Vec<String>,
+}
+
+impl Checkout {
+    /// How a statement over these files names it: `+changes` behind the id when one of them differs.
+    fn named(&self, subjects: &[Subject]) -> String {
+        let is = |changed: &str, path: &str| {
+            changed.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        };
+        let one = |subject: &Subject| self.changed.iter().any(|path| is(path, &subject.path));
+        let changes = if subjects.iter().any(one) { "+changes" } else { "" };
+        format!("{}{changes}", self.commit)
+    }
 }
 
 /// A statement, and what stays apart from it.
@@ -158,10 +180,10 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
         generated_at: order.now,
         expires_at: expires.map(|after| UnixMillis(order.now.0.saturating_add(after))),
         generator: order.generator.clone(),
-        source: order
-            .commit
-            .as_ref()
-            .map(|commit| Source { repository: config.repository.clone(), commit: commit.clone() }),
+        source: order.checkout.map(|checkout| Source {
+            repository: config.repository.clone(),
+            commit: checkout.named(&subjects),
+        }),
         subjects,
         trees,
         depends_on,
@@ -170,8 +192,7 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
         own,
     };
     // What a reader would refuse is not made.
-    let read = Statement::read(statement.write().as_bytes())?;
-    debug_assert_eq!(read, statement);
+    let statement = Statement::read(statement.write().as_bytes())?;
     let salted = statement.subjects.iter().any(|subject| subject.salt.is_some());
     Ok(Made { statement, salts: salted.then_some(salts), archive })
 }
@@ -201,10 +222,8 @@ fn named(order: &Order<'_>) -> Result<(Files, Vec<Tree>), MakeError> {
                 add(role.name, path)?;
                 continue;
             }
-            let below = order
-                .root
-                .list(&path)
-                .map_err(|error| MakeError::File { path: path.clone(), error })?;
+            let below =
+                walk(order.root, &path).map_err(|(path, error)| MakeError::File { path, error })?;
             if below.is_empty() || below.len() > ITEMS {
                 return Err(MakeError::Count { path, count: below.len() });
             }

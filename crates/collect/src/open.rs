@@ -165,6 +165,16 @@ impl Opened {
         Ok(bytes)
     }
 
+    /// Writes its content elsewhere.
+    pub fn copy(mut self, to: &mut dyn std::io::Write) -> Result<(), FileError> {
+        let mut failed = None;
+        self.each(&mut vec![0; PIECE], |piece| {
+            failed = failed.take().or_else(|| to.write_all(piece).err());
+        })?;
+        self.unchanged()?;
+        failed.map_or(Ok(()), |error| Err(FileError::Unreadable(error.to_string())))
+    }
+
     /// Reads exactly so much as it had; a file that grows does not hold anybody up.
     fn each(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> Result<(), FileError> {
         let mut left = self.stamp.size;

@@ -11,13 +11,24 @@ const MOST: usize = 1_000_000;
 /// Their paths below the root, sorted by their bytes. Directories alone leave no trace; whatever is
 /// neither a file nor a directory is an error.
 pub fn list(root: &Root, dir: &str) -> Result<Vec<String>, FileError> {
+    walk(root, dir).map_err(|(path, error)| match error {
+        // who asks knows the directory only
+        FileError::Outside if path != dir => odd(&path, "a symbolic link"),
+        FileError::Special if path != dir => odd(&path, "neither a file nor a directory"),
+        error => error,
+    })
+}
+
+/// The same; an error comes with the path that it is about.
+pub fn walk(root: &Root, dir: &str) -> Result<Vec<String>, (String, FileError)> {
     let first = if dir == attest::Tree::ROOT { "" } else { dir };
     let (mut found, mut open) = (Vec::new(), vec![first.to_owned()]);
     while let Some(dir) = open.pop() {
-        let opened = root.directory(&dir)?;
-        let entries = Dir::read_from(&opened).map_err(told)?;
+        let failed = |error| (dir.clone(), error);
+        let opened = root.directory(&dir).map_err(failed)?;
+        let entries = Dir::read_from(&opened).map_err(|error| failed(told(error)))?;
         for entry in entries {
-            let entry = entry.map_err(told)?;
+            let entry = entry.map_err(|error| failed(told(error)))?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
@@ -25,8 +36,8 @@ pub fn list(root: &Root, dir: &str) -> Result<Vec<String>, FileError> {
             let kind = match entry.file_type() {
                 // not every file system tells
                 FileType::Unknown => {
-                    let stat = statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW).map_err(told)?;
-                    FileType::from_raw_mode(stat.st_mode)
+                    let stat = statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW);
+                    FileType::from_raw_mode(stat.map_err(|error| failed(told(error)))?.st_mode)
                 }
                 kind => kind,
             };
@@ -36,17 +47,19 @@ pub fn list(root: &Root, dir: &str) -> Result<Vec<String>, FileError> {
             };
             let Ok(text) = name.to_str() else {
                 let name = place(&name.to_string_lossy());
-                return Err(FileError::Unreadable(format!("{name:?} is no UTF-8 name")));
+                let why = format!("{name:?} is no UTF-8 name");
+                return Err((name, FileError::Unreadable(why)));
             };
             let path = place(text);
             match kind {
                 FileType::Directory => open.push(path),
                 FileType::RegularFile => found.push(path),
-                FileType::Symlink => return Err(odd(&path, "a symbolic link")),
-                _ => return Err(odd(&path, "neither a file nor a directory")),
+                FileType::Symlink => return Err((path, FileError::Outside)),
+                _ => return Err((path, FileError::Special)),
             }
             if found.len() + open.len() > MOST {
-                return Err(FileError::Unreadable(format!("more than {MOST} files lie below it")));
+                let why = format!("more than {MOST} files lie below it");
+                return Err((first.to_owned(), FileError::Unreadable(why)));
             }
         }
     }

@@ -99,7 +99,20 @@ fn texts(engine: &Engine) -> Vec<(&'static str, String)> {
         (0..mega / (10 + gap.len())).map(word).collect()
     };
     let (vocabulary_spaced, vocabulary_glued) = (shuffled(" "), shuffled("\u{200b}"));
+    let report = "The quarterly report shows that revenue grew by 12 percent while costs stayed flat; please compare \
+        it with last year's figures, list the three largest changes, and keep the tone formal. ";
+    let groups = engine.rules().flat_map(|rule| match &rule.pattern {
+        Pattern::Phrase { groups, .. } | Pattern::Regex { requires: groups, .. } => &groups[..],
+        _ => &[],
+    });
+    let last = |group: &Vec<String>| group.last().map_or_else(String::new, |w| w.replace('*', ""));
+    let own: Vec<String> = groups.map(last).collect();
     vec![
+        ("report", repeat(report, 15_000)),
+        ("accents", repeat(&report.replace("report", "r\u{e9}sum\u{e9}"), 15_000)),
+        ("ordinary", include_str!("../src/ordinary.txt").to_owned()),
+        ("rust", include_str!("../../../benches/src/gateway.rs").to_owned()),
+        ("own-words", repeat(&(own.join(" ") + " "), 15_000)[..15_000].to_owned()),
         ("vocabulary", vocabulary_spaced),
         ("vocabulary-glued", vocabulary_glued),
         ("prompt", prompt.to_owned()),

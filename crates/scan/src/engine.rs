@@ -18,7 +18,7 @@ use crate::session::Session;
 
 /// Version of the way texts are read. Part of the ruleset's digest: a change that may change a
 /// verdict changes this.
-pub const ENGINE_VERSION: &str = "11";
+pub const ENGINE_VERSION: &str = "12";
 
 /// The rules that come with the product, made ready once: every engine over them shares them.
 static BUILTIN: LazyLock<(Ready, Arc<Semantic>)> = LazyLock::new(|| {
@@ -213,8 +213,14 @@ impl Engine {
         session.read(text);
         let mut hits = session.hits;
         let mut worst = session.worst;
-        let judge = |text: &str| self.said(text, target);
-        let quoted = quote::discount(text, target, self.mode, &mut hits, &judge);
+        let weighs = self.semantic.is_some() && !worst.2 && semantic::counts(worst.0);
+        // quotations are looked for only where there is something to take off
+        let quoted = if weighs || hits.iter().any(quote::speaks) {
+            let judge = |text: &str| self.said(text, target);
+            quote::discount(text, target, self.mode, &mut hits, &judge)
+        } else {
+            Vec::new()
+        };
         if let Some(semantic) = &self.semantic
             && !quoted.is_empty()
             && !worst.2

@@ -173,7 +173,9 @@ impl<'e> Session<'e> {
                 let map: Vec<(u32, u32)> = words.map.iter().map(|at| (*at, at + 1)).collect();
                 self.inspect_needles(plain, &words.bytes, Some(&map), origin);
             }
-            self.verify_again(&words, &[], folded, origin, true);
+            if pass.spelled {
+                self.verify_again(&words, &[], folded, origin, true);
+            }
         }
         if pass.digits >= detect::MIN_DIGITS || pass.classes & AT != 0 {
             self.detect(folded, &pass, origin);

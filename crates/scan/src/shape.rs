@@ -52,7 +52,8 @@ impl Shape {
     pub fn of(text: &[u8]) -> Shape {
         let mut shape = Shape::default();
         shape.blocks.reserve_exact(text.len() / BLOCK + 1);
-        let mut read = Reader { text, run: 0, before: Masks::default(), singles: 0, token: 0 };
+        let mut read =
+            Reader { text, run: 0, before: Masks::default(), singles: 0, single: 0, token: 0 };
         // 0 letters stand for no place at all
         let mut count = Count { letters: 1, words: 0 };
         let (whole, rest) = text.as_chunks::<BLOCK>();
@@ -225,6 +226,8 @@ struct Reader<'t> {
     before: Masks,
     /// How many single letters stood last, one behind the other.
     singles: usize,
+    /// Where the first of them stands.
+    single: usize,
     /// Tokens that end before were looked at.
     token: usize,
 }
@@ -315,9 +318,12 @@ impl Reader<'_> {
             };
             self.singles = if alone { self.singles + 1 } else { 0 };
             let at = base + bit as usize;
+            if self.singles == 1 {
+                self.single = at;
+            }
             match spaced.last_mut() {
                 Some(last) if self.singles > MIN_SPACED => last.end = at,
-                _ if self.singles == MIN_SPACED => spaced.push(at..at),
+                _ if self.singles == MIN_SPACED => spaced.push(self.single..at),
                 _ => {}
             }
         }

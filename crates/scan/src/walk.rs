@@ -14,7 +14,7 @@ use crate::phrase::GLUE_PREFIX;
 use crate::rule::RuleError;
 use crate::shape::{Count, Shape, is_mixed, kind};
 use crate::turn::{self, Turn};
-use crate::words::{deleet, leet_span};
+use crate::words::{leet_span, spell_leet};
 
 /// The literals of one rule: one list for each group.
 pub(crate) struct Needs {
@@ -88,6 +88,8 @@ pub(crate) struct Pass {
     pub numbers: Vec<u32>,
     /// Stretches where single letters stand in a row.
     pub spaced: Vec<Range<usize>>,
+    /// Whether some of these letters are a literal.
+    pub spelled: bool,
     /// Whether digits and signs, read as letters, spell a literal.
     pub leet: bool,
     /// Ways of turning text that a literal gave away.
@@ -213,6 +215,7 @@ impl Walker {
         }
         pass.candidates = seen.candidates(&shape, text.len());
         (pass.classes, pass.digits) = (shape.classes, shape.digits);
+        pass.spelled = shape.spaced.iter().any(|run| self.spells(text, run));
         pass.spaced = shape.around_spaced(text.len());
         (pass.runs, pass.numbers) = (shape.runs, shape.numbers);
         pass
@@ -303,7 +306,7 @@ impl Walker {
         if kind & DIGIT != 0
             || bytes.iter().any(|byte| *byte != b'\'' && CLASS[usize::from(*byte)] & WORD == 0)
         {
-            pass.leet = pass.leet || deleet(bytes, &|word| self.spells(word)).is_some();
+            pass.leet = pass.leet || self.disguises(bytes);
             return;
         }
         let Some(mut state) = self.start else { return };
@@ -332,23 +335,56 @@ impl Walker {
 
     /// Whether any literal occurs in `word`.
     pub fn knows(&self, word: &[u8]) -> bool {
-        self.holds(word, 1)
-    }
-
-    /// Whether a literal that is no chance occurs in `word`.
-    fn spells(&self, word: &[u8]) -> bool {
-        self.holds(word, MIN_LEET)
-    }
-
-    fn holds(&self, word: &[u8], shortest: usize) -> bool {
         let Ok(mut state) = self.all.start_state(Anchored::No) else { return false };
         word.iter().any(|byte| {
             state = self.all.next_state(Anchored::No, state, *byte);
             self.all.is_match(state)
-                && (0..self.all.match_len(state)).any(|index| {
-                    self.all.pattern_len(self.all.match_pattern(state, index)) >= shortest
-                })
         })
+    }
+
+    /// Whether digits and signs, read as letters, make up a literal that is no chance.
+    fn disguises(&self, token: &[u8]) -> bool {
+        let mut disguised = false;
+        let plain = |at: usize| token.get(at).is_some_and(u8::is_ascii_alphabetic);
+        // nothing is known for good: every way to spell it is looked at
+        for one in [b'i', b'l'] {
+            let Some(spelling) = spell_leet(token, one) else { return false };
+            let placed: Vec<(u8, usize)> = spelling.placed().collect();
+            self.each(spelling.letters(), &mut |span| {
+                // literals stand without the s at the end of a word
+                let more = usize::from(placed.get(span.end).is_some_and(|(next, _)| *next == b's'));
+                let (first, last) = (placed.get(span.start), placed.get(span.end - 1 + more));
+                if let (Some((_, first)), Some((_, last))) = (first, last) {
+                    let straight = last - first + 1 == span.len() + more;
+                    let whole = straight && (*first..=*last).all(plain);
+                    disguised |= !whole && span.len() >= MIN_LEET;
+                }
+            });
+        }
+        disguised
+    }
+
+    /// Whether the letters of a stretch, one behind the other, hold a literal that is no chance.
+    fn spells(&self, text: &[u8], span: &Range<usize>) -> bool {
+        let stretch = text.get(span.start..=span.end).unwrap_or_default();
+        let letters: Vec<u8> = stretch.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+        let mut spelled = false;
+        self.each(&letters, &mut |span| spelled |= span.len() >= MIN_LEET);
+        spelled
+    }
+
+    /// Every literal in `letters`, and where it stands.
+    fn each(&self, letters: &[u8], found: &mut dyn FnMut(Range<usize>)) {
+        let Ok(mut state) = self.all.start_state(Anchored::No) else { return };
+        for (at, byte) in letters.iter().enumerate() {
+            state = self.all.next_state(Anchored::No, state, *byte);
+            if self.all.is_match(state) {
+                for index in 0..self.all.match_len(state) {
+                    let length = self.all.pattern_len(self.all.match_pattern(state, index));
+                    found((at + 1).saturating_sub(length)..at + 1);
+                }
+            }
+        }
     }
 
     fn found(

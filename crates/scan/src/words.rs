@@ -205,32 +205,34 @@ pub(crate) fn deleet(token: &[u8], known: &dyn Fn(&[u8]) -> bool) -> Option<Spel
         return None;
     }
     let two_ways = token.iter().any(|byte| matches!(byte, b'1' | b'|'));
-    for one in [b'i', b'l'].into_iter().take(if two_ways { 2 } else { 1 }) {
-        let mut out = Spelling { letters: [0; MAX_LEET], at: [0; MAX_LEET], len: 0 };
-        for (at, byte) in (0u8..).zip(token) {
-            let letter = match byte {
-                b'0' => b'o',
-                b'1' | b'|' => one,
-                b'!' => b'i',
-                b'2' => b'z',
-                b'3' => b'e',
-                b'4' | b'@' => b'a',
-                b'5' | b'$' => b's',
-                b'7' => b't',
-                b'8' => b'b',
-                b'9' => b'g',
-                b'*' | b'~' | b'`' | b'\'' => continue,
-                other => other.to_ascii_lowercase(),
-            };
-            out.letters[out.len] = letter;
-            out.at[out.len] = at;
-            out.len += 1;
-        }
-        if known(out.letters()) {
-            return Some(out);
-        }
+    let ways = if two_ways { 2 } else { 1 };
+    let mut spelled = [b'i', b'l'].into_iter().take(ways).filter_map(|one| spell_leet(token, one));
+    spelled.find(|spelling| known(spelling.letters()))
+}
+
+/// Spells a token, `1` as the letter `one`.
+pub(crate) fn spell_leet(token: &[u8], one: u8) -> Option<Spelling> {
+    let mut out = Spelling { letters: [0; MAX_LEET], at: [0; MAX_LEET], len: 0 };
+    for (at, byte) in (0u8..).zip(token) {
+        let letter = match byte {
+            b'0' => b'o',
+            b'1' | b'|' => one,
+            b'!' => b'i',
+            b'2' => b'z',
+            b'3' => b'e',
+            b'4' | b'@' => b'a',
+            b'5' | b'$' => b's',
+            b'7' => b't',
+            b'8' => b'b',
+            b'9' => b'g',
+            b'*' | b'~' | b'`' | b'\'' => continue,
+            other => other.to_ascii_lowercase(),
+        };
+        *out.letters.get_mut(out.len)? = letter;
+        *out.at.get_mut(out.len)? = at;
+        out.len += 1;
     }
-    None
+    Some(out)
 }
 
 /// Lower case for word characters, a space for everything else, 0 for what vanishes in a word.

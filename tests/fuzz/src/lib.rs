@@ -12,6 +12,7 @@ mod journal;
 pub mod mutate;
 mod proofs;
 mod retention;
+mod rules;
 pub mod seeds;
 mod stamps;
 mod text;
@@ -44,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     ("receipt", evidence::receipt),
     ("request", api::request),
     ("retention", retention::retention),
+    ("rules", rules::rules),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),

@@ -1,9 +1,17 @@
 //! `countersign attest`: what was reviewed before it runs, one file for each subcommand.
 
 mod bundles;
+mod create;
+mod decrypt;
+mod enter;
+mod failure;
+mod init;
 mod print;
 mod schema;
+mod sign;
+mod sources;
 mod verify;
+mod written;
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,8 +29,16 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make statements about files
+    Create(Box<create::Args>),
+    /// Open an encrypted payload, and hold it against its commitment
+    Decrypt(decrypt::Args),
+    /// Make what a project needs to be attested
+    Init(init::Args),
     /// Print the JSON Schema of a type of statement
     Schema(schema::Args),
+    /// Sign statements
+    Sign(Box<sign::Args>),
     /// Judge bundles: signature, schema, digest, chain, semantics
     Verify(Box<verify::Args>),
 }
@@ -32,7 +48,11 @@ const FOLDER: &str = "attestations";
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
+        Command::Create(args) => create::run(&args, dir),
+        Command::Decrypt(args) => decrypt::run(&args),
+        Command::Init(args) => init::run(&args, dir),
         Command::Schema(args) => schema::run(&args),
+        Command::Sign(args) => sign::run(&args, dir),
         Command::Verify(args) => verify::run(*args, dir),
     }
 }

@@ -16,6 +16,8 @@ mod show;
 mod verify;
 mod witness;
 
+pub use files::LogFiles;
+
 use std::path::Path;
 
 use clap::Subcommand;

@@ -103,6 +103,7 @@ const WITHOUT_FORMAT: &[&str] = &[
     "log witness serve",
     "audit show",
     "audit export",
+    "attest schema",
     "feed propose",
     "feed prove",
     "config schema",

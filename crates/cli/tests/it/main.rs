@@ -4,6 +4,7 @@ mod anchor;
 mod append;
 mod attest;
 mod audit;
+mod collect;
 mod commands;
 mod configuration;
 mod deploy;

@@ -1,0 +1,345 @@
+//! `attest create`: files become unsigned statements.
+
+use std::path::{Path, PathBuf};
+
+use attest::privacy::Archive;
+use attest::statement::Privacy;
+use attest::types::Type;
+use collect::{
+    CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order, Project,
+    Root, STATEMENT, make, name_of,
+};
+use crypt::Recipients;
+use seal::Digest;
+use seal::json::Value;
+
+use super::failure::{self, config_failure};
+use super::schema::kind;
+use super::sources::checkout;
+use super::written::Written;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{self, Format};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  countersign attest create
+  countersign attest create --type prompt --config attest/prompt.yaml --out build/attestations
+  countersign attest create --determinism-check 3
+
+Without --type, all statements of countersign.attest.yaml in --dir, each after those that it builds
+on. A configuration has a key for each role of the type with its files, relative to the attested root;
+`countersign attest schema TYPE` tells which there are. Nothing is written unless everything can be.
+
+Exit 10: what a statement builds on is not there; 65: results or files that cannot be used; 66: a file
+is not there; 73: nothing can be written; 74: a file cannot be read, or changed meanwhile; 78: the
+configuration, or a path in it that leads out of the root or to no regular file.")]
+pub struct Args {
+    /// Make one statement of this type
+    #[arg(long = "type", value_name = "TYPE", value_parser = kind, requires = "config")]
+    kind: Option<&'static Type>,
+    /// Its configuration
+    #[arg(long, value_name = "FILE", requires = "kind")]
+    config: Option<PathBuf>,
+    /// The directory that all paths are relative to; default: what countersign.attest.yaml says, or --dir
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The folder to write to; default: attestations in --dir
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The commit that is attested; default: what git says of the root, with +changes
+    /// when one of the attested files differs from it
+    #[arg(long)]
+    commit: Option<String>,
+    /// Make each statement so many times, from fresh copies of its files, and compare
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    determinism_check: u32,
+    /// Do not read files again that have the times and lengths of the last run
+    #[arg(long)]
+    incremental: bool,
+    /// Remove earlier statements of the same type and name, and their bundles, from the folder
+    #[arg(long)]
+    replace: bool,
+    /// Let statements hold their files in the clear (privacy_mode: plaintext_explicit)
+    #[arg(long)]
+    allow_plaintext: bool,
+    /// How to print
+    #[arg(long, default_value = "table")]
+    format: Format,
+}
+
+pub fn run(args: &Args, dir: &Path) -> Outcome {
+    let work = Work::of(args, dir)?;
+    let out = args.out.clone().unwrap_or_else(|| dir.join(super::FOLDER));
+    // What lies there already may be built on; a folder that is not there is not made yet.
+    let (mut known, odd) = match out.try_exists() {
+        Ok(false) => (Vec::new(), Vec::new()),
+        Ok(true) | Err(_) => {
+            Folder::open(&out).and_then(|folder| folder.known()).map_err(failure::folder)?
+        }
+    };
+    for one in odd {
+        output::complain(&output::safe(&format!("passed over: {one}")));
+    }
+    let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
+    let checkout = match &args.commit {
+        Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
+        None => checkout(&work.root_path),
+    };
+    let mut all: Vec<(Made, Option<Vec<u8>>)> = Vec::new();
+    for config in &work.configs {
+        if config.mode == Mode::Plaintext && !args.allow_plaintext && !work.allows(config.kind) {
+            let why = format!(
+                "{}: plaintext_explicit shows the files to everybody who has the statement; allow it with privacy: {{plaintext_allowed: [{}]}} in countersign.attest.yaml, or --allow-plaintext",
+                config.kind.name, config.kind.name
+            );
+            return Err(Failure::new(Exit::Config, why));
+        }
+        let order = Order {
+            root: &work.root,
+            config,
+            now: super::now(),
+            id: random()?,
+            secret: random()?,
+            generator: ("countersign".into(), env!("CARGO_PKG_VERSION").into()),
+            checkout: checkout.as_ref(),
+            known: &known,
+            cache: cache.as_ref(),
+        };
+        let mut made = make(&order).map_err(failure::make)?;
+        inside(&made, &work.root_path, &out)?;
+        for time in 1..args.determinism_check {
+            again(&order, &made, time)?;
+        }
+        let sealed = seal_archive(&mut made, config)?;
+        let payload = made.statement.write();
+        let file = name_of(&made.statement, STATEMENT);
+        known.push(Known::of(&made.statement, payload.as_bytes(), file, None));
+        all.push((made, sealed));
+    }
+    let folder = Folder::make(&out).map_err(failure::folder)?;
+    let mut written = Written::to(&folder);
+    for (made, sealed) in &all {
+        let statement = &made.statement;
+        if let Some(salts) = &made.salts {
+            let text = salts.write(&statement.id);
+            written.put(&name_of(statement, SALTS), text.as_bytes(), true)?;
+        }
+        if let Some(sealed) = sealed {
+            written.put(&name_of(statement, PAYLOAD), sealed, false)?;
+        }
+        written.put(&name_of(statement, STATEMENT), statement.write().as_bytes(), false)?;
+    }
+    written.keep();
+    if args.replace {
+        replaced(&folder, &all)?;
+    }
+    if let Some(cache) = cache {
+        save(cache, dir);
+    }
+    told(&folder, &all, args.format)
+}
+
+/// How the names of salts end, which their owner keeps.
+pub const SALTS: &str = ".salts.json";
+/// How the names of encrypted payloads end.
+pub const PAYLOAD: &str = ".payload.age";
+
+/// What is to be made.
+struct Work {
+    root_path: PathBuf,
+    root: Root,
+    configs: Vec<Config>,
+    plaintext: Vec<String>,
+}
+
+impl Work {
+    fn of(args: &Args, dir: &Path) -> Result<Work, Failure> {
+        let path = dir.join(Project::FILE);
+        let project = match path.try_exists() {
+            Ok(true) => Some(read_project(&path)?),
+            Ok(false) if args.kind.is_none() => {
+                let why = format!(
+                    "{}: no such file; `countersign attest init` makes one, or give --type and --config",
+                    path.display()
+                );
+                return Err(Failure::new(Exit::NoPath, why));
+            }
+            Ok(false) => None,
+            Err(error) => return Err(Failure::io(&path, &error)),
+        };
+        let root_path = match (&args.root, &project) {
+            (Some(root), _) => root.clone(),
+            (None, Some(project)) => dir.join(&project.root),
+            (None, None) => dir.to_owned(),
+        };
+        let root = Root::open(&root_path).map_err(|error| Failure::io(&root_path, &error))?;
+        let plaintext = project.as_ref().map(|one| one.plaintext.clone()).unwrap_or_default();
+        let configs = match (args.kind, &args.config) {
+            (Some(kind), Some(file)) => {
+                let yaml = output::read_input(file, CONFIG_LIMIT)?;
+                vec![Config::read(kind, &yaml).map_err(|error| config_failure(file, &error))?]
+            }
+            _ => {
+                let listed = project.map(|project| project.statements).unwrap_or_default();
+                listed.iter().map(|one| read_listed(&root, one)).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Work { root_path, root, configs, plaintext })
+    }
+
+    fn allows(&self, kind: &Type) -> bool {
+        self.plaintext.iter().any(|name| name == kind.name)
+    }
+}
+
+pub fn read_project(path: &Path) -> Result<Project, Failure> {
+    let yaml = output::read_input(path, CONFIG_LIMIT)?;
+    Project::read(&yaml).map_err(|error| config_failure(path, &error))
+}
+
+fn read_listed(root: &Root, listed: &Listed) -> Result<Config, Failure> {
+    use attest::Files as _;
+    let yaml = root.bytes(&listed.config, CONFIG_LIMIT).map_err(|error| {
+        let path = listed.config.clone();
+        failure::make(collect::MakeError::File { path, error })
+    })?;
+    Config::read(listed.kind, &yaml)
+        .map_err(|error| config_failure(Path::new(&listed.config), &error))
+}
+
+/// A folder within a directory of which all files are attested would change it.
+fn inside(made: &Made, root: &Path, out: &Path) -> Result<(), Failure> {
+    let Some((Ok(root), Some(out))) = Some((root.canonicalize(), resolved(out))) else {
+        return Ok(());
+    };
+    for tree in &made.statement.trees {
+        if out.starts_with(root.join(&tree.path).components().as_path())
+            || (tree.path == attest::Tree::ROOT && out.starts_with(&root))
+        {
+            let why = format!(
+                "{}: lies below {}, of which every file is attested; write elsewhere",
+                out.display(),
+                tree.path
+            );
+            return Err(Failure::new(Exit::Config, why));
+        }
+    }
+    Ok(())
+}
+
+/// The real path of what may not be there yet.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let there = path.ancestors().find_map(|one| Some((one, one.canonicalize().ok()?)));
+    let (there, real) = there?;
+    Some(real.join(path.strip_prefix(there).ok()?))
+}
+
+/// From a fresh copy of the files the same must follow, whatever is encrypted later.
+fn again(order: &Order<'_>, made: &Made, time: u32) -> Result<(), Failure> {
+    let name = format!("countersign-{}", seal::hex::encode(&random::<12>()?));
+    let files = made.statement.subjects.iter().map(|subject| subject.path.as_str());
+    let copy = Copy::of(order.root, files, &std::env::temp_dir().join(name))
+        .map_err(|(path, error)| failure::make(collect::MakeError::File { path, error }))?;
+    let root = Root::open(copy.path()).map_err(|error| Failure::io(copy.path(), &error))?;
+    let other =
+        make(&Order { root: &root, cache: None, ..order.clone() }).map_err(failure::make)?;
+    let archive = |made: &Made| made.archive.as_ref().map(Archive::write);
+    if other.statement.write() != made.statement.write() || archive(&other) != archive(made) {
+        let why = format!(
+            "determinism check: copy {time} of the files of the {} statement gives another one; something changed them meanwhile",
+            made.statement.kind.name
+        );
+        return Err(Failure::new(Exit::Io, why));
+    }
+    Ok(())
+}
+
+/// Encrypts what travels beside, and puts its digest into the statement.
+fn seal_archive(made: &mut Made, config: &Config) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(archive) = &made.archive else { return Ok(None) };
+    let recipients = Recipients::parse(config.recipients.iter().map(String::as_str))
+        .map_err(|error| Failure::new(Exit::Config, format!("recipients: {error}")))?;
+    let sealed = recipients
+        .seal(&archive.write().0)
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    if let Privacy::EncryptedPayload { ciphertext, .. } = &mut made.statement.privacy {
+        *ciphertext = Digest::of(&sealed);
+    }
+    Ok(Some(sealed))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::new(Exit::Internal, format!("no randomness: {error}")))?;
+    Ok(bytes)
+}
+
+fn cache_path(dir: &Path) -> PathBuf {
+    dir.join(".countersign").join("cache").join("collect")
+}
+
+/// A cache that cannot be kept costs time and nothing else.
+fn save(cache: Cache, dir: &Path) {
+    let path = cache_path(dir);
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    if let Err(error) = folder.and_then(|()| cache.save()) {
+        output::complain(&format!("{}: {error}; the cache is not kept", output::path(&path)));
+    }
+}
+
+/// Takes away what the new statements stand for: earlier ones of their type and name.
+fn replaced(folder: &Folder, all: &[(Made, Option<Vec<u8>>)]) -> Result<(), Failure> {
+    let (known, _) = folder.known().map_err(failure::folder)?;
+    for old in known {
+        let newer = all.iter().map(|(made, _)| &made.statement).find(|new| {
+            let name = new.own.get("name").and_then(Value::as_str);
+            new.kind == old.kind && name == old.name.as_deref() && new.id != old.id
+        });
+        if newer.is_none() {
+            continue;
+        }
+        folder.remove(&old.file).map_err(failure::folder)?;
+        let stem = format!("{}-{}", old.kind.name, old.id.get(..8).unwrap_or_default());
+        for ending in [SALTS, PAYLOAD] {
+            folder.remove(&format!("{stem}{ending}")).map_err(failure::folder)?;
+        }
+        if let Some(stem) = old.file.strip_suffix(collect::BUNDLE) {
+            folder.remove(&format!("{stem}{}", super::enter::PROOF)).map_err(failure::folder)?;
+        }
+    }
+    Ok(())
+}
+
+fn told(folder: &Folder, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {
+    let statements: Vec<_> = all.iter().map(|(made, _)| &made.statement).collect();
+    match format {
+        Format::Table => {
+            let lines = statements.iter().map(|one| {
+                format!(
+                    "{:<7} {}  {}  {} files\n",
+                    one.kind.name,
+                    output::path(&folder.path(&name_of(one, STATEMENT))),
+                    Digest::of(one.write().as_bytes()),
+                    one.subjects.len()
+                )
+            });
+            output::print(&lines.collect::<String>())?;
+        }
+        Format::Json => {
+            let list = statements.iter().map(|one| {
+                Value::object([
+                    ("type", Value::from(one.kind.name)),
+                    ("id", Value::from(&one.id)),
+                    ("file", folder.path(&name_of(one, STATEMENT)).display().to_string().into()),
+                    ("payload", Digest::of(one.write().as_bytes()).into()),
+                    ("files", one.subjects.len().into()),
+                    ("privacy", one.privacy.mode().into()),
+                ])
+            });
+            output::json(&Value::object([("statements", Value::array(list))]))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
