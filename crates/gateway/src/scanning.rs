@@ -37,7 +37,9 @@ pub(crate) async fn handle(
     announced(&head.headers, limits.body_bytes)?;
     let deadline = Duration::from_secs(limits.body_read_seconds);
     let bytes = whole(body, limits.body_bytes, deadline).await?;
-    let place = app.aside.place(bytes.len()).map_err(|_| Refusal::Busy)?;
+    // One after the other: what operators ask never takes the places of requests, and a request
+    // waits for one such scan at most. It is never closed.
+    let turn = app.scans.acquire().await.map_err(|_| Refusal::Busy)?;
     let (rules, batch) = (app.rules.now(), head.uri.path() == "/scan/batch");
     let work = move || {
         let asked = Asked::read(&bytes, batch)?;
@@ -45,7 +47,7 @@ pub(crate) async fn handle(
     };
     let length = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
     let text = app.aside.run(length, work).await?;
-    drop(place);
+    drop(turn);
     Ok(answer(ok(), "application/json", Body::from(text), &admin::fresh_id(), None))
 }
 

@@ -100,6 +100,8 @@ pub(crate) struct App {
     pub(crate) anchoring: Anchoring,
     pub(crate) witnessing: Witnessing,
     pub(crate) feeding: Feeding,
+    /// Scans that operators ask for.
+    pub(crate) scans: Semaphore,
     /// True when the grace period of a stop is over: flows end where they are.
     cut: watch::Sender<bool>,
     state: State,
@@ -175,6 +177,7 @@ impl App {
             anchoring,
             witnessing,
             feeding,
+            scans: Semaphore::new(1),
             cut: watch::Sender::new(false),
             config,
             state,
