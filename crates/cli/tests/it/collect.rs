@@ -404,13 +404,15 @@ fn a_commitment_hides_what_could_be_guessed() {
     let output = countersign(project.0.path(), &[&add[..], &["--key", "key.pub.pem"]].concat());
     assert!(output.status.success(), "{}", said(&output));
     let file = project.made(".salts.json").remove(0).display().to_string();
-    let verify = ["verify", "--trust", "t.yaml", "--salts", &file];
+    fs::rename(&file, project.path("kept")).expect("renamed");
+    let verify = ["verify", "--trust", "t.yaml", "--salts", "kept"];
     project.attest(&verify, 0);
     let told = project.attest(&verify[..3], 10);
     assert!(told.contains("salt"), "{told}");
     project.edit("app/system_prompt.txt", "euros", "crown");
     project.attest(&verify, 12);
     project.edit("app/system_prompt.txt", "crown", "euros");
+    fs::rename(project.path("kept"), &file).expect("renamed");
     for path in project.made(".bundle.json") {
         fs::remove_file(path).expect("removed");
     }

@@ -1,18 +1,15 @@
 //! `attest verify`: judge bundles, and the files they are about.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use attest::privacy::Salts;
 use attest::types::Type;
 use attest::verify::{How, Verification};
-use attest::{Bundle, Files, Statement, verify};
+use attest::{Files, verify};
 use collect::Root;
-use seal::{Digest, Zeroizing};
 
-use super::bundles;
 use super::print::{self, Format};
 use super::schema::kind;
+use super::{bundles, summary};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -21,6 +18,7 @@ use crate::output;
   countersign attest verify attestations --trust reviewers.trust.yaml
   countersign attest verify --subjects ../checkout --threshold prompt=2 --format json
   countersign attest verify attestations --format sarif > findings.sarif
+  countersign attest verify attestations --vsa verifier.key.pem --out verification.vsa.json
 
 Every stage (signature, schema, digest, chain, semantics) is run on every bundle, whatever the others
 found. Without a trust file nobody is believed. Every finding has a code: `countersign code <CODE>`
@@ -30,6 +28,8 @@ pub struct Args {
     path: Option<PathBuf>,
     #[command(flatten)]
     how: Asked,
+    #[command(flatten)]
+    summary: summary::Summed,
     /// How to print
     #[arg(long, default_value = "table")]
     format: Format,
@@ -48,12 +48,13 @@ pub struct Asked {
     /// Do not compare files; the report says so
     #[arg(long, conflicts_with = "subjects")]
     pub no_subjects: bool,
-    /// The salts of commitments (TYPE-ID.salts.json); may be repeated
-    #[arg(long, value_name = "FILE", conflicts_with = "no_subjects")]
-    pub salts: Vec<PathBuf>,
     /// So many different trusted signers every statement of the type needs, as prompt=2
     #[arg(long, value_name = "TYPE=K", value_parser = threshold)]
     pub threshold: Vec<(&'static Type, usize)>,
+    /// The salts of commitments, as `attest create` wrote them; those beside the bundles are read
+    /// anyway
+    #[arg(long, value_name = "FILE")]
+    pub salts: Vec<PathBuf>,
     /// There must be a statement of this type
     #[arg(long, value_name = "TYPE", value_parser = kind)]
     pub require: Vec<&'static Type>,
@@ -72,8 +73,12 @@ const MOST: usize = 1000;
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let path = args.path.unwrap_or_else(|| dir.join(super::FOLDER));
+    let summary = summary::Order::of(&args.summary, dir)?;
     let verification = judge(&path, &args.how, dir)?;
-    print::show(&verification.to_json(), &verification, args.format)?;
+    if let Some(summary) = summary {
+        summary.write(&verification)?;
+    }
+    print::show(&verification, args.format)?;
     Ok(Exit::Evidence(verification.report().exit_class()))
 }
 
@@ -89,7 +94,7 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         now: super::now(),
         thresholds: asked.threshold.clone(),
         require: asked.require.clone(),
-        salts: salts(&asked.salts, &paths)?,
+        salts: bundles::salts(path, &asked.salts)?,
     };
     let trust = file.as_ref().map(|file| &file.trust);
     let files = root.as_ref().map(|root| root as &dyn Files);
@@ -102,28 +107,6 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         report.trust_digest = Some(file.digest);
     }
     Ok(verification)
-}
-
-/// The salts of the statements in these bundles, by their digests.
-fn salts(files: &[PathBuf], paths: &[PathBuf]) -> Result<BTreeMap<Digest, Vec<u8>>, Failure> {
-    let mut found = BTreeMap::new();
-    for file in files {
-        let text = Zeroizing::new(output::read_input(file, 4096)?);
-        let (id, salts) = Salts::read(&text)
-            .map_err(|error| Failure::new(Exit::Input, format!("{}: {error}", file.display())))?;
-        for blob in bundles::read(paths) {
-            let bundle = blob.bytes.ok().and_then(|bytes| Bundle::read(&bytes).ok());
-            let statement = bundle.and_then(|one| Statement::read(&one.envelope.payload).ok());
-            found.extend(
-                statement
-                    .filter(|one| one.id == id)
-                    .map(|one| salts.of_statement(&one))
-                    .into_iter()
-                    .flatten(),
-            );
-        }
-    }
-    Ok(found)
 }
 
 fn open(root: &Path) -> Result<Root, Failure> {
