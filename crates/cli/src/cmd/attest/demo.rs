@@ -20,7 +20,7 @@ command is well (exit 0) when the change is noticed. Every step is printed and c
 pub struct Args {
     /// The directory to make; default: countersign-demo
     #[arg(value_name = "DIR", default_value = "countersign-demo")]
-    dir: PathBuf,
+    place: PathBuf,
 }
 
 /// A file of the example with its content.
@@ -47,7 +47,7 @@ const FILES: &[(&str, &str)] = files!(
 );
 
 pub fn run(args: &Args) -> Outcome {
-    let dir = &args.dir;
+    let dir = &args.place;
     std::fs::create_dir(dir)
         .map_err(|error| Failure::new(Exit::CannotCreate, format!("{}: {error}", dir.display())))?;
     for (name, content) in FILES {
