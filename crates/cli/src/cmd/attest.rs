@@ -8,6 +8,7 @@ mod diff;
 mod enter;
 mod failure;
 mod init;
+mod model;
 mod print;
 mod report;
 mod sarif;
@@ -45,6 +46,8 @@ enum Command {
     Diff(diff::Args),
     /// Make what a project needs to be attested
     Init(init::Args),
+    /// Sign and verify models as PyPI model-signing does
+    Model(model::Args),
     /// Render the JSON of a verification as Markdown, SARIF, DOT or SVG
     Report(report::Args),
     /// Print the JSON Schema of a type of statement
@@ -67,6 +70,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Demo(args) => demo::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Init(args) => init::run(&args, dir),
+        Command::Model(args) => model::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Show(args) => show::run(&args),
