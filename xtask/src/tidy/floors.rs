@@ -7,7 +7,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (1, &["seal"]),
     (2, &["record", "stamp", "crypt"]),
     (3, &["chat", "scan", "attest", "ledger"]),
-    (4, &["guard", "reach", "collect"]),
+    (4, &["guard", "rego", "reach", "collect"]),
     (5, &["gateway", "logd", "countersign"]),
     (6, &["cli"]),
 ];
@@ -25,6 +25,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper-rustls", &["gateway", "reach"]),
     ("serde-saphyr", &["record", "gateway", "scan", "attest", "collect"]),
     ("age", &["crypt"]),
+    ("regorus", &["rego"]),
     ("clap", &["cli"]),
 ];
 

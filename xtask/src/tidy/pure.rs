@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "crates/scan/src",
     "crates/attest/src",
     "crates/guard/src",
+    "crates/rego/src",
 ];
 
 /// What reaches outside, and how it is called in the message.

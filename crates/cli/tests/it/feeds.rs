@@ -177,6 +177,32 @@ fn samples_decide_what_is_taken_up() {
     assert_eq!(count, Some(2));
 }
 
+/// What somebody proposes is the publisher's word once it is taken up: it withdraws nothing unseen.
+#[test]
+fn a_proposal_revokes_nothing_by_the_way() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    start(dir);
+    let id = format!("sha256:{}", "5".repeat(64));
+    let proposal = format!(
+        "[{{\"kind\":\"substring\",\"pattern\":\"NEW_MARK\",\"revokes\":[\"{id}\"],\"expires_at\":1,\
+         \"attacks\":[\"a NEW_MARK\"],\"benign\":[\"a mark\"]}}]"
+    );
+    fs::write(dir.join("proposal.json"), proposal).expect("written");
+    let told = ours(dir, &["feed", "review", "proposal.json"], 0);
+    assert!(told.contains(&format!("REVOKES {id}")), "{told}");
+    assert!(told.contains("counts until 1970-01-01"), "{told}");
+    let drafts = || fs::read(dir.join("feed/drafts.json")).expect("drafts");
+    let before = drafts();
+    let add = ["feed", "add", "--from", "proposal.json"];
+    let refused = countersign(dir, &add);
+    assert_eq!(refused.status.code(), Some(65));
+    assert!(said(&refused).contains(&id), "{}", said(&refused));
+    assert_eq!(drafts(), before);
+    ours(dir, &[&add[..], &["--revocations"]].concat(), 0);
+    assert_ne!(drafts(), before);
+}
+
 /// Drafts written by hand have no time; an indicator has the same id in every publishing.
 #[test]
 fn a_draft_keeps_the_time_of_its_first_publishing() {
@@ -309,10 +335,20 @@ fn a_proof_says_what_a_feed_cannot() {
     let judge = ["feed", "verify", "part.json", "--pin", "feed/feed.pub.pem"];
     ours(dir, &judge, 0);
     assert_eq!(codes(&json(dir, &judge[..3], 11)), ["CS-FEED-008"]);
+    // It cannot say in which log the whole lies.
+    let log =
+        "log example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\nquorum none\n";
+    fs::write(dir.join("policy"), log).expect("written");
+    let asked = [&judge[..], &["--policy", "policy"]].concat();
+    assert_eq!(codes(&json(dir, &asked, 11)), ["CS-FEED-039"]);
     let part = fs::read_to_string(dir.join("part.json")).expect("a part");
     fs::write(dir.join("part.json"), part.replacen("\"index\": ", "\"index\": 1", 1))
         .expect("written");
     assert_eq!(codes(&json(dir, &judge, 12)), ["CS-FEED-037"]);
+    // Nothing is no part.
+    let (head, _) = part.split_once("\"indicators\"").expect("indicators");
+    fs::write(dir.join("part.json"), format!("{head}\"indicators\": []}}")).expect("written");
+    assert_eq!(codes(&json(dir, &judge, 10)), ["CS-EVIDENCE-002"]);
     let nobody = format!("sha256:{}", "0".repeat(64));
     ours(dir, &["feed", "prove", "feed/public/feed.json", &nobody], 10);
 

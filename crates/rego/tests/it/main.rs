@@ -1,0 +1,3 @@
+//! What policies say, beside what another engine says.
+
+mod vectors;
