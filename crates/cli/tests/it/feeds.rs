@@ -401,6 +401,13 @@ fn a_feeds_manifest_is_logged() {
     assert_eq!(codes(&json(dir, &verify, 11)), ["CS-FEED-039"]);
     ours(dir, &["feed", "publish", "--logged", "m.tlog-proof"], 65);
     assert!(logged.contains("c2sp.org/tlog-proof@v1"), "{logged}");
+    // Nor is the log's word put into the proof of another one.
+    let append = ["log", "append", "--kind", "feed", "--id", "core-2", "feed/public/manifest.json"];
+    ours(dir, &append, 0);
+    ours(dir, &["log", "checkpoint"], 0);
+    ours(dir, &["log", "prove", "inclusion", "--id", "core-2", "-o", "m2.tlog-proof"], 0);
+    fs::write(dir.join("feed/public/feed.proof.json"), &logged).expect("written");
+    ours(dir, &["feed", "publish", "--logged", "m2.tlog-proof"], 65);
 }
 
 #[test]
