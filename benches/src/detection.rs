@@ -4,6 +4,8 @@
 //! secret or personal data is found when a rule names it, since such hits are cut out and do not
 //! raise the verdict.
 
+mod folds;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +27,11 @@ pub fn run(table: &mut Table) -> Result<()> {
             let lines = std::fs::read_to_string(&file)?;
             texts.extend(read(&engine, &lines).with_context(|| file.display().to_string())?);
         }
-        overall(table, split, &texts);
+        overall(table, split, texts.iter());
+        let blind = |text: &&Text| text.family.starts_with("blind-");
+        if texts.iter().any(|text| blind(&text)) {
+            overall(table, &format!("{split}, blind alone"), texts.iter().filter(blind));
+        }
         all.push((split, texts));
     }
     for (split, texts) in &all {
@@ -35,7 +41,7 @@ pub fn run(table: &mut Table) -> Result<()> {
     false_alarms(table, test);
     let texts: Vec<&Text> = all.iter().flat_map(|(_, texts)| texts).collect();
     left_out(table, &texts, test);
-    Ok(())
+    folds::run(table, &texts, test)
 }
 
 /// The files of a split, by name.
@@ -54,6 +60,11 @@ fn files(split: &str) -> Result<Vec<PathBuf>> {
 
 /// One text of the corpus and what the engine says of it.
 struct Text {
+    /// As it stands in the corpus.
+    line: String,
+    text: String,
+    target: Target,
+    secret: bool,
     family: String,
     category: String,
     benign: bool,
@@ -97,6 +108,10 @@ fn text(engine: &Engine, line: &str) -> Result<Text> {
         .map(|hit| hit.rule.clone())
         .collect::<BTreeSet<_>>();
     Ok(Text {
+        line: line.to_owned(),
+        text: member("text")?.to_owned(),
+        target,
+        secret,
         family: member("family")?.to_owned(),
         category: member("category")?.to_owned(),
         benign: member("label")? == "benign",
@@ -121,7 +136,8 @@ fn f1(recall: (usize, usize), alarms: usize) -> f64 {
     2.0 * hit / (2.0 * hit + missed + alarms as f64)
 }
 
-fn overall(table: &mut Table, split: &str, texts: &[Text]) {
+fn overall<'a>(table: &mut Table, split: &str, texts: impl Iterator<Item = &'a Text>) {
+    let texts: Vec<&Text> = texts.collect();
     table.section(
         &format!("Detection, {split}"),
         "Built-in rules and second layer, standard mode; found means at least SUSPICIOUS. Families of one split have no sibling in another.",

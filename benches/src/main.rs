@@ -3,6 +3,8 @@
 //! Nothing here judges a figure: benches measure, tests assert. How to read them:
 //! `docs/benchmarks.md`.
 
+extern crate scan as countersign_scan; // the name by which the trainer knows it
+
 mod auditlog;
 mod begin;
 mod by_hand;

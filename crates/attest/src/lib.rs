@@ -11,6 +11,7 @@ pub mod gate;
 pub mod glob;
 pub mod manifest;
 pub mod privacy;
+pub mod render;
 pub mod shape;
 pub mod statement;
 pub mod types;

@@ -18,6 +18,7 @@ use seal::time::UnixMillis;
 use crate::bundle::{Bundle, BundleError};
 use crate::chain::{self, Chain, Node};
 use crate::files::Files;
+use crate::privacy::Salts;
 use crate::statement::{PAYLOAD_TYPE, Statement};
 use crate::types::Type;
 pub use semantic::model_root;
@@ -33,7 +34,7 @@ pub struct Blob {
 }
 
 /// What is asked of the bundles.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct How {
     /// The time.
     pub now: UnixMillis,
@@ -41,8 +42,9 @@ pub struct How {
     pub thresholds: Vec<(&'static Type, usize)>,
     /// Types of which there must be a statement.
     pub require: Vec<&'static Type>,
-    /// Salts of commitments, by their digests.
-    pub salts: BTreeMap<Digest, Vec<u8>>,
+    /// The secrets that salts of commitments come from. They need no trust: a statement names each
+    /// salt by its digest.
+    pub salts: Vec<Salts>,
 }
 
 /// What a finding is about.

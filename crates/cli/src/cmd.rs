@@ -16,6 +16,7 @@ mod ledger;
 mod log;
 mod receipt;
 mod rules;
+mod sarif;
 mod scan;
 mod seat;
 mod trace;

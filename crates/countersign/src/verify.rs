@@ -1,8 +1,10 @@
-//! Judging evidence of any kind: a ledger, a receipt chain, one receipt, one decision receipt.
+//! Judging evidence of any kind: a ledger, a receipt chain, one receipt, one decision receipt, one
+//! bundle of a statement or of a verification summary.
 //!
 //! A verifier writes nothing and takes no lock. It goes to the end, whatever it meets on the way.
 
 pub(crate) mod anchored;
+mod attested;
 pub mod audit;
 pub(crate) mod chain;
 pub(crate) mod claim;
@@ -373,6 +375,7 @@ impl Verifier {
         let is_chain = path.extension().is_some_and(|extension| extension == "jsonl");
         match Shape::of(&start) {
             Shape::Audit => audit::verify(path, self, report).map_err(failed),
+            Shape::Bundle => attested::verify(path, self, report).map_err(failed),
             Shape::Token if !is_chain && !whole => {
                 let detail = format!("a token's file has less than {PEEK} bytes");
                 report.push(Finding::new(Code::FileLimit, report.subject.clone(), detail));
@@ -390,7 +393,8 @@ impl Verifier {
                 }
             },
             Shape::Unknown if !is_chain => {
-                let detail = "expected a ledger, a receipt chain, a receipt or a decision receipt";
+                let detail =
+                    "expected a ledger, a receipt chain, a receipt, a decision receipt or a bundle";
                 report.push(Finding::new(Code::EvidenceKind, report.subject.clone(), detail));
                 Ok(())
             }
@@ -491,6 +495,8 @@ enum Shape {
     Audit,
     /// One compact JWS.
     Token,
+    /// A Sigstore bundle.
+    Bundle,
     Unknown,
 }
 
@@ -503,9 +509,13 @@ impl Shape {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'=')
             })
         };
-        let has = |needle: &[u8]| first.windows(needle.len()).any(|window| window == needle);
+        let contains =
+            |text: &[u8], needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
+        let has = |needle: &[u8]| contains(first, needle);
         if text.is_empty() {
             Shape::Empty
+        } else if text.starts_with(b"{") && contains(text, BUNDLE) {
+            Shape::Bundle
         } else if has(b"\"prev_hmac\"") {
             Shape::Audit
         } else if has(b"\"jws\"") || has(b"\"receipt_hash\"") {
@@ -522,6 +532,9 @@ impl Shape {
         }
     }
 }
+
+/// A bundle says what it is near its beginning, whatever order its members have.
+const BUNDLE: &[u8] = b"application/vnd.dev.sigstore.bundle";
 
 /// How much of a file tells its kind; a token is no longer than this.
 const PEEK: u64 = 72 << 10;

@@ -12,20 +12,22 @@ mod features;
 mod judge;
 mod lexicon;
 mod read;
+mod spell;
+mod table;
 mod weights;
 
 use std::ops::Range;
 
 use seal::digest::Digest;
 
-use features::{FEATURES, GRAMS, ONE};
+use features::{FEATURES, ONE};
 pub(crate) use judge::{JUDGE_RULE, THRESHOLDS, counts, hit};
 pub use judge::{Judge, SEMANTIC_RULE};
 use lexicon::Lexicon;
 pub use weights::WeightsError;
 
 /// Version of the way sentences are read and weighed. Part of [`Semantic::digest`].
-pub const SEMANTIC_VERSION: &str = "1";
+pub const SEMANTIC_VERSION: &str = "2";
 
 /// The classifier. Built in milliseconds, shared freely between threads.
 pub struct Semantic {
@@ -54,15 +56,16 @@ impl std::fmt::Debug for Semantic {
 
 impl Semantic {
     /// Scores below are not told apart.
-    pub const FLOOR: u16 = 100;
+    pub const FLOOR: u16 = 500;
+    /// From this score on a text is suspicious.
+    pub const ALERT: u16 = 880;
     /// How many features there are.
     pub const FEATURES: usize = FEATURES;
-    /// Features from this number on are words, the ones before concepts.
-    pub const WORDS: usize = GRAMS;
     /// The fixed point of weights: so much is 1.
     pub const UNIT: i32 = 16;
-    /// What the words of a sentence can say at most, in the unit of weights.
-    pub const MOST_OF_WORDS: i32 = 2 * Self::UNIT;
+    /// Where the words of a sentence would have to say more than this, in the unit of weights, to
+    /// make it the worst, they are not asked.
+    const MOST_OF_WORDS: i32 = Self::UNIT;
 
     /// The classifier that comes with the product.
     pub fn builtin() -> Semantic {
@@ -86,30 +89,30 @@ impl Semantic {
     /// The score of the worst sentence of `text`. The same text always gives the same score; time
     /// is linear in the length of the text.
     pub fn score(&self, text: &str) -> Scored {
-        let mut best = (margin(Self::FLOOR) * ONE, None);
+        let least = margin(Self::FLOOR) * ONE;
+        let mut best = (least, None);
+        let mut weighed = 0u32;
         read::read(text, &self.lexicon, &mut |window| {
             if !self.speaks(window.concepts) {
                 return;
             }
+            weighed += 1;
             let mut sum = 0;
             features::of_concepts(window, &mut |at, value| sum += self.weight(at) * value);
             if sum + Self::MOST_OF_WORDS * ONE < best.0 {
                 return;
             }
-            let mut words = 0;
-            features::of_words(window, &mut |at, value| words += self.weight(at) * value);
-            let most = Self::MOST_OF_WORDS * ONE;
-            sum += words.clamp(-most, most);
+            features::of_words(window, &mut |at, value| sum += self.weight(at) * value);
             if sum >= best.0
                 && let (Some(first), Some(last)) = (window.words.first(), window.words.last())
             {
                 best = (sum, Some(first.start as usize..last.end as usize));
             }
         });
-        best.1.map_or_else(Scored::default, |span| Scored {
-            per_mille: per_mille(best.0 / ONE),
-            span,
-        })
+        let sum = best.0 / ONE - chance(weighed);
+        best.1
+            .filter(|_| sum >= least / ONE)
+            .map_or_else(Scored::default, |span| Scored { per_mille: per_mille(sum), span })
     }
 
     /// What the trainer learns from: the features of each sentence that is weighed at all, in order.
@@ -159,6 +162,16 @@ pub fn per_mille(sum: i32) -> u16 {
     let up = u16::try_from(up).unwrap_or(1000).min(1000);
     if sum < 0 { 1000 - up } else { up }
 }
+
+/// What the worst of so many sentences is too high by: among many there is always one that looks
+/// like an attack. From eight on each doubling counts, up to [`MOST_DOUBLINGS`].
+fn chance(weighed: u32) -> i32 {
+    let doublings = weighed.max(1).ilog2().saturating_sub(2).min(MOST_DOUBLINGS);
+    (0..doublings).map(|_| Semantic::UNIT * 3 / 4).sum()
+}
+
+/// So that an attack is not hidden by making a text longer and longer.
+const MOST_DOUBLINGS: u32 = 4;
 
 /// The least sum with this score.
 fn margin(score: u16) -> i32 {

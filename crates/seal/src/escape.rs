@@ -34,6 +34,42 @@ pub fn dot(text: &str) -> String {
     out
 }
 
+/// For text and quoted attribute values of XML, SVG and HTML: what a terminal would need, and
+/// characters that begin markup as references.
+pub fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in terminal(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// For a cell of a Markdown table, or a line of it: what a terminal would need, and whatever could
+/// begin markup, end the cell, make a link or mention somebody as a reference.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    for c in terminal(text).chars() {
+        // readers make links of `www.` by themselves
+        let special =
+            "&<>\"'`*_{}[]()#+!|~@:\\$^=".contains(c) || c == '.' && "wW".contains(before);
+        match special {
+            // Writing into a String cannot fail.
+            true => drop(write!(out, "&#{};", c as u32)),
+            false => out.push(c),
+        }
+        before = c;
+    }
+    out
+}
+
 /// For a value of a CEF extension: what a terminal would need, and `\\` and `=` behind a backslash.
 /// A reader that takes CEF's escapes away has the text of [`terminal`], with `\x5c` for a backslash:
 /// no value ends with one, which readers stumble over.
@@ -127,6 +163,12 @@ mod tests {
             assert_eq!(terminal(raw), shown);
         }
         assert_eq!(dot("a\"];\n\\"), "a\\\"];\\\\x0a\\\\");
+        assert_eq!(
+            xml("a<b&\"c'>\n"),
+            "a&lt;b&amp;&quot;c&#39;&gt;&#92;x0a".replace("&#92;", "\\")
+        );
+        assert_eq!(markdown("a|b_c\n"), "a&#124;b&#95;c&#92;x0a");
+        assert_eq!(markdown("www.x.y @z http://q"), "www&#46;x.y &#64;z http&#58;//q");
         assert_eq!(cef_value("a=b|c\n\\"), r"a\=b|c\\x0a\\x5c");
         assert_eq!(cef_header("a|b\\c=d\n\u{e9}e.f"), "a_b_c_d__e.f");
         assert_eq!(syslog_value("\"]\\\u{9b}"), r#"\"\]\\x5c\\x9b"#);

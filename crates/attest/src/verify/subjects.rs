@@ -69,12 +69,12 @@ pub fn judge(
         }
         let read = match &subject.salt {
             None => seen.files.get(&(subject.path.clone(), subject.size))?.clone(),
-            Some(salt) => match how.salts.get(salt) {
+            Some(salt) => match salted(subject, salt, how) {
                 None => {
                     let detail = format!("{}: salt {}", subject.path, salt.hex());
                     return Some(Finding::new(Code::SubjectSalt, "", detail));
                 }
-                Some(salt) => commitment(subject, salt, files),
+                Some(salt) => commitment(subject, &salt, files),
             },
         };
         let (code, why) = match read {
@@ -118,6 +118,11 @@ fn added(statement: &Statement, tree: &Tree, seen: &Seen, found: &mut Vec<Findin
             }
         }
     }
+}
+
+fn salted(subject: &Subject, named: &Digest, how: &How) -> Option<[u8; 32]> {
+    let mut salts = how.salts.iter().map(|salts| salts.salt(&subject.role, &subject.path));
+    salts.find(|salt| Digest::of(salt) == *named)
 }
 
 fn commitment(subject: &Subject, salt: &[u8], files: &dyn Files) -> Result<Digest, FileError> {

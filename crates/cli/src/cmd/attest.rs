@@ -3,13 +3,18 @@
 mod bundles;
 mod create;
 mod decrypt;
+mod diff;
 mod enter;
 mod failure;
 mod init;
 mod print;
+mod report;
+mod sarif;
 mod schema;
+mod show;
 mod sign;
 mod sources;
+mod summary;
 mod verify;
 mod written;
 
@@ -33,10 +38,16 @@ enum Command {
     Create(Box<create::Args>),
     /// Open an encrypted payload, and hold it against its commitment
     Decrypt(decrypt::Args),
+    /// Show what changed from one statement to another
+    Diff(diff::Args),
     /// Make what a project needs to be attested
     Init(init::Args),
+    /// Render the JSON of a verification as Markdown, SARIF, DOT or SVG
+    Report(report::Args),
     /// Print the JSON Schema of a type of statement
     Schema(schema::Args),
+    /// Print what a bundle or statement says, unverified
+    Show(show::Args),
     /// Sign statements
     Sign(Box<sign::Args>),
     /// Judge bundles: signature, schema, digest, chain, semantics
@@ -50,8 +61,11 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
         Command::Create(args) => create::run(&args, dir),
         Command::Decrypt(args) => decrypt::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Init(args) => init::run(&args, dir),
+        Command::Report(args) => report::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Show(args) => show::run(&args),
         Command::Sign(args) => sign::run(&args, dir),
         Command::Verify(args) => verify::run(*args, dir),
     }

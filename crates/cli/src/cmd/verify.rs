@@ -19,7 +19,8 @@ use crate::output::{self, Format};
   countersign verify decision.jws --ledger .countersign/ledger
 
 PATH is a ledger (or a directory that holds one), a receipt chain or an audit log (JSON Lines), a
-file with one receipt, a file with one decision receipt, or `-` for such a token on standard input.
+file with one receipt, a file with one decision receipt, or `-` for such a token on standard input;
+or the bundle of an attestation or of a verification summary (`attest verify` looks at files, too).
 Nothing is written. Every finding has a code: `countersign code <CODE>` explains it.")]
 pub struct Args {
     /// What to judge

@@ -1,4 +1,5 @@
 //! Attestations from end to end.
 
 mod project;
+mod reading;
 mod tamper;

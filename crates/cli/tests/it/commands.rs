@@ -6,7 +6,7 @@
 mod chain;
 mod config;
 mod receipts;
-mod scan;
+pub mod scan;
 
 use std::collections::HashMap;
 use std::fs;

@@ -177,6 +177,32 @@ fn samples_decide_what_is_taken_up() {
     assert_eq!(count, Some(2));
 }
 
+/// What somebody proposes is the publisher's word once it is taken up: it withdraws nothing unseen.
+#[test]
+fn a_proposal_revokes_nothing_by_the_way() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    start(dir);
+    let id = format!("sha256:{}", "5".repeat(64));
+    let proposal = format!(
+        "[{{\"kind\":\"substring\",\"pattern\":\"NEW_MARK\",\"revokes\":[\"{id}\"],\"expires_at\":1,\
+         \"attacks\":[\"a NEW_MARK\"],\"benign\":[\"a mark\"]}}]"
+    );
+    fs::write(dir.join("proposal.json"), proposal).expect("written");
+    let told = ours(dir, &["feed", "review", "proposal.json"], 0);
+    assert!(told.contains(&format!("REVOKES {id}")), "{told}");
+    assert!(told.contains("counts until 1970-01-01"), "{told}");
+    let drafts = || fs::read(dir.join("feed/drafts.json")).expect("drafts");
+    let before = drafts();
+    let add = ["feed", "add", "--from", "proposal.json"];
+    let refused = countersign(dir, &add);
+    assert_eq!(refused.status.code(), Some(65));
+    assert!(said(&refused).contains(&id), "{}", said(&refused));
+    assert_eq!(drafts(), before);
+    ours(dir, &[&add[..], &["--revocations"]].concat(), 0);
+    assert_ne!(drafts(), before);
+}
+
 /// Drafts written by hand have no time; an indicator has the same id in every publishing.
 #[test]
 fn a_draft_keeps_the_time_of_its_first_publishing() {

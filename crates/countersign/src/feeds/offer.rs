@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::feed::{Compiles, Feed, Judge, Judged, Pin, judge};
-use record::ioc::SignedIoc;
 use record::report::{Code, Finding, Report};
 use seal::digest::Digest;
 use seal::json::Value;
-use seal::key::{KeyId, PublicKey};
+use seal::key::PublicKey;
 use seal::policy::Policy as LogPolicy;
 
 use super::disk::{Document, Source};
 use super::memory::{Mark, Memory, MemoryError, note, slots};
-use super::rules::{Bounds, carry, ended, proven, timely};
+use super::rules::{Bounds, Words, carry, ended, proven, timely};
 use super::store::{Held, Kept, StoreError, Writing};
 use super::subscription::{Accepted, PinnedKey, Policy, SOURCES, Seen, Slot, Subscription, Taken};
 
@@ -571,25 +570,6 @@ fn skipped(judged: &Judged) -> Vec<String> {
 
 fn etags(offer: Offer<'_>) -> BTreeMap<String, String> {
     offer.etag.iter().map(|(source, tag)| (source.to_string(), (*tag).to_owned())).collect()
-}
-
-/// What is revoked, and by which keys.
-#[derive(Default)]
-struct Words(BTreeMap<Digest, BTreeSet<KeyId>>);
-
-impl Words {
-    fn take(&mut self, iocs: &[SignedIoc]) {
-        for ioc in iocs {
-            for id in &ioc.ioc.revokes {
-                self.0.entry(*id).or_default().insert(ioc.ioc.key_id);
-            }
-        }
-    }
-
-    fn revoke(&self, ioc: &SignedIoc, record: &Subscription) -> bool {
-        let by = self.0.get(&ioc.content_hash);
-        by.is_some_and(|by| by.iter().any(|by| record.reaches(*by, ioc.ioc.key_id)))
-    }
 }
 
 fn report_on(feed: &Feed) -> Report {

@@ -7,11 +7,12 @@ use record::feedproof;
 use record::ioc::{Kind, SignedIoc};
 use record::report::{Code, Finding};
 use seal::digest::Digest;
+use seal::key::KeyId;
 use seal::policy::Policy;
 use seal::time::UnixMillis;
 
 use super::memory::Mark;
-use super::subscription::Seen;
+use super::subscription::{Seen, Subscription};
 
 /// What bounds the time of a document.
 #[derive(Debug, Clone, Copy, Default)]
@@ -108,6 +109,25 @@ pub(super) fn ended(seen: Option<Seen>, now: i64) -> Option<Finding> {
     let seen = seen.filter(|seen| now >= seen.not_after)?;
     let detail = format!("not after {}, it is {now}", seen.not_after);
     Some(Finding::new(Code::FeedProofTime, "", detail))
+}
+
+/// What is revoked, and by which keys.
+#[derive(Default)]
+pub(super) struct Words(BTreeMap<Digest, BTreeSet<KeyId>>);
+
+impl Words {
+    pub(super) fn take(&mut self, iocs: &[SignedIoc]) {
+        for ioc in iocs {
+            for id in &ioc.ioc.revokes {
+                self.0.entry(*id).or_default().insert(ioc.ioc.key_id);
+            }
+        }
+    }
+
+    pub(super) fn revoke(&self, ioc: &SignedIoc, record: &Subscription) -> bool {
+        let by = self.0.get(&ioc.content_hash);
+        by.is_some_and(|by| by.iter().any(|by| record.reaches(*by, ioc.ioc.key_id)))
+    }
 }
 
 /// What of the former indicators stays although the feed has it no more.

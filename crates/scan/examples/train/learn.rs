@@ -1,6 +1,8 @@
 //! Learning the weights of the second layer: whole numbers, one order, one thread, so that the same
 //! texts give the same bytes on every machine.
 
+use std::collections::BTreeMap;
+
 use countersign_scan::{Features, Semantic, per_mille};
 use seal::json::{self, Limits, Value};
 
@@ -42,41 +44,52 @@ pub fn read(lines: &str, semantic: &Semantic) -> Result<Vec<Text>, String> {
 }
 
 /// Passes over the texts.
-const PASSES: u32 = 40;
+const PASSES: u32 = 30;
+/// In the first passes all sentences of an attack are learned from, later the worst.
+const WHOLE: u32 = 4;
 /// The last passes count: their weights are averaged.
-const AVERAGED: u32 = 20;
+const AVERAGED: u32 = 15;
 /// Seed of the order.
 pub const SEED: u64 = 20_261_121;
 /// Fixed point of weights while learning.
 const UNIT: i64 = 1 << 16;
-/// A step for an error of one, in the fixed point.
-const STEP: i64 = UNIT / 32;
+/// A step for an error of one in the first pass, in the fixed point.
+const STEP: i64 = UNIT * 2 / 5;
+/// After so many passes steps are half as long.
+const HALF: i64 = 4;
 /// Harmless texts weigh so much more, in 1/256: a false alarm is worse than a miss.
 const HARMLESS: i64 = 640;
-/// Each pass takes one part in so many off every weight of a concept, and of a word.
-const FORGET: (i64, i64) = (24, 12);
+/// The first pass takes one part in so many off every weight.
+const FORGET: i64 = 60;
 
 /// Learns weights, in the unit of [`Semantic::UNIT`].
 pub fn learn(texts: &[&Text]) -> Vec<i8> {
     let mut weights = vec![0i64; Semantic::FEATURES];
     let mut sums = vec![0i64; Semantic::FEATURES];
-    let shares: Vec<i64> = texts.iter().map(|text| share(text, texts)).collect();
+    let shares = shares(texts);
     let mut order: Vec<usize> = (0..texts.len()).collect();
     let mut random = SEED;
     for pass in 0..PASSES {
+        let slower = HALF + i64::from(pass);
+        let speed = STEP * HALF / slower;
         shuffle(&mut order, &mut random);
         for index in &order {
-            let (text, share) = (texts[*index], shares[*index]);
-            if text.attack {
+            let (text, share) = (texts[*index], shares[*index] * speed / 256);
+            if text.attack && pass >= WHOLE {
                 // one sentence makes the text an attack: the one that looks most like it
                 let worst = text.sentences.iter().max_by_key(|one| margin(one, &weights));
                 worst.into_iter().for_each(|one| step(one, 1000, share, &mut weights));
             } else {
-                text.sentences.iter().for_each(|one| step(one, 0, share, &mut weights));
+                let wanted = if text.attack { 1000 } else { 0 };
+                let share = match i64::try_from(text.sentences.len()) {
+                    Ok(count) if text.attack => share * 16 / (count.max(1) * 256).isqrt(),
+                    Ok(_) | Err(_) => share,
+                };
+                text.sentences.iter().for_each(|one| step(one, wanted, share, &mut weights));
             }
         }
-        for (at, weight) in weights.iter_mut().enumerate().skip(1) {
-            *weight -= *weight / if at < Semantic::WORDS { FORGET.0 } else { FORGET.1 };
+        for weight in weights.iter_mut().skip(1) {
+            *weight -= *weight * HALF / slower / FORGET;
         }
         if pass >= PASSES - AVERAGED {
             sums.iter_mut().zip(&weights).for_each(|(sum, weight)| *sum += weight);
@@ -86,37 +99,30 @@ pub fn learn(texts: &[&Text]) -> Vec<i8> {
     sums.iter().map(|sum| round(*sum, unit).clamp(-127, 127) as i8).collect()
 }
 
-/// How much a text counts: a family of many texts counts more than one of few, but not by as much.
-fn share(text: &Text, texts: &[&Text]) -> i64 {
-    let size = texts.iter().filter(|other| other.family == text.family).count();
-    let share = 256 * 6 * 16 / i64::try_from(size * 256).unwrap_or(i64::MAX).isqrt();
-    if text.attack { share } else { share * HARMLESS / 256 }
+/// How much each text counts: a family of many texts counts more than one of few, but not by as
+/// much.
+fn shares(texts: &[&Text]) -> Vec<i64> {
+    let mut sizes: BTreeMap<&str, i64> = BTreeMap::new();
+    texts.iter().for_each(|text| *sizes.entry(&text.family).or_default() += 1);
+    let share = |text: &&Text| {
+        let size = sizes.get(&*text.family).copied().unwrap_or(1);
+        let share = 256 * 6 * 16 / (size * 256).isqrt();
+        if text.attack { share } else { share * HARMLESS / 256 }
+    };
+    texts.iter().map(share).collect()
 }
 
-/// The sum of a sentence in the fixed point, and whether its words already say all they may.
-fn sums(features: &Features, weights: &[i64]) -> (i64, i64) {
-    let (mut concepts, mut words) = (0, 0);
-    for (at, value) in features {
-        let part = weights[*at] * i64::from(*value) / 256;
-        *(if *at < Semantic::WORDS { &mut concepts } else { &mut words }) += part;
-    }
-    (concepts, words)
-}
-
-const MOST: i64 = Semantic::MOST_OF_WORDS as i64 * UNIT / Semantic::UNIT as i64;
-
+/// The sum of a sentence in the fixed point.
 fn margin(features: &Features, weights: &[i64]) -> i64 {
-    let (concepts, words) = sums(features, weights);
-    concepts + words.clamp(-MOST, MOST)
+    features.iter().map(|(at, value)| weights[*at] * i64::from(*value)).sum::<i64>() / 256
 }
 
+/// A step against the error: `share` is how far for an error of one.
 fn step(features: &Features, wanted: i64, share: i64, weights: &mut [i64]) {
-    let (concepts, words) = sums(features, weights);
-    let sum = (concepts + words.clamp(-MOST, MOST)) * i64::from(Semantic::UNIT) / UNIT;
+    let sum = margin(features, weights) * i64::from(Semantic::UNIT) / UNIT;
     let score = i64::from(per_mille(i32::try_from(sum).unwrap_or(i32::MAX)));
-    let step = STEP * (wanted - score) / 1000 * share / 256;
-    let full = words.abs() > MOST && (words > 0) == (step > 0);
-    for (at, value) in features.iter().filter(|(at, _)| *at < Semantic::WORDS || !full) {
+    let step = (wanted - score) * share / 1000;
+    for (at, value) in features {
         weights[*at] += step * i64::from(*value) / 256;
     }
 }

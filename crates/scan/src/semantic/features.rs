@@ -10,12 +10,13 @@ const CONCEPT: usize = 1;
 const OPENING: usize = CONCEPT + MAX_CONCEPTS;
 const SIGN: usize = OPENING + MAX_CONCEPTS;
 const LENGTH: usize = SIGN + SIGNS;
-const LENGTHS: usize = 8;
+const LENGTHS: usize = 16;
 const PAIR: usize = LENGTH + LENGTHS;
 const FOLLOWS: usize = PAIR + MAX_CONCEPTS * (MAX_CONCEPTS - 1) / 2;
 /// From here on features are of words, not of concepts.
-pub(crate) const GRAMS: usize = FOLLOWS + MAX_CONCEPTS * MAX_CONCEPTS;
-const BUCKETS: usize = 8192;
+const GRAMS: usize = FOLLOWS + MAX_CONCEPTS * MAX_CONCEPTS;
+const BUCKETS: usize = 1 << BUCKET_BITS;
+const BUCKET_BITS: u32 = 16;
 /// How many features there are.
 pub(crate) const FEATURES: usize = GRAMS + BUCKETS;
 
@@ -23,47 +24,54 @@ pub(crate) const FEATURES: usize = GRAMS + BUCKETS;
 const NEAR: usize = 3;
 /// So many words are the opening of a sentence.
 const OPENING_WORDS: usize = 2;
-/// Up to so many concepts each pair counts in full.
-const FEW: i32 = 5;
 
 /// What the concepts and signs of a sentence say.
 pub(crate) fn of_concepts(window: &Window<'_>, push: &mut impl FnMut(usize, i32)) {
     push(0, ONE);
-    // many concepts make many pairs: together they say no more than few
-    let count = i32::try_from(window.concepts.count_ones()).unwrap_or(64);
-    let pair = if count > FEW { ONE * FEW / count } else { ONE };
+    for sign in bits(u64::from(window.signs)).take_while(|sign| *sign < SIGNS) {
+        push(SIGN + sign, ONE / 2);
+    }
+    // twice the logarithm of the length
+    let count = window.words.len().max(1);
+    let long = 2 * count.ilog2() as usize + (((2 * count) >> count.ilog2()) & 1);
+    push(LENGTH + long.min(LENGTHS - 1), ONE / 2);
+    let value = share(window);
+    for word in window.words {
+        bits(word.concepts).for_each(|a| push(CONCEPT + a, value));
+    }
     for (n, a) in bits(window.concepts).enumerate() {
-        push(CONCEPT + a, ONE);
         for b in bits(window.concepts).take(n) {
-            push(PAIR + a * (a.wrapping_sub(1)) / 2 + b, pair);
+            push(PAIR + a * (a.wrapping_sub(1)) / 2 + b, value);
         }
     }
-    let opening = window.words.iter().skip(window.sentence).take(OPENING_WORDS);
-    for a in bits(opening.fold(0, |all, word| all | word.concepts)) {
-        push(OPENING + a, ONE);
+    for word in window.words.iter().skip(window.sentence).take(OPENING_WORDS) {
+        bits(word.concepts).for_each(|a| push(OPENING + a, value));
     }
-    for sign in bits(u64::from(window.signs)).take_while(|sign| *sign < SIGNS) {
-        push(SIGN + sign, ONE);
-    }
-    push(LENGTH + (window.words.len() / 8).min(LENGTHS - 1), ONE);
-    follows(window.words, push);
+    follows(window.words, value, push);
 }
 
 /// Concepts that stand near one another, in their order.
-fn follows(words: &[Word], push: &mut impl FnMut(usize, i32)) {
+fn follows(words: &[Word], value: i32, push: &mut impl FnMut(usize, i32)) {
+    let mut before: Option<(usize, u64)> = None;
     for (at, word) in words.iter().enumerate().filter(|(_, word)| word.concepts != 0) {
-        let near = words.iter().skip(at + 1).take(NEAR).find(|word| word.concepts != 0);
-        for b in near.into_iter().flat_map(|near| bits(near.concepts)) {
-            bits(word.concepts).for_each(|a| push(FOLLOWS + a * MAX_CONCEPTS + b, ONE));
+        if let Some((_, concepts)) = before.filter(|(last, _)| at - last <= NEAR + 1) {
+            for a in bits(concepts) {
+                bits(word.concepts).for_each(|b| push(FOLLOWS + a * MAX_CONCEPTS + b, value));
+            }
         }
+        before = Some((at, word.concepts));
     }
 }
 
-/// What the words of a sentence say: each, its first letters, and with the word before. A long
-/// sentence says no more than a short one.
+/// How much one word of a window says: all words of a long one say no more than those of a short one.
+fn share(window: &Window<'_>) -> i32 {
+    let count = i32::try_from(window.words.len()).unwrap_or(i32::MAX).clamp(10, 1024);
+    ONE * 8 / (count * 64).isqrt()
+}
+
+/// What the words of a window say: each, its first letters, and with the word before.
 pub(crate) fn of_words(window: &Window<'_>, push: &mut impl FnMut(usize, i32)) {
-    let count = i32::try_from(window.words.len()).unwrap_or(i32::MAX).clamp(1, 1024);
-    let value = ONE * 8 / (count * 64).isqrt();
+    let value = share(window);
     let mut before = 0u32;
     for word in window.words {
         push(bucket(word.code), value);
@@ -75,7 +83,7 @@ pub(crate) fn of_words(window: &Window<'_>, push: &mut impl FnMut(usize, i32)) {
 
 fn bucket(code: u32) -> usize {
     let mixed = (code ^ code >> 15).wrapping_mul(0x2c1b_3c6d);
-    GRAMS + (mixed >> 19) as usize
+    GRAMS + (mixed >> (32 - BUCKET_BITS)) as usize
 }
 
 fn bits(mut set: u64) -> impl Iterator<Item = usize> {
@@ -92,7 +100,6 @@ mod tests {
 
     #[test]
     fn every_feature_has_its_own_number() {
-        assert_eq!(1 << (32 - 19), BUCKETS);
         let all: Vec<Word> =
             (0..64).map(|at| Word { concepts: 1 << at, ..Word::default() }).collect();
         let mut seen = Vec::new();

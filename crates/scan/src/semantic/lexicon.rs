@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::read::letters;
+use super::table::{SHORTEST_STEM, Table};
 
 /// The words, in a language of lines: see the head of the file.
 pub(crate) const TEXT: &str = include_str!("lexicon.txt");
@@ -10,24 +11,30 @@ pub(crate) const TEXT: &str = include_str!("lexicon.txt");
 /// No more concepts than bits.
 pub(crate) const MAX_CONCEPTS: usize = 64;
 
-/// Words found by their letters, as a tree. Its root is node 1; 0 is no node.
+/// Stands at a machine that is spoken to: one of [`CALLED`] with a comma or colon behind it.
+pub(crate) const ADDRESSED: u64 = 1 << (MAX_CONCEPTS - 1);
+
+/// Concepts of machines that may be spoken to.
+const CALLED: [&str; 2] = ["model", "reader"];
+
+/// Words found by their letters: those of ASCII in a table, all others in a tree. Its root is node
+/// 1; 0 is no node.
 pub(crate) struct Lexicon {
+    pub table: Table,
     nodes: Vec<Node>,
-    /// Edges of letters that are not ASCII, sorted: node and letter, then the next node.
+    /// Edges of letters, sorted: node and letter, then the next node.
     edges: Vec<(u64, u32)>,
-    /// By their last twelve bits, letters that begin a word and are not ASCII.
+    /// By their last twelve bits, letters that begin a word.
     starts: [u64; 64],
     /// Concepts without which nothing is looked at more closely.
     pub keys: u64,
+    /// Concepts of machines that may be spoken to.
+    pub called: u64,
 }
 
 /// Where the letters so far lead.
 #[derive(Clone, Copy, Default)]
 struct Node {
-    /// Which ASCII letters and digits go on.
-    next: u64,
-    /// Index of the first of them in [`Lexicon::nodes`].
-    first: u32,
     /// Concepts of the word that ends here.
     word: u64,
     /// Concepts of all words that begin so.
@@ -54,8 +61,9 @@ impl Lexicon {
     /// Reads the lines of a lexicon.
     pub fn read(text: &str) -> Result<Lexicon, LexiconError> {
         let mut names: Vec<&str> = Vec::new();
-        let mut keys = 0u64;
+        let mut keys = ADDRESSED;
         let mut root = Branch::default();
+        let mut plain: BTreeMap<(String, bool), u64> = BTreeMap::new();
         for (line, content) in (1..).zip(text.lines()) {
             if content.is_empty() || content.starts_with('#') {
                 continue;
@@ -67,8 +75,8 @@ impl Lexicon {
                 names.push(name);
                 names.len() - 1
             });
-            if at >= MAX_CONCEPTS {
-                return Err(wrong("more than 64 names"));
+            if at >= MAX_CONCEPTS - 1 {
+                return Err(wrong("more than 63 names"));
             }
             keys |= u64::from(key) << at;
             for word in words.split_whitespace() {
@@ -77,6 +85,17 @@ impl Lexicon {
                 let Some(first) = spelled.first() else {
                     return Err(wrong("a word of no letters"));
                 };
+                if spelled.iter().all(char::is_ascii) {
+                    let word: String = spelled.into_iter().collect();
+                    if open && word.len() < SHORTEST_STEM {
+                        return Err(wrong("a stem of fewer than four letters"));
+                    }
+                    if open {
+                        *plain.entry((word.clone(), true)).or_default() |= 1 << at;
+                    }
+                    *plain.entry((word, false)).or_default() |= 1 << at;
+                    continue;
+                }
                 // what is written without spaces, or with what belongs to a word before or behind it
                 let open = open || *first >= '\u{5d0}';
                 let mut branch = &mut root;
@@ -88,7 +107,12 @@ impl Lexicon {
             }
         }
         let nodes = vec![Node::default(), Node::default()];
-        let mut lexicon = Lexicon { nodes, edges: Vec::new(), starts: [0; 64], keys };
+        let called = names.iter().enumerate().filter(|(_, name)| CALLED.contains(name));
+        let called = called.fold(0, |bits, (at, _)| bits | 1 << at);
+        let plain = plain.into_iter().map(|((word, stem), concepts)| (word, stem, concepts));
+        let table = Table::new(plain);
+        let mut lexicon =
+            Lexicon { table, nodes, edges: Vec::new(), starts: [0; 64], keys, called };
         lexicon.grow(1, &root);
         for letter in root.next.keys() {
             let (at, bit) = start_bit(*letter);
@@ -101,14 +125,9 @@ impl Lexicon {
     fn grow(&mut self, node: usize, branch: &Branch) {
         let first = self.nodes.len();
         self.nodes.extend(branch.next.iter().map(|_| Node::default()));
-        // ASCII sorts before everything else, and the digits before the letters
-        let ascii = branch.next.keys().filter_map(|letter| symbol(*letter));
-        let next = ascii.fold(0u64, |bits, bit| bits | 1 << bit);
-        self.nodes[node] = Node { next, first: first as u32, word: branch.word, stem: branch.stem };
+        self.nodes[node] = Node { word: branch.word, stem: branch.stem };
         for (at, (letter, branch)) in (first..).zip(&branch.next) {
-            if symbol(*letter).is_none() {
-                self.edges.push((edge(node as u32, *letter), at as u32));
-            }
+            self.edges.push((edge(node as u32, *letter), at as u32));
             self.grow(at, branch);
         }
     }
@@ -124,22 +143,15 @@ impl Lexicon {
         if place.node == 0 {
             return;
         }
-        let next = match (symbol(letter), self.nodes.get(place.node as usize)) {
-            (Some(bit), Some(node)) if node.next >> bit & 1 == 1 => {
-                node.first + (node.next & ((1 << bit) - 1)).count_ones()
-            }
-            (None, Some(_)) => self.foreign(place.node, letter),
-            (Some(_), Some(_)) | (_, None) => 0,
-        };
-        place.node = next;
-        if let Some(node) = self.nodes.get(next as usize)
+        place.node = self.next(place.node, letter);
+        if let Some(node) = self.nodes.get(place.node as usize)
             && node.stem != 0
         {
             place.stem = node.stem;
         }
     }
 
-    fn foreign(&self, node: u32, letter: char) -> u32 {
+    fn next(&self, node: u32, letter: char) -> u32 {
         let (at, bit) = start_bit(letter);
         if node == 1 && self.starts[at] & bit == 0 {
             return 0;
@@ -148,7 +160,7 @@ impl Lexicon {
         at.ok().and_then(|at| self.edges.get(at)).map_or(0, |(_, next)| *next)
     }
 
-    /// Concepts of a word that ended at `place`.
+    /// Concepts of a word with letters that are not ASCII, which ended at `place`.
     pub fn concepts(&self, place: Place) -> u64 {
         let word = self.nodes.get(place.node as usize).map_or(0, |node| node.word);
         if word == 0 { place.stem } else { word }
@@ -180,15 +192,6 @@ fn spelled(word: &str) -> Vec<char> {
     spelled
 }
 
-/// Ten digits, then 26 letters.
-fn symbol(letter: char) -> Option<u32> {
-    match letter {
-        '0'..='9' => Some(letter as u32 - u32::from(b'0')),
-        'a'..='z' => Some(letter as u32 - u32::from(b'a') + 10),
-        _ => None,
-    }
-}
-
 /// Where a letter stands in [`Lexicon::starts`].
 fn start_bit(letter: char) -> (usize, u64) {
     let low = letter as usize & 4095;
@@ -201,19 +204,25 @@ fn edge(node: u32, letter: char) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spell::spell;
     use super::*;
 
     fn check(lexicon: &Lexicon, word: &str, expect: u64) {
+        let spelled: String = spelled(word).into_iter().collect();
         let mut place = lexicon.start();
-        word.chars().for_each(|c| letters(c, &mut |letter| lexicon.step(&mut place, letter)));
-        assert_eq!(lexicon.concepts(place), expect, "{word}");
+        spelled.chars().for_each(|letter| lexicon.step(&mut place, letter));
+        let found = match spelled.is_ascii() {
+            true => lexicon.table.concepts(&spell(spelled.as_bytes(), 0)),
+            false => lexicon.concepts(place),
+        };
+        assert_eq!(found, expect, "{word}");
     }
 
     #[test]
     fn words_stems_and_other_scripts() {
         let text = "# a\nvoid!: ignor* forget\nrules: ignorance r\u{e8}gle \u{43f}\u{440}\u{430}\u{432}\u{438}\u{43b}* \u{89c4}\u{5219}\nvoid: r1\n";
         let lexicon = Lexicon::read(text).unwrap();
-        assert_eq!(lexicon.keys, 1);
+        assert_eq!(lexicon.keys, 1 | ADDRESSED);
         check(&lexicon, "Ignoring", 1);
         check(&lexicon, "ignorance", 2);
         check(&lexicon, "ignorances", 1);
@@ -224,6 +233,7 @@ mod tests {
         check(&lexicon, "\u{89c4}\u{5219}", 2);
         check(&lexicon, "r1", 1);
         check(&lexicon, "ign", 0);
+        check(&lexicon, "ignition", 0);
     }
 
     #[test]
@@ -231,8 +241,9 @@ mod tests {
         let error = |text| Lexicon::read(text).err().map(|error| error.line);
         assert_eq!(error("a: b\nno name"), Some(2));
         assert_eq!(error("a: *"), Some(1));
-        let many: String = (0..65).map(|n| format!("n{n}: w{n}\n")).collect();
-        assert_eq!(error(&many), Some(65));
+        assert_eq!(error("a: abc*"), Some(1));
+        let many: String = (0..64).map(|n| format!("n{n}: w{n}\n")).collect();
+        assert_eq!(error(&many), Some(64));
         assert_eq!(error(TEXT), None);
     }
 }

@@ -2,7 +2,8 @@
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
-use super::lexicon::Lexicon;
+use super::lexicon::{ADDRESSED, Lexicon};
+use super::spell::{LONGEST_WORD, Spelled, spell};
 use crate::confusables;
 use crate::normalize::{fold_char, is_invisible};
 
@@ -112,38 +113,38 @@ impl Reader<'_> {
         }
     }
 
+    #[inline]
     fn word(&mut self, start: usize) -> usize {
         let bytes = self.text.as_bytes();
-        let mut place = self.lexicon.start();
-        let mut name = Name::default();
-        let (mut at, mut digits) = (start, true);
-        while let Some(byte) = bytes.get(at) {
-            if byte.is_ascii_alphanumeric() {
-                let letter = byte.to_ascii_lowercase();
-                self.lexicon.step(&mut place, letter as char);
-                name.push(u32::from(letter));
-                digits &= byte.is_ascii_digit();
-            } else if *byte != b'\'' {
-                break;
-            }
-            at += 1;
-        }
-        if bytes.get(at).is_some_and(|byte| !byte.is_ascii()) {
+        let word = spell(bytes, start);
+        let end = start + word.len;
+        if let Some(byte) = bytes.get(end)
+            && (*byte == b'\'' || !byte.is_ascii())
+        {
             return self.long_word(start);
         }
-        if digits {
-            self.signs |= 1 << Sign::Number as u32;
-            name = Name { code: 1, head: 1, count: 0 };
-        }
-        self.push(start, at, name, self.lexicon.concepts(place));
-        at
+        self.plain(start, end, &word);
+        end
     }
 
-    /// A word with letters that are not ASCII.
+    /// A word in ASCII letters.
+    #[inline]
+    fn plain(&mut self, start: usize, end: usize, word: &Spelled) {
+        if word.number {
+            self.signs |= 1 << Sign::Number as u32;
+            self.push(start, end, (1, 1), 0);
+        } else {
+            let concepts = self.lexicon.table.concepts(word);
+            self.push(start, end, (word.code, word.first as u32), concepts);
+        }
+    }
+
+    /// A word with letters that are not ASCII, or with an apostrophe.
     #[inline(never)]
     fn long_word(&mut self, start: usize) -> usize {
         let rest = self.text.get(start..).unwrap_or_default();
-        let (mut place, mut name) = (self.lexicon.start(), Name::default());
+        let mut letter = Letters::default();
+        let (mut place, mut head) = (self.lexicon.start(), (FNV_BASIS, 0));
         let (mut ascii, mut foreign) = (false, false);
         let mut end = start;
         for c in rest.chars() {
@@ -151,30 +152,39 @@ impl Reader<'_> {
             if ideograph(c) {
                 break;
             }
-            letters(c, &mut |letter| {
+            letters(c, &mut |c| {
                 any = true;
-                ascii |= letter.is_ascii_alphabetic();
-                foreign |= !letter.is_ascii();
-                self.lexicon.step(&mut place, letter);
-                name.push(letter as u32);
+                ascii |= c.is_ascii_alphabetic();
+                foreign |= !c.is_ascii();
+                self.lexicon.step(&mut place, c);
+                if head.1 < HEAD {
+                    head = (fnv(head.0, c as u32), head.1 + 1);
+                }
+                letter.push(c);
             });
             if !any && (c.is_ascii() || !is_invisible(c) && !is_combining_mark(c)) {
                 break;
             }
             end += c.len_utf8();
         }
-        if ascii && foreign {
-            // letters of two scripts: read by their looks
-            (place, name) = (self.lexicon.start(), Name::default());
-            for c in self.text.get(start..end).unwrap_or_default().chars() {
-                fold_char(c, &mut |byte| {
-                    let letter = (byte as char).to_ascii_lowercase();
-                    self.lexicon.step(&mut place, letter);
-                    name.push(letter as u32);
-                });
+        if foreign && !ascii {
+            let concepts = self.lexicon.concepts(place);
+            self.push(start, end, (letter.code(), head.0), concepts);
+        } else {
+            if foreign {
+                // letters of two scripts: read by their looks
+                letter = Letters::default();
+                for c in self.text.get(start..end).unwrap_or_default().chars() {
+                    fold_char(c, &mut |byte| {
+                        if byte.is_ascii_alphanumeric() {
+                            letter.push(byte.to_ascii_lowercase() as char);
+                        }
+                    });
+                }
             }
+            let word = spell(letter.bytes(), 0);
+            self.plain(start, end, &word);
         }
-        self.push(start, end, name, self.lexicon.concepts(place));
         end.max(start + 1)
     }
 
@@ -192,12 +202,8 @@ impl Reader<'_> {
                     break;
                 }
             }
-            let mut name = Name::default();
-            name.push(c as u32);
-            let code = name.code;
-            name.push(self.before);
-            let name = Name { code, head: name.code, count: 1 };
-            self.push(at, end, name, place.stem());
+            let code = fnv(FNV_BASIS, c as u32);
+            self.push(at, end, (code, fnv(code, self.before)), place.stem());
             self.before = c as u32;
             return end;
         }
@@ -216,7 +222,11 @@ impl Reader<'_> {
                 self.signs |= 1 << Sign::Question as u32;
                 self.close();
             }
-            '\u{ff1a}' => self.signs |= 1 << Sign::Colon as u32,
+            '\u{ff0c}' | '\u{3001}' | '\u{60c}' => self.address(),
+            '\u{ff1a}' => {
+                self.address();
+                self.signs |= 1 << Sign::Colon as u32;
+            }
             '\u{ab}' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{300c}'..='\u{300f}' => {
                 self.signs |= 1 << Sign::Quote as u32;
             }
@@ -236,7 +246,9 @@ impl Reader<'_> {
                 };
             }
             b'\n' => {
-                return if self.len - self.sentence >= 3 || next == b'\n' {
+                // a line that goes on in small letters was only broken
+                let goes_on = next.is_ascii_lowercase();
+                return if self.len - self.sentence >= 3 && !goes_on || next == b'\n' {
                     self.close()
                 };
             }
@@ -262,20 +274,34 @@ impl Reader<'_> {
             b'-' if next == b'-' => Sign::Rule,
             b'=' | b';' | b'_' | b'(' if byte != b'(' || next == b')' => Sign::Code,
             b'#' => Sign::Heading,
+            b',' => return self.address(),
             b':' if next == b'/' => Sign::Address,
-            b':' => Sign::Colon,
+            b':' => {
+                self.address();
+                Sign::Colon
+            }
             _ => return,
         };
         self.signs |= 1 << sign as u32;
     }
 
+    /// A sign behind a word for a machine: the machine is spoken to.
+    fn address(&mut self) {
+        let sentence = self.words.get_mut(self.sentence..self.len).unwrap_or_default();
+        if let Some(last) = sentence.last_mut()
+            && last.concepts & self.lexicon.called != 0
+        {
+            last.concepts |= ADDRESSED;
+            self.concepts |= ADDRESSED;
+        }
+    }
+
     #[inline]
-    fn push(&mut self, start: usize, end: usize, name: Name, concepts: u64) {
+    fn push(&mut self, start: usize, end: usize, (code, head): (u32, u32), concepts: u64) {
         if self.len - self.sentence == LONGEST {
             self.close();
         }
         if let Some(word) = self.words.get_mut(self.len) {
-            let (code, head) = (name.code, name.head);
             *word = Word { start: start as u32, end: end as u32, code, head, concepts };
             self.len += 1;
             self.concepts |= concepts;
@@ -315,28 +341,36 @@ impl Reader<'_> {
 /// No entry of the lexicon has more characters without a space.
 const LONGEST_IDEOGRAMS: usize = 12;
 
-/// Numbers that stand for a word.
-#[derive(Clone, Copy)]
-struct Name {
-    code: u32,
-    head: u32,
-    count: u32,
+/// The letters of a word that is not read where it stands.
+struct Letters {
+    bytes: [u8; LONGEST_WORD],
+    len: usize,
 }
 
-impl Default for Name {
-    fn default() -> Name {
-        Name { code: FNV_BASIS, head: FNV_BASIS, count: 0 }
+impl Default for Letters {
+    fn default() -> Letters {
+        Letters { bytes: [0; LONGEST_WORD], len: 0 }
     }
 }
 
-impl Name {
-    #[inline]
-    fn push(&mut self, letter: u32) {
-        self.code = (self.code ^ letter).wrapping_mul(FNV_PRIME);
-        if self.count < HEAD {
-            self.head = self.code;
+impl Letters {
+    /// What has no place any more does not count.
+    fn push(&mut self, letter: char) {
+        let end = self.len + letter.len_utf8();
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            letter.encode_utf8(place);
+            self.len = end;
+        } else {
+            self.len = LONGEST_WORD;
         }
-        self.count += 1;
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn code(&self) -> u32 {
+        self.bytes().iter().fold(FNV_BASIS, |code, byte| fnv(code, u32::from(*byte)))
     }
 }
 
@@ -345,6 +379,10 @@ const HEAD: u32 = 4;
 // Fowler, Noll and Vo's hash of 32 bits, over letters instead of bytes
 const FNV_BASIS: u32 = 0x811c_9dc5;
 const FNV_PRIME: u32 = 0x0100_0193;
+
+fn fnv(code: u32, letter: u32) -> u32 {
+    (code ^ letter).wrapping_mul(FNV_PRIME)
+}
 
 /// The letters that a character is read as: in lower case, without accents; none for signs.
 pub(crate) fn letters(c: char, push: &mut dyn FnMut(char)) {

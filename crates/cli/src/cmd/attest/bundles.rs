@@ -5,10 +5,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use attest::bundle::LIMIT;
+use attest::privacy::Salts;
 use attest::verify::Blob;
 use record::report::{Code, Finding};
+use seal::Zeroizing;
 
-use crate::exit::Failure;
+use super::create::SALTS;
+use crate::exit::{Exit, Failure};
+use crate::output;
 
 /// How files of bundles end; others in the same directory are left alone.
 pub const SUFFIX: &str = ".bundle.json";
@@ -16,13 +20,38 @@ pub const SUFFIX: &str = ".bundle.json";
 /// The bundles of a directory, sorted by name, or the one file that is named.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     crate::cmd::must_exist(path)?;
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
+    match path.is_dir() {
+        true => ending(path, SUFFIX),
+        false => Ok(vec![path.to_owned()]),
     }
+}
+
+/// The salts that are named, and those beside the bundles.
+pub fn salts(path: &Path, named: &[PathBuf]) -> Result<Vec<Salts>, Failure> {
+    let read = |path: &PathBuf| {
+        let text = Zeroizing::new(output::read_input(path, SALTS_LIMIT)?);
+        Salts::read(&text)
+            .map(|(_, salts)| salts)
+            .map_err(|error| Failure::new(Exit::Input, format!("{}: {error}", output::path(path))))
+    };
+    let mut salts = named.iter().map(read).collect::<Result<Vec<Salts>, Failure>>()?;
+    if path.is_dir() {
+        let plain = |path: &PathBuf| path.symlink_metadata().is_ok_and(|data| data.is_file());
+        // Nobody named these: one that is none is missed where a commitment needs it.
+        let beside = ending(path, SALTS)?;
+        salts.extend(beside.iter().filter(|path| plain(path)).filter_map(|path| read(path).ok()));
+    }
+    Ok(salts)
+}
+
+/// A file of salts is a line.
+const SALTS_LIMIT: u64 = 64 << 10;
+
+fn ending(path: &Path, suffix: &str) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| Failure::io(path, &error))? {
         let entry = entry.map_err(|error| Failure::io(path, &error))?;
-        if entry.file_name().as_encoded_bytes().ends_with(SUFFIX.as_bytes()) {
+        if entry.file_name().as_encoded_bytes().ends_with(suffix.as_bytes()) {
             found.push(entry.path());
         }
     }

@@ -1,9 +1,11 @@
 //! A verification as text of one of several kinds.
 
+use attest::render;
 use attest::verify::{Judged, Outcome, Stage, Verification};
 use clap::ValueEnum;
 use seal::json::Value;
 
+use super::sarif;
 use crate::exit::Failure;
 use crate::output;
 
@@ -15,13 +17,25 @@ pub enum Format {
     Table,
     /// One JSON document.
     Json,
+    /// A page for a pull request.
+    Markdown,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// The chain, for Graphviz.
+    Dot,
+    /// The chain, as a picture.
+    Svg,
 }
 
-/// Prints a verification, whose JSON is `value`.
-pub fn show(value: &Value, verification: &Verification, format: Format) -> Result<(), Failure> {
+/// Prints a verification.
+pub fn show(verification: &Verification, format: Format) -> Result<(), Failure> {
     match format {
-        Format::Json => output::json(value),
         Format::Table => output::print(&table(verification)),
+        Format::Json => output::json(&verification.to_json()),
+        Format::Markdown => output::print(&render::markdown(&verification.to_json())),
+        Format::Sarif => output::json(&sarif::document(&verification.to_json())),
+        Format::Dot => output::print(&render::dot(&verification.to_json())),
+        Format::Svg => output::print(&render::svg(&verification.to_json())),
     }
 }
 
@@ -53,4 +67,28 @@ fn line(one: &Judged) -> String {
     let told = if told.is_empty() { "ok".to_owned() } else { told.join(", ") };
     let signer = one.signer.as_deref().unwrap_or("nobody trusted");
     format!("{kind:<7} {}: {told}; signed by {}\n", output::safe(&one.name), output::safe(signer))
+}
+
+/// Renders the JSON that `attest verify` printed.
+pub fn again(value: &Value, format: Kind) -> Result<(), Failure> {
+    match format {
+        Kind::Markdown => output::print(&render::markdown(value)),
+        Kind::Sarif => output::json(&sarif::document(value)),
+        Kind::Dot => output::print(&render::dot(value)),
+        Kind::Svg => output::print(&render::svg(value)),
+    }
+}
+
+/// How the JSON of a verification is rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A page for a pull request.
+    #[default]
+    Markdown,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// The chain, for Graphviz.
+    Dot,
+    /// The chain, as a picture.
+    Svg,
 }

@@ -7,9 +7,9 @@ use attest::verify::{How, Verification};
 use attest::{Files, verify};
 use collect::Root;
 
-use super::bundles;
 use super::print::{self, Format};
 use super::schema::kind;
+use super::{bundles, summary};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -18,6 +18,7 @@ use crate::output;
   countersign attest verify attestations --trust reviewers.trust.yaml
   countersign attest verify --subjects ../checkout --threshold prompt=2 --format json
   countersign attest verify attestations --format sarif > findings.sarif
+  countersign attest verify attestations --vsa verifier.key.pem --out verification.vsa.json
 
 Every stage (signature, schema, digest, chain, semantics) is run on every bundle, whatever the others
 found. Without a trust file nobody is believed. Every finding has a code: `countersign code <CODE>`
@@ -27,6 +28,8 @@ pub struct Args {
     path: Option<PathBuf>,
     #[command(flatten)]
     how: Asked,
+    #[command(flatten)]
+    summary: summary::Summed,
     /// How to print
     #[arg(long, default_value = "table")]
     format: Format,
@@ -48,6 +51,10 @@ pub struct Asked {
     /// So many different trusted signers every statement of the type needs, as prompt=2
     #[arg(long, value_name = "TYPE=K", value_parser = threshold)]
     pub threshold: Vec<(&'static Type, usize)>,
+    /// The salts of commitments, as `attest create` wrote them; those beside the bundles are read
+    /// anyway
+    #[arg(long, value_name = "FILE")]
+    pub salts: Vec<PathBuf>,
     /// There must be a statement of this type
     #[arg(long, value_name = "TYPE", value_parser = kind)]
     pub require: Vec<&'static Type>,
@@ -66,8 +73,12 @@ const MOST: usize = 1000;
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     let path = args.path.unwrap_or_else(|| dir.join(super::FOLDER));
+    let summary = summary::Order::of(&args.summary, dir)?;
     let verification = judge(&path, &args.how, dir)?;
-    print::show(&verification.to_json(), &verification, args.format)?;
+    if let Some(summary) = summary {
+        summary.write(&verification)?;
+    }
+    print::show(&verification, args.format)?;
     Ok(Exit::Evidence(verification.report().exit_class()))
 }
 
@@ -83,7 +94,7 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         now: super::now(),
         thresholds: asked.threshold.clone(),
         require: asked.require.clone(),
-        ..How::default()
+        salts: bundles::salts(path, &asked.salts)?,
     };
     let trust = file.as_ref().map(|file| &file.trust);
     let files = root.as_ref().map(|root| root as &dyn Files);

@@ -26,6 +26,9 @@ pub struct Args {
     /// Take up the drafts of this file: a proposal, or a list as other tools of the format sign it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "pattern"])]
     from: Option<PathBuf>,
+    /// Take up its revocations, too: what is revoked never counts again
+    #[arg(long, requires = "from")]
+    revocations: bool,
     #[command(flatten)]
     source: SourceArgs,
     /// How to print
@@ -104,6 +107,14 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let mut ids = Vec::new();
     for draft in &mut drafts {
         refuse_faults(draft)?;
+        // What somebody else wrote withdraws nothing in the publisher's name by the way.
+        if let Some(revoked) = draft.revokes.first().filter(|_| !args.revocations) {
+            let message = format!(
+                "{:?} revokes {revoked}: see what that is, and say `feed revoke`, or give --revocations",
+                draft.pattern
+            );
+            return Err(Failure::new(Exit::Input, message));
+        }
         // A proposal does not say when it was taken up: that is the publisher's to say.
         draft.issued_at = Some(now);
         let id = draft.ioc(&feed.issuer, key_id, now).content_hash();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use record::feed::{Draft, Drafts};
 use scan::{Engine, Target};
 use seal::json::Value;
+use seal::time::UnixMillis;
 
 use super::pattern::{self, Looker};
 use super::source::{SourceArgs, read_drafts};
@@ -131,6 +132,8 @@ fn to_json(drafts: &Drafts, reviews: &[Review]) -> Value {
                 ("severity", draft.severity.as_str().into()),
                 ("attacks", draft.attacks.len().into()),
                 ("benign", draft.benign.len().into()),
+                ("revokes", Value::array(&draft.revokes)),
+                ("expires_at", draft.expires_at.into()),
                 ("faults", texts(&review.faults)),
                 ("matched_elsewhere", review.matched.into()),
                 (
@@ -163,6 +166,12 @@ fn to_table(drafts: &Drafts, reviews: &[Review]) -> String {
         );
         for fault in &review.faults {
             out += &format!("    {}\n", output::safe(fault));
+        }
+        for revoked in &draft.revokes {
+            out += &format!("    REVOKES {revoked}\n");
+        }
+        if let Some(end) = draft.expires_at {
+            out += &format!("    counts until {}\n", UnixMillis::from_seconds(end));
         }
         for (place, text) in &review.elsewhere {
             out += &format!("    also matches {}: {}\n", output::safe(place), output::safe(text));

@@ -16,8 +16,8 @@ use crate::output::{self, Format};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   countersign feed subscribe https://alpha.example/core.json --pin alpha.pub.pem
-  countersign feed subscribe https://alpha.example/core.json --mirror https://mirror.example/core.json \\
-      --pin alpha.pub.pem --max-age 7d --monitor
+  countersign feed subscribe https://alpha.example/core.json --pin alpha.pub.pem \\
+      --mirror https://mirror.example/core.json --max-age 7d --monitor
   countersign feed subscribe /media/usb/feeds --feed-id alpha/core --pin alpha.pub.pem
   countersign feed subscribe https://alpha.example/core.json --tofu
 
@@ -25,7 +25,7 @@ A feed is believed under a pinned key only: --pin gives one that you got over an
 takes the one that the feed carries and prints its fingerprint, to be compared later. Doing it again
 changes how a feed is subscribed to; what was accepted stays a mark behind which nothing falls.
 
-Exit codes: 0 subscribed; 10 no such feed lies there; 11 not from the pinned publisher, or too old
+Exit codes: 0 subscribed; 10 no such feed, or no proof where there was one; 11 not from the pinned publisher, or too old
 for --max-age; 12 changed, or behind --min-issued-at or what was accepted; 14 malformed; 64 usage;
 66 no such file; 69 the host or the ledger is unreachable.")]
 pub struct Args {

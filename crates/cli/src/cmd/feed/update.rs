@@ -25,7 +25,8 @@ was accepted, here or by what the ledger says. An indicator that vanished withou
 
 Exit codes: 0 all are up to date; 11 not from the publisher, too old, or a new key without the old
 one's word; 12 changed, a rollback or a fork, or the store itself was changed; 14 malformed; 10 no such
-subscription; 69 a host or the ledger is unreachable. What was accepted before always stays.")]
+subscription, or no proof where there was one; 69 a host or the ledger is unreachable. What was accepted
+before always stays.")]
 pub struct Args {
     /// Feed ids, issuer/feed id or slots; default: all subscriptions
     names: Vec<String>,

@@ -1,4 +1,4 @@
-//! A scan as SARIF 2.1.0 (OASIS), for whatever shows findings beside code.
+//! A scan as SARIF, for whatever shows findings beside code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,7 @@ use seal::json::Value;
 
 use super::All;
 use super::input::{Placed, Scanned};
+use crate::cmd::sarif::{self, Run, object, text, uri};
 
 /// The document.
 pub fn document(all: &All<'_>) -> Value {
@@ -33,43 +34,16 @@ pub fn document(all: &All<'_>) -> Value {
             ("locations", Value::array([location(one, None)])),
         ])
     });
-    object(vec![
-        ("version", "2.1.0".into()),
-        ("$schema", "https://json.schemastore.org/sarif-2.1.0.json".into()),
-        (
-            "runs",
-            Value::array([object(vec![
-                (
-                    "tool",
-                    object(vec![(
-                        "driver",
-                        object(vec![
-                            ("name", "countersign".into()),
-                            ("version", env!("CARGO_PKG_VERSION").into()),
-                            ("rules", Value::array(described)),
-                        ]),
-                    )]),
-                ),
-                (
-                    "invocations",
-                    Value::array([object(vec![
-                        ("executionSuccessful", true.into()),
-                        ("toolExecutionNotifications", Value::array(notifications)),
-                    ])]),
-                ),
-                ("columnKind", "unicodeCodePoints".into()),
-                ("results", Value::array(results)),
-                (
-                    "properties",
-                    object(vec![
-                        ("verdict", all.verdict.as_str().into()),
-                        ("ruleset", all.ruleset.into()),
-                        ("mode", all.mode.as_str().into()),
-                    ]),
-                ),
-            ])]),
-        ),
-    ])
+    sarif::document(Run {
+        rules: described.collect(),
+        results: results.collect(),
+        notifications: notifications.collect(),
+        properties: object(vec![
+            ("verdict", all.verdict.as_str().into()),
+            ("ruleset", all.ruleset.into()),
+            ("mode", all.mode.as_str().into()),
+        ]),
+    })
 }
 
 fn rule(id: &str, placed: &Placed) -> Value {
@@ -138,40 +112,5 @@ fn level(severity: Severity) -> &'static str {
         Severity::Critical | Severity::High => "error",
         Severity::Medium => "warning",
         Severity::Low => "note",
-    }
-}
-
-/// A path as a relative or file URI (RFC 3986).
-fn uri(path: &str) -> String {
-    let mut out = String::new();
-    if path.starts_with('/') {
-        out.push_str("file://");
-    }
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(byte as char);
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
-fn text(text: &str) -> Value {
-    object(vec![("text", text.into())])
-}
-
-fn object(members: Vec<(&str, Value)>) -> Value {
-    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_become_uris() {
-        assert_eq!(uri("a b/\u{e9}.txt"), "a%20b/%C3%A9.txt");
-        assert_eq!(uri("/x:y"), "file:///x%3Ay");
     }
 }

@@ -213,9 +213,7 @@ fn sarif_is_as_its_schema_says() {
         let (_, stdout, stderr) = run(&args, dir.path(), "open sesame");
         let document = parse(stdout.as_bytes(), Limits::DOCUMENT)
             .unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
-        let schema = parse(include_bytes!("sarif.schema.json"), Limits::DOCUMENT).expect("JSON");
-        let mut wrong = Vec::new();
-        conforms(&document, &schema, &schema, "", &mut wrong);
+        let wrong = sarif_faults(&document);
         assert!(wrong.is_empty(), "{wrong:#?}\n{stdout}");
         document
     };
@@ -245,7 +243,6 @@ fn sarif_is_as_its_schema_says() {
     assert_eq!(at(&file, &tags).as_str(), Some("direct_injection"));
     sarif(&["scan", "nothing to see"]);
     // the checker can fail
-    let schema = parse(include_bytes!("sarif.schema.json"), Limits::DOCUMENT).expect("JSON");
     for broken in [
         r#"{"version": "2.0.0", "runs": []}"#,
         r#"{"version": "2.1.0"}"#,
@@ -254,11 +251,17 @@ fn sarif_is_as_its_schema_says() {
         r#"{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": [{"message": {}}]}]}"#,
         r#"{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": 1}}}]}"#,
     ] {
-        let mut wrong = Vec::new();
         let value = parse(broken.as_bytes(), Limits::DOCUMENT).expect("JSON");
-        conforms(&value, &schema, &schema, "", &mut wrong);
-        assert!(!wrong.is_empty(), "{broken}");
+        assert!(!sarif_faults(&value).is_empty(), "{broken}");
     }
+}
+
+/// Where a SARIF log is not as its schema says.
+pub fn sarif_faults(log: &Value) -> Vec<String> {
+    let schema = parse(include_bytes!("sarif.schema.json"), Limits::DOCUMENT).expect("JSON");
+    let mut wrong = Vec::new();
+    conforms(log, &schema, &schema, "", &mut wrong);
+    wrong
 }
 
 /// The part of JSON Schema that the schema uses.

@@ -1,0 +1,83 @@
+//! The summary that `attest verify --vsa` signs, for who consumes it instead of verifying again.
+
+use std::path::{Path, PathBuf};
+
+use attest::statement::PAYLOAD_TYPE;
+use attest::{Bundle, Verification, Vsa};
+use seal::dsse::{Envelope, PrivateKey, Signer as _};
+
+use super::sign::{Passphrase, read_key};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// What is asked of the summary.
+#[derive(Debug, clap::Args)]
+pub struct Summed {
+    /// Sign a summary of the verification (SLSA VSA) with this private key (PEM, Ed25519 or P-256)
+    #[arg(long, value_name = "KEY")]
+    vsa: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: Passphrase,
+    /// Where the summary goes; default: attestations/verification.vsa.json in --dir
+    #[arg(long, value_name = "FILE", requires = "vsa")]
+    out: Option<PathBuf>,
+    /// Who verifies, as the summary says it
+    #[arg(
+        long,
+        value_name = "URI",
+        requires = "vsa",
+        default_value = "https://countersign.dev/verifier"
+    )]
+    verifier: String,
+    /// What is verified, as the summary says it; default: PATH
+    #[arg(long, value_name = "URI", requires = "vsa")]
+    resource: Option<String>,
+}
+
+/// A summary to be written, its key read.
+pub struct Order {
+    key: PrivateKey,
+    out: PathBuf,
+    verifier: String,
+    resource: Option<String>,
+}
+
+impl Order {
+    /// What is asked for, if anything. A key that cannot be used is told before anything is judged.
+    pub fn of(asked: &Summed, dir: &Path) -> Result<Option<Order>, Failure> {
+        let Some(path) = &asked.vsa else { return Ok(None) };
+        let key = read_key(path, &asked.passphrase)?;
+        let default = || dir.join(super::FOLDER).join("verification.vsa.json");
+        Ok(Some(Order {
+            key,
+            out: asked.out.clone().unwrap_or_else(default),
+            verifier: asked.verifier.clone(),
+            resource: asked.resource.clone(),
+        }))
+    }
+
+    /// Writes the summary, also of a verification that failed: it says so. Without a trust file or a
+    /// statement there is nothing to sum up.
+    pub fn write(self, verification: &Verification) -> Result<(), Failure> {
+        let report = verification.report();
+        let policy = report.trust_file.clone().zip(report.trust_digest);
+        let resource = self.resource.as_deref().unwrap_or(&report.subject);
+        let vsa = policy.and_then(|policy| {
+            Vsa::of(verification, &self.verifier, resource, policy, super::now())
+        });
+        let Some(vsa) = vsa else {
+            output::complain("no summary: there is no statement, or no trust file");
+            return Ok(());
+        };
+        let payload = vsa.write().into_bytes();
+        // What nobody could read is not signed.
+        Vsa::read(&payload)
+            .map_err(|why| Failure::new(Exit::Usage, format!("the summary: {why}")))?;
+        let envelope = Envelope::sign(PAYLOAD_TYPE, payload, &self.key)
+            .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
+        let bundle = Bundle::of(envelope, self.key.public().hint());
+        countersign::files::replace(&self.out, bundle.write().as_bytes()).map_err(|error| {
+            Failure::new(Exit::CannotCreate, format!("{}: {error}", output::path(&self.out)))
+        })
+    }
+}
