@@ -6,6 +6,7 @@ mod decrypt;
 mod diff;
 mod enter;
 mod failure;
+mod gate;
 mod init;
 mod print;
 mod report;
@@ -40,6 +41,8 @@ enum Command {
     Decrypt(decrypt::Args),
     /// Show what changed from one statement to another
     Diff(diff::Args),
+    /// Judge a change: which attestations it needs, and what they must say
+    Gate(Box<gate::Args>),
     /// Make what a project needs to be attested
     Init(init::Args),
     /// Render the JSON of a verification as Markdown, SARIF, DOT or SVG
@@ -62,6 +65,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Create(args) => create::run(&args, dir),
         Command::Decrypt(args) => decrypt::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Gate(args) => gate::run(*args, dir),
         Command::Init(args) => init::run(&args, dir),
         Command::Report(args) => report::run(&args),
         Command::Schema(args) => schema::run(&args),
