@@ -28,8 +28,10 @@ pub struct Node {
     pub kind: &'static str,
     /// Its id.
     pub id: String,
-    /// When it was made.
+    /// When it was made, as it says.
     pub at: UnixMillis,
+    /// When its signature was there at the latest, by a trusted timestamp.
+    pub stamped: Option<UnixMillis>,
     /// The file it was read from.
     pub file: String,
     /// What it builds on.
@@ -61,6 +63,7 @@ impl Node {
             kind: statement.kind.name,
             id: statement.id.clone(),
             at: statement.generated_at,
+            stamped: None,
             file: file.to_owned(),
             depends_on: statement.depends_on.clone(),
             holds: true,
@@ -96,10 +99,15 @@ pub fn link(nodes: Vec<Node>, unread: &BTreeSet<Digest>) -> (Chain, Vec<(Digest,
                     Code::LinkKind,
                     format!("{} is said to be {}, and is {}", one.digest, one.kind, other.kind),
                 )),
-                Some(other) if other.at > node.at => Some((
-                    Code::LinkOrder,
-                    format!("{} {} of {}, this one of {}", one.kind, one.digest, other.at, node.at),
-                )),
+                // A stamp says more than the statement: what was there by then is no younger.
+                Some(other)
+                    if other.at > node.stamped.map_or(node.at, |then| then.min(node.at)) =>
+                {
+                    let (theirs, ours) = (other.at, node.at);
+                    let told =
+                        format!("{} {} of {theirs}, this one of {ours}", one.kind, one.digest);
+                    Some((Code::LinkOrder, told))
+                }
                 Some(_) => None,
             };
             let holds = to.is_some() && fault.is_none();
@@ -177,6 +185,7 @@ mod tests {
             kind,
             id: name.into(),
             at: UnixMillis(at),
+            stamped: None,
             file: format!("{name}.bundle.json"),
             depends_on: on.iter().map(dependency).collect(),
             holds: true,
@@ -202,6 +211,9 @@ mod tests {
         let swapped = [("prompt", "c"), ("corpus", "p")];
         assert_eq!(codes(vec![p(), c(), eval(1, &swapped)]), [Code::LinkKind, Code::LinkKind]);
         assert_eq!(codes(vec![c(), eval(1, &[("prompt", "unread"), ("corpus", "c")])]), []);
+        let mut early = eval(9, &both);
+        early.stamped = Some(UnixMillis(0));
+        assert_eq!(codes(vec![p(), c(), early]), [Code::LinkOrder, Code::LinkOrder]);
         let mut twin = p();
         twin.payload = Digest::of(b"other");
         assert_eq!(codes(vec![p(), twin]), [Code::LinkId]);

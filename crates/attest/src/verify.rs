@@ -14,6 +14,7 @@ use record::trust::Trust;
 use seal::digest::Digest;
 use seal::json::Value;
 use seal::time::UnixMillis;
+use stamp::Authority;
 
 use crate::bundle::{Bundle, BundleError};
 use crate::chain::{self, Chain, Node};
@@ -45,6 +46,8 @@ pub struct How {
     /// The secrets that salts of commitments come from. They need no trust: a statement names each
     /// salt by its digest.
     pub salts: Vec<Salts>,
+    /// Whose timestamps count.
+    pub authorities: Vec<Authority>,
 }
 
 /// What a finding is about.
@@ -112,6 +115,8 @@ pub struct Judged {
     pub statement: Option<Statement>,
     /// The name, in the trust file, of the key that signed it, when it may.
     pub signer: Option<String>,
+    /// When its signature was there at the latest, by a trusted timestamp.
+    pub stamped: Option<UnixMillis>,
     /// What was found, by stages.
     pub findings: Vec<(Stage, Finding)>,
     /// Whether files were compared.
@@ -135,6 +140,8 @@ pub struct Attested<'v> {
     pub statement: &'v Statement,
     /// The keys of the trust file that signed it, by name.
     pub signers: Vec<&'v str>,
+    /// When the first of their signatures was there, by a trusted timestamp.
+    pub stamped: Option<UnixMillis>,
     /// The bundles it lies in.
     pub files: Vec<&'v str>,
 }
@@ -149,7 +156,7 @@ pub fn verify(
 ) -> Verification {
     let keys = Keys::of(trust);
     let mut bundles: Vec<Judged> = Vec::new();
-    in_batches(blobs, |blob| open(blob, &keys, how.now), |judged| bundles.push(judged));
+    in_batches(blobs, |blob| open(blob, &keys, how), |judged| bundles.push(judged));
     let seen = files.map(|files| subjects::look(&bundles, files));
     // A payload that lies in several bundles is compared once.
     let mut first = BTreeSet::new();
@@ -216,9 +223,11 @@ impl Verification {
                 continue;
             };
             let at = *places.entry(payload).or_insert_with(|| {
-                found.push(Attested { payload, statement, signers: vec![], files: vec![] });
+                let (signers, files) = (Vec::new(), Vec::new());
+                found.push(Attested { payload, statement, signers, stamped: None, files });
                 found.len() - 1
             });
+            found[at].stamped = [found[at].stamped, one.stamped].into_iter().flatten().min();
             found[at].files.push(&one.name);
             if !found[at].signers.contains(&signer.as_str()) {
                 found[at].signers.push(signer);
@@ -294,6 +303,7 @@ impl Judged {
             ("privacy", statement.map(|one| one.privacy.mode()).into()),
             ("subjects", statement.map(|one| one.subjects.len()).into()),
             ("signer", self.signer.clone().into()),
+            ("stamped", self.stamped.map(|at| at.to_string()).into()),
             ("stages", Value::Object(stages.collect())),
             ("findings", Value::array(findings)),
         ])
@@ -301,12 +311,13 @@ impl Judged {
 }
 
 /// Reads one bundle and judges what it says by itself.
-fn open(blob: Blob, keys: &Keys, now: UnixMillis) -> Judged {
+fn open(blob: Blob, keys: &Keys, how: &How) -> Judged {
     let mut judged = Judged {
         name: blob.name,
         payload: None,
         statement: None,
         signer: None,
+        stamped: None,
         findings: Vec::new(),
         compared: false,
     };
@@ -341,23 +352,31 @@ fn open(blob: Blob, keys: &Keys, now: UnixMillis) -> Judged {
         let finding = Finding::new(Code::AttestPayloadType, "", detail);
         judged.findings.push((Stage::Schema, finding));
     }
-    let (signer, found) = signature::judge(&bundle, keys, kind, judged.statement.as_ref(), now);
-    judged.signer = signer;
+    let (stamped, refused) = signature::stamped(&bundle, &how.authorities);
+    let times = (how.now, stamped);
+    let (signer, found) = signature::judge(&bundle, keys, kind, judged.statement.as_ref(), times);
+    (judged.signer, judged.stamped) = (signer, stamped);
+    judged.findings.extend(refused.map(|finding| (Stage::Signature, finding)));
     judged.findings.extend(found.into_iter().map(|finding| (Stage::Signature, finding)));
     judged
 }
 
 /// The chain over all payloads, and its findings beside those of the bundles.
 fn link(bundles: &mut [Judged]) -> Chain {
-    let mut owners = BTreeMap::new();
+    let (mut owners, mut places) = (BTreeMap::new(), BTreeMap::new());
     let (mut nodes, mut unread) = (Vec::new(), BTreeSet::new());
     for (at, one) in bundles.iter().enumerate() {
         match (one.payload, &one.statement) {
             (Some(payload), Some(statement)) => {
+                places.entry(payload).or_insert(nodes.len());
                 owners.entry(payload).or_insert_with(|| {
                     nodes.push(Node::of(payload, statement, &one.name));
                     at
                 });
+                // Several bundles of one payload: the first stamp tells when it was there.
+                if let Some(node) = places.get(&payload).and_then(|at: &usize| nodes.get_mut(*at)) {
+                    node.stamped = [node.stamped, one.stamped].into_iter().flatten().min();
+                }
             }
             // It is there, and rejected: whoever builds on it has no second fault.
             (Some(payload), None) => {

@@ -151,6 +151,28 @@ impl Config {
         config.judged()
     }
 
+    /// Whether one of these files, relative to the attested root, is or would be a file of it.
+    pub fn names(&self, changed: &[String]) -> bool {
+        self.files.iter().any(|(role, paths)| {
+            let tree = matches!(role.count, Count::Tree | Count::OptionalTree);
+            paths.iter().any(|path| {
+                let path = path.strip_prefix("./").unwrap_or(path).trim_end_matches('/');
+                let below = attest::Tree { role: String::new(), path: path.to_owned() };
+                changed.iter().any(|one| one == path || (tree && below.holds(one)))
+            })
+        })
+    }
+
+    /// The types of the statements that it builds on or points to.
+    pub fn leans_on(&self) -> Vec<&'static Type> {
+        let mut kinds: Vec<&'static Type> = self.depends_on.iter().map(Wanted::kind).collect();
+        let pointing = self.own.iter().filter_map(|(_, value)| value.as_array()).flatten();
+        if pointing.filter_map(|one| one.get("statement")).next().is_some() {
+            kinds.extend(attest::types::named("model"));
+        }
+        kinds
+    }
+
     fn judged(self) -> Result<Config, ConfigError> {
         let wrong = |why: String| Err(ConfigError(why));
         for role in self.kind.roles {

@@ -4,6 +4,7 @@
 //! Every file is opened once; what its length and times were before it was read they must be after.
 
 mod cache;
+mod changes;
 mod config;
 mod copy;
 mod folder;
@@ -16,6 +17,7 @@ mod tree;
 mod yaml;
 
 pub use cache::Cache;
+pub use changes::{ChangesError, changes};
 pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted, is_computed};
 pub use copy::Copy;
 pub use folder::{BUNDLE, Folder, FolderError, Known, STATEMENT, name_of};

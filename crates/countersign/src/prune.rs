@@ -10,6 +10,7 @@ use record::entry::{self, ReadEntry};
 use record::retention::{Keep, Retention};
 use record::{decision, receipt};
 use seal::Digest;
+use seal::json::{Limits, parse};
 
 use crate::verify::tally::{Short, short};
 
@@ -95,6 +96,11 @@ impl Spare for Needed {
             Kind::Config | Kind::Ruleset => {
                 let key = (entry.leaf.writer.clone(), entry.leaf.kind);
                 self.documents.insert(key, entry.index);
+                // The rules that a ruleset names change with the product alone: they all stay.
+                let limits = Limits { bytes: body.len(), depth: RULESET_DEPTH };
+                let rules = parse(body, limits).ok();
+                let rules = rules.as_ref().and_then(|ruleset| ruleset.get("rules")?.as_str());
+                self.cited.extend(rules.and_then(digest));
             }
             _ => {}
         }
@@ -179,6 +185,9 @@ fn cites(line: &ReadEntry) -> Vec<Digest> {
     let cited = ["_config", "_ruleset", "_facts"];
     cited.into_iter().filter_map(|name| digest(line.entry.meta_text(name)?)).collect()
 }
+
+/// How deep a ruleset nests.
+const RULESET_DEPTH: usize = 8;
 
 /// With its algorithm, or without as receipts write it.
 fn digest(text: &str) -> Option<Digest> {

@@ -82,6 +82,8 @@ impl Profile {
 pub struct Setup {
     /// The effective configuration (an object; integers only, thresholds as decimal strings).
     pub config: Value,
+    /// `scan::Engine::rules_body()`.
+    pub rules: String,
     /// `scan::Engine::ruleset_body()`.
     pub ruleset: String,
     /// How much to write.
@@ -297,6 +299,7 @@ impl Recorder {
         };
         let mut batch = Batch::default();
         batch.bodies.push((Kind::Config, config, config_body));
+        batch.bodies.push((Kind::Ruleset, Digest::of(setup.rules.as_bytes()), setup.rules));
         batch.bodies.push((Kind::Ruleset, ruleset, setup.ruleset));
         recorder.core.writer.write(batch, nothing()).wait()?;
         recorder.core.interrupted(&orphans)?;

@@ -73,7 +73,10 @@ impl InForce {
         if pipeline.engine().ruleset_digest() == self.now().ruleset.digest() {
             return Ok(false);
         }
-        let ruleset = recorder.keep_ruleset(pipeline.engine().ruleset_body()).await?;
+        let ruleset = {
+            let engine = pipeline.engine();
+            recorder.keep_ruleset(engine.rules_body(), engine.ruleset_body()).await?
+        };
         let Some(next) = Rules::new(pipeline, ruleset) else {
             return Err(RecordError::Form("the ruleset has another digest".to_owned()));
         };

@@ -144,10 +144,11 @@ impl App {
         let (feeding, engine) = Feeding::open(feeds, config.feeds, state.clock().now())?;
         let valid = config.guard.validate(engine.rules());
         valid.map_err(|error| ConfigError::Check(error.to_string()))?;
-        let ruleset = engine.ruleset_body();
+        let (rules, ruleset) = (engine.rules_body(), engine.ruleset_body());
         let pipeline = rules::prepare(&config.guard, engine);
         let setup = Setup {
             config: config.effective(),
+            rules,
             ruleset,
             profile: config.evidence.profile.into(),
             agent: crate::state::AGENT.parse().expect("the constant is an agent id"),

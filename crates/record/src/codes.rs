@@ -1068,6 +1068,10 @@ codes! {
         "the verification summary says FAILED",
         "Whoever verified found faults.",
         "Look at that verification's report.";
+    AttestStamp = "CS-ATTEST-045", Warning, Ok,
+        "no timestamp of the bundle counts",
+        "The bundle has timestamps over its signature, and none is of an authority of the trust file. The statement's own times are taken, which its signer chose.",
+        "Add the authority to the trust file with purpose tsa, if you know it.";
 
     // ---- evidence at large ---------------------------------------------------------------
     EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,

@@ -151,10 +151,16 @@ impl Engine {
         self.digest
     }
 
-    /// Canonical JSON of everything that decides a verdict: rules, limits, the mapping from
-    /// severity to verdict, engine and Unicode version.
+    /// Canonical JSON of everything that decides a verdict: limits, the mapping from severity to
+    /// verdict, engine and Unicode version, and the digest of [`Engine::rules_body`].
     pub fn ruleset_body(&self) -> String {
         self.body.clone()
+    }
+
+    /// Canonical JSON of the rules themselves, without what others look for. It changes with the
+    /// product, not with feeds.
+    pub fn rules_body(&self) -> String {
+        self.ready.described.to_string()
     }
 
     /// How many significant characters at the end of a growing text may still become part of a

@@ -31,8 +31,9 @@ pub(crate) struct Ready {
     pub detectors: Arc<[u16]>,
     /// For each rule how far its literals can stand apart, in significant characters.
     pub reach: Arc<[usize]>,
-    /// What stands for the rules in the body: the same for every engine, so written once.
-    described: Arc<str>,
+    /// What stands for the rules: the same for every engine, so written once, and named in the body
+    /// of a ruleset by its digest.
+    pub described: Arc<str>,
     /// For each target, made when first asked for.
     holds: Arc<[OnceLock<Arc<Ruled>>; Target::ALL.len()]>,
 }
@@ -60,7 +61,11 @@ impl Ready {
             detectors: detectors.collect(),
             native: Arc::new(Finder::new(&native)?),
             reach: needs.iter().zip(&rules).map(reach).collect(),
-            described: written(&Value::array(rules.iter().map(|one| describe(&one.rule))))?.into(),
+            described: written(&Value::object([
+                ("rules", Value::array(rules.iter().map(|one| describe(&one.rule)))),
+                ("type", "countersign-rules/v1".into()),
+            ]))?
+            .into(),
             rules: rules.into(),
             holds: Arc::default(),
         })
@@ -181,7 +186,7 @@ pub(crate) fn body(
             ]),
         ),
         ("mode", options.mode.as_str().into()),
-        ("rules", Value::array([] as [Value; 0])),
+        ("rules", Digest::of(ready.described.as_bytes()).into()),
         ("semantic", describe_layer(semantic, options)),
         ("type", "countersign-ruleset/v1".into()),
         ("unicode", unicode_version().into()),
@@ -192,8 +197,7 @@ pub(crate) fn body(
             })),
         ),
     ]);
-    // inside a string a quotation mark follows a backslash, so this stands at one place alone
-    Ok(written(&value)?.replacen("\"rules\":[]", &format!("\"rules\":{}", ready.described), 1))
+    written(&value)
 }
 
 fn written(value: &Value) -> Result<String, RuleError> {

@@ -55,12 +55,16 @@ pub fn xml(text: &str) -> String {
 /// begin markup, end the cell, make a link or mention somebody as a reference.
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut before = ' ';
-    for c in terminal(text).chars() {
-        // readers make links of `www.` by themselves
-        let special =
-            "&<>\"'`*_{}[]()#+!|~@:\\$^=".contains(c) || c == '.' && "wW".contains(before);
-        match special {
+    let text = terminal(text);
+    let (mut before, mut rest) = (' ', text.chars().peekable());
+    while let Some(c) = rest.next() {
+        // Readers make links of `www.` and `http://` by themselves.
+        let link = match c {
+            '.' => matches!(before, 'w' | 'W'),
+            ':' => rest.peek() == Some(&'/'),
+            _ => false,
+        };
+        match link || "&<>\"'`*_{}[]()#+!|~@\\$^=".contains(c) {
             // Writing into a String cannot fail.
             true => drop(write!(out, "&#{};", c as u32)),
             false => out.push(c),
@@ -168,7 +172,7 @@ mod tests {
             "a&lt;b&amp;&quot;c&#39;&gt;&#92;x0a".replace("&#92;", "\\")
         );
         assert_eq!(markdown("a|b_c\n"), "a&#124;b&#95;c&#92;x0a");
-        assert_eq!(markdown("www.x.y @z http://q"), "www&#46;x.y &#64;z http&#58;//q");
+        assert_eq!(markdown("www.x.y @z http://q:1"), "www&#46;x.y &#64;z http&#58;//q:1");
         assert_eq!(cef_value("a=b|c\n\\"), r"a\=b|c\\x0a\\x5c");
         assert_eq!(cef_header("a|b\\c=d\n\u{e9}e.f"), "a_b_c_d__e.f");
         assert_eq!(syslog_value("\"]\\\u{9b}"), r#"\"\]\\x5c\\x9b"#);

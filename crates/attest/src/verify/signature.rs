@@ -5,6 +5,7 @@ use record::trust::{Purpose, Trust, Validity};
 use seal::dsse::pae;
 use seal::time::UnixMillis;
 use seal::verifier::VerifyKey;
+use stamp::{Asked, Authority};
 
 use crate::bundle::Bundle;
 use crate::statement::Statement;
@@ -50,13 +51,14 @@ impl Keys {
     }
 }
 
-/// The signer's name when it may sign this, and what is wrong.
+/// The signer's name when it may sign this, and what is wrong. `stamped` is when the signature was
+/// there, as somebody trusted says: the key's time is judged by it, else by what the statement says.
 pub fn judge(
     bundle: &Bundle,
     keys: &Keys,
     kind: Option<&'static Type>,
     statement: Option<&Statement>,
-    now: UnixMillis,
+    (now, stamped): (UnixMillis, Option<UnixMillis>),
 ) -> (Option<String>, Vec<Finding>) {
     let mut found = Vec::new();
     let signer = match signer(bundle, keys) {
@@ -65,10 +67,10 @@ pub fn judge(
                 let detail = format!("{:?} may not sign {} statements", signer.name, kind.name);
                 found.push(Finding::new(Code::AttestKeyType, "", detail));
             }
-            if let Some(at) = statement.map(|one| one.generated_at)
+            if let Some(at) = stamped.or(statement.map(|one| one.generated_at))
                 && !signer.valid.contains(at)
             {
-                let detail = format!("{:?}; made at {at}", signer.name);
+                let detail = format!("{:?}; at {at}", signer.name);
                 found.push(Finding::new(Code::AttestKeyTime, "", detail));
             }
             Some(signer)
@@ -80,6 +82,12 @@ pub fn judge(
     };
     if let Some(statement) = statement {
         found.extend(times(statement, now));
+        if let Some(stamped) = stamped
+            && statement.generated_at.0 > stamped.0.saturating_add(AHEAD)
+        {
+            let detail = format!("made at {}, stamped at {stamped}", statement.generated_at);
+            found.push(Finding::new(Code::AttestFuture, "", detail));
+        }
     }
     let name = signer.filter(|_| found.is_empty()).map(|signer| signer.name.clone());
     (name, found)
@@ -129,6 +137,31 @@ fn signer<'k>(bundle: &Bundle, keys: &'k Keys) -> Result<&'k Known, Finding> {
         (None, Some(named)) => refused(Code::AttestSignature, format!("under {:?}", named.name)),
         (None, None) => refused(Code::AttestKeyUnknown, format!("it names {}", shown(hint))),
     }
+}
+
+/// When the signature was there at the latest, by a timestamp of the bundle that a trusted authority
+/// made. Without authorities nobody can tell; stamps of others prove nothing and are told.
+pub fn stamped(
+    bundle: &Bundle,
+    authorities: &[Authority],
+) -> (Option<UnixMillis>, Option<Finding>) {
+    let Some(signature) = bundle.envelope.signatures.first() else { return (None, None) };
+    if authorities.is_empty() {
+        return (None, None);
+    }
+    let mut faults = Vec::new();
+    let mut times = Vec::new();
+    for der in &bundle.timestamps {
+        match stamp::verify(der, &Asked::bytes(&signature.sig), authorities) {
+            Ok(stamp) => times.push(stamp.latest()),
+            Err(why) => faults.extend(why.into_iter().map(|fault| fault.to_string())),
+        }
+    }
+    // Microseconds, rounded up: it was there then.
+    let first = times.iter().map(|moment| moment.0.div_ceil(1000)).min();
+    let told = || Finding::new(Code::AttestStamp, "", faults.join("; "));
+    let refused = (first.is_none() && !faults.is_empty()).then(told);
+    (first.map(UnixMillis), refused)
 }
 
 /// Whether the statement counts now.

@@ -3,6 +3,7 @@
 mod bundles;
 mod create;
 mod decrypt;
+mod demo;
 mod diff;
 mod enter;
 mod failure;
@@ -39,6 +40,8 @@ enum Command {
     Create(Box<create::Args>),
     /// Open an encrypted payload, and hold it against its commitment
     Decrypt(decrypt::Args),
+    /// Attest a small project, tamper with it, and see it noticed
+    Demo(demo::Args),
     /// Show what changed from one statement to another
     Diff(diff::Args),
     /// Judge a change: which attestations it needs, and what they must say
@@ -64,6 +67,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
         Command::Create(args) => create::run(&args, dir),
         Command::Decrypt(args) => decrypt::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Gate(args) => gate::run(*args, dir),
         Command::Init(args) => init::run(&args, dir),

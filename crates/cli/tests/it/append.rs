@@ -65,7 +65,7 @@ fn alone_it_is_the_sequencer_for_its_time() {
     let dir = made();
     let done = append(dir.path(), &["--kind", "attestation", "--id", "build 7", "-"], "{\"a\":1}");
     assert!(done.status.success(), "{}", said(&done));
-    assert_eq!(String::from_utf8_lossy(&done.stdout), "2 build 7\n");
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "3 build 7\n");
     let each = ["--kind", "attestation", "--writer", "scanner", "--each-line", "--format", "json"];
     let each = [&each[..], &["-"]].concat();
     let done = append(dir.path(), &each, "{\"b\":1}\n\n{\"b\":2}");
@@ -73,7 +73,7 @@ fn alone_it_is_the_sequencer_for_its_time() {
     assert!(done.status.success(), "{}", said(&done));
     assert_eq!(printed.lines().count(), 2);
     assert!(
-        printed.starts_with("{\"id\":\"sha256:") || printed.contains("\"index\":3"),
+        printed.starts_with("{\"id\":\"sha256:") || printed.contains("\"index\":4"),
         "{printed}"
     );
     // A bad line is named; what came before it is there.

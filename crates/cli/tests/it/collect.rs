@@ -396,6 +396,27 @@ fn a_commitment_hides_what_could_be_guessed() {
         let (commitment, salt) = salts.commit(&subject.role, &subject.path, &content);
         assert_eq!((subject.digest, subject.salt), (commitment, Some(salt)));
     }
+    // who has the salts compares; without them nobody can
+    project.attest(&["sign", "--key", "key.pem"], 0);
+    let key = SecretKey::from_seed([7; 32]);
+    project.write("key.pub.pem", &seal::Signer::public(&key).to_pem());
+    let add = ["trust", "add", "--trust", "t.yaml", "--name", "a", "--purpose", "statements"];
+    let output = countersign(project.0.path(), &[&add[..], &["--key", "key.pub.pem"]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    let file = project.made(".salts.json").remove(0).display().to_string();
+    fs::rename(&file, project.path("kept")).expect("renamed");
+    let verify = ["verify", "--trust", "t.yaml", "--salts", "kept"];
+    project.attest(&verify, 0);
+    let told = project.attest(&verify[..3], 10);
+    assert!(told.contains("salt"), "{told}");
+    project.edit("app/system_prompt.txt", "euros", "crown");
+    project.attest(&verify, 12);
+    project.edit("app/system_prompt.txt", "crown", "euros");
+    fs::rename(project.path("kept"), &file).expect("renamed");
+    for path in project.made(".bundle.json") {
+        fs::remove_file(path).expect("removed");
+    }
+
     // another time, another salt
     project.attest(&[CREATE, &["--replace"]].concat(), 0);
     assert_eq!(project.made(".salts.json").len(), 1);
@@ -455,4 +476,113 @@ fn a_project_begins_with_configurations_to_fill_in() {
     }
     run(&["attest", "create"], 66);
     run(&["attest", "init"], 73);
+}
+
+#[test]
+fn the_demonstration_notices_the_change() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let demo = dir.path().join("demo").display().to_string();
+    let output = countersign(dir.path(), &["attest", "demo", &demo]);
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("app/system_prompt.txt (system_prompt)"), "{told}");
+    // it writes the example, all of it
+    let mut left = vec![repository().join("examples/rag")];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            let below = fs::read_dir(&path).expect("a directory");
+            left.extend(below.map(|entry| entry.expect("an entry").path()));
+            continue;
+        }
+        let name = path.strip_prefix(repository().join("examples/rag")).expect("below");
+        let made = dir.path().join("demo").join(name);
+        assert!(made.is_file(), "{} is not in the demonstration", name.display());
+    }
+    assert_eq!(countersign(dir.path(), &["attest", "demo", &demo]).status.code(), Some(73));
+}
+
+#[test]
+fn a_change_calls_for_its_statements_and_those_that_build_on_them() {
+    let project = Project::new();
+    let git = |args: &[&str]| {
+        let set = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let output = std::process::Command::new("git")
+            .arg("-C")
+            .arg(project.0.path())
+            .args(set)
+            .args(args)
+            .output()
+            .expect("git");
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    // what cannot be told is no empty list
+    assert!(project.attest(&["create", "--changed-only"], 65).contains("not known"));
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    project.attest(&["create"], 0);
+    let commit = |kind: &str| project.statement(kind).source.expect("a source").commit;
+    assert!(commit("prompt").len() == 40, "{}", commit("prompt"));
+    assert!(project.attest(&["create", "--changed-only"], 0).contains("nothing to create"));
+    project.attest(&["create", "--changed-only", "--git-ref=--output=x"], 65);
+    let made = |change: &str| {
+        let told = project.attest(&["create", "--changed-only", "--replace"], 0);
+        git(&["checkout", "-q", "--", "."]);
+        git(&["clean", "-fdq", "-e", "attestations"]);
+        let kinds = told.lines().filter_map(|line| line.split(' ').next());
+        let kinds: Vec<&str> = kinds.filter(|kind| attest::types::named(kind).is_some()).collect();
+        (change.to_owned(), kinds.join(" "))
+    };
+    let expect = |change: &str, kinds: &str| (change.to_owned(), kinds.to_owned());
+    project.edit("slo/profile.yaml", "manager", "owner");
+    assert_eq!(made("slo"), expect("slo", "slo"));
+    // an added file of a tree, under a name that git would quote
+    project.write("data/documents/gr\u{fc}n.md", "# Green\n");
+    let told = made("added");
+    assert_eq!(told, expect("added", "corpus eval route slo"));
+    project.edit("attest/model.yaml", "1.2", "1.3");
+    assert_eq!(made("model"), expect("model", "model eval route slo"));
+    project.edit("app/system_prompt.txt", "euros", "dollars");
+    project.attest(&["create", "--changed-only", "--replace"], 0);
+    assert!(commit("prompt").ends_with("+changes"), "{}", commit("prompt"));
+    assert!(!commit("eval").ends_with("+changes"), "{}", commit("eval"));
+    git(&["checkout", "-q", "--", "."]);
+    project.write("list", "unrelated\0route/canary.yaml\0");
+    let told = project.attest(&["create", "--changed-only", "--changed-from", "list"], 0);
+    assert!(told.contains("\nroute ") && !told.contains("eval-"), "{told}");
+}
+
+#[test]
+fn bundles_enter_the_ledger_with_a_proof_beside_each() {
+    let project = Project::new();
+    project.attest(&["create"], 0);
+    // without a ledger the bundles are there, and the exit says what is missing
+    project.attest(&["sign", "--key", "key.pem", "--log"], 66);
+    assert_eq!(project.made(".tlog-proof").len(), 0);
+    let up = crate::running::Running::up(project.0.path(), &[], &[]);
+    // beside the process that writes the ledger, and without one
+    project.attest(&["sign", "--key", "key.pem", "--log"], 0);
+    assert!(up.stop().success());
+    let other = SecretKey::from_seed([8; 32]);
+    project.write("other.pem", &other.to_pem());
+    project.attest(&["sign", "--key", "other.pem", "--log"], 0);
+    let proofs = project.made(".tlog-proof");
+    assert_eq!(proofs.len(), 12);
+    let trust = fs::read_to_string(project.path("countersign.trust.yaml")).expect("made by up");
+    let vkey = trust.split_once("logs:").and_then(|(_, logs)| logs.split('"').nth(1));
+    project.write("none.policy", &format!("log {}\nquorum none\n", vkey.expect("its log")));
+    for proof in &proofs {
+        let bundle = proof.display().to_string().replace(".tlog-proof", ".bundle.json");
+        let digest = Digest::of(&fs::read(&bundle).expect("a bundle"));
+        let text = fs::read(proof).expect("a proof");
+        let read = seal::tlog_proof::TlogProof::parse(&text).expect("a proof");
+        let leaf = String::from_utf8(read.extra.expect("the leaf")).expect("text");
+        assert!(leaf.contains(&digest.text()), "{leaf}");
+        let proof = proof.display().to_string();
+        let args = ["log", "verify", &proof, "--policy", "none.policy"];
+        let output = countersign(project.0.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+    let verify = countersign(project.0.path(), &["verify", ".countersign/ledger"]);
+    assert!(verify.status.success(), "{}", said(&verify));
 }

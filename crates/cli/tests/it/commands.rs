@@ -103,6 +103,7 @@ const WITHOUT_FORMAT: &[&str] = &[
     "log witness serve",
     "audit show",
     "audit export",
+    "attest demo",
     "attest schema",
     "feed propose",
     "feed prove",

@@ -135,9 +135,9 @@ fn countersign_in(disk: &Disk, dir: &Path, args: &[&str]) -> i32 {
 #[test]
 fn a_journal_that_may_not_grow_refuses_and_goes_on_once_it_may() {
     let home = tempfile::tempdir().expect("a directory");
-    // The configuration and the rules take 100 KB of the journal.
+    // The configuration and the rules take 300 KB of the journal.
     let mut command = Command::new("prlimit");
-    command.args(["--fsize=300000:unlimited", "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+    command.args(["--fsize=600000:unlimited", "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
     command.arg(env!("CARGO_BIN_EXE_countersign"));
     let product = up_through(command, home.path(), &[]);
     let mut kept = Vec::new();

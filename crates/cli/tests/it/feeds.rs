@@ -335,10 +335,20 @@ fn a_proof_says_what_a_feed_cannot() {
     let judge = ["feed", "verify", "part.json", "--pin", "feed/feed.pub.pem"];
     ours(dir, &judge, 0);
     assert_eq!(codes(&json(dir, &judge[..3], 11)), ["CS-FEED-008"]);
+    // It cannot say in which log the whole lies.
+    let log =
+        "log example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\nquorum none\n";
+    fs::write(dir.join("policy"), log).expect("written");
+    let asked = [&judge[..], &["--policy", "policy"]].concat();
+    assert_eq!(codes(&json(dir, &asked, 11)), ["CS-FEED-039"]);
     let part = fs::read_to_string(dir.join("part.json")).expect("a part");
     fs::write(dir.join("part.json"), part.replacen("\"index\": ", "\"index\": 1", 1))
         .expect("written");
     assert_eq!(codes(&json(dir, &judge, 12)), ["CS-FEED-037"]);
+    // Nothing is no part.
+    let (head, _) = part.split_once("\"indicators\"").expect("indicators");
+    fs::write(dir.join("part.json"), format!("{head}\"indicators\": []}}")).expect("written");
+    assert_eq!(codes(&json(dir, &judge, 10)), ["CS-EVIDENCE-002"]);
     let nobody = format!("sha256:{}", "0".repeat(64));
     ours(dir, &["feed", "prove", "feed/public/feed.json", &nobody], 10);
 
@@ -391,6 +401,13 @@ fn a_feeds_manifest_is_logged() {
     assert_eq!(codes(&json(dir, &verify, 11)), ["CS-FEED-039"]);
     ours(dir, &["feed", "publish", "--logged", "m.tlog-proof"], 65);
     assert!(logged.contains("c2sp.org/tlog-proof@v1"), "{logged}");
+    // Nor is the log's word put into the proof of another one.
+    let append = ["log", "append", "--kind", "feed", "--id", "core-2", "feed/public/manifest.json"];
+    ours(dir, &append, 0);
+    ours(dir, &["log", "checkpoint"], 0);
+    ours(dir, &["log", "prove", "inclusion", "--id", "core-2", "-o", "m2.tlog-proof"], 0);
+    fs::write(dir.join("feed/public/feed.proof.json"), &logged).expect("written");
+    ours(dir, &["feed", "publish", "--logged", "m2.tlog-proof"], 65);
 }
 
 #[test]

@@ -108,8 +108,8 @@ pub fn read_source(path: &Path) -> io::Result<(Vec<Document>, Option<String>)> {
         ends(path, &format!(".{PROOF}")) || path.to_string_lossy().contains(".delta.")
     };
     names.retain(|path| ends(&stem(path), ".json") && !beside(path));
-    if names.len() > FILES {
-        let text = format!("more than {FILES} .json files lie there");
+    if names.len().max(rotations.len()) > FILES {
+        let text = format!("more than {FILES} .json files or {ROTATION} files lie there");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     let (mut documents, mut bytes) = (Vec::with_capacity(names.len()), 0);

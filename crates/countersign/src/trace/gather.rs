@@ -75,7 +75,7 @@ pub(super) struct Pieces {
     pub receipts: ByHash<Piece>,
     pub requests: std::collections::HashMap<String, Request>,
     /// Number of rules, where the body is readable.
-    pub rulesets: ByHash<Option<usize>>,
+    pub rulesets: ByHash<Option<Rules>>,
     /// The last entry of the ledger that was taken out and is no ruleset.
     pub last: Option<u64>,
 }
@@ -439,10 +439,21 @@ impl Wanted {
 enum Taken {
     Nothing,
     Judged(Box<entry::Judged>),
-    Ruleset(Digest, Option<usize>),
+    Ruleset(Digest, Option<Rules>),
 }
 
 impl Pieces {
+    /// How many rules a ruleset has, where the ledger has them.
+    pub fn rules(&self, ruleset: &Digest) -> Option<usize> {
+        match self.rulesets.get(ruleset).copied().flatten()? {
+            Rules::Here(rules) => Some(rules),
+            Rules::There(rules) => match self.rulesets.get(&rules).copied().flatten()? {
+                Rules::Here(rules) => Some(rules),
+                Rules::There(_) => None,
+            },
+        }
+    }
+
     fn take(&mut self, taken: Taken, signers: &Signers<'_>, report: &mut Report) {
         let judged = match taken {
             Taken::Nothing => return,
@@ -560,8 +571,19 @@ fn signer(trust: &Trust, id: &KeyId) -> String {
     }
 }
 
-/// How many rules a ruleset has.
-fn rules_of(body: &[u8]) -> Option<usize> {
+/// What a body of kind `ruleset` says of rules.
+#[derive(Debug, Clone, Copy)]
+pub enum Rules {
+    /// They are in it.
+    Here(usize),
+    /// Another body has them.
+    There(Digest),
+}
+
+fn rules_of(body: &[u8]) -> Option<Rules> {
     let value = json::parse(body, Limits::DOCUMENT).ok()?;
-    Some(value.get("rules")?.as_array()?.len())
+    match value.get("rules")? {
+        Value::Array(rules) => Some(Rules::Here(rules.len())),
+        rules => Some(Rules::There(rules.as_str()?.parse().ok()?)),
+    }
 }

@@ -52,10 +52,7 @@ impl Trace {
         }
         self.rulesets = named
             .into_iter()
-            .map(|digest| Ruleset {
-                digest,
-                rules: pieces.rulesets.get(&digest).copied().flatten(),
-            })
+            .map(|digest| Ruleset { digest, rules: pieces.rules(&digest) })
             .collect();
     }
 

@@ -36,7 +36,7 @@ fn statement(bytes: Vec<u8>, verifier: &Verifier, report: &mut Report) {
     report.kind = "attestation".to_owned();
     let now = UnixMillis::from_seconds(identity::now());
     let blob = Blob { name: String::new(), bytes: Ok(bytes) };
-    let how = How { now, ..How::default() };
+    let how = How { now, authorities: verifier.authorities(report), ..How::default() };
     let judged = attest::verify([blob], Some(verifier.believed()), None, &how);
     for finding in &judged.report().findings {
         report.push(finding.clone());

@@ -160,15 +160,21 @@ fn what_kept_evidence_cites_stays() {
         story
     };
     let cited = with(&[("_facts", Digest::of(facts.as_bytes()).into())]);
+    let (part, spare) = ("{\"rules\":[1]}", "{\"rules\":[2]}");
+    let naming = format!("{{\"rules\":\"{}\"}}", Digest::of(part.as_bytes()));
+    let rules = [part, spare, &naming].map(|rules| document(Kind::Ruleset, rules));
     let home = Home::of(&[
+        rules.to_vec(),
         vec![document(Kind::Facts, facts), document(Kind::Facts, "{\"facts\":2}")],
         cited[..3].to_vec(),
         vec![document(Kind::Config, other), document(Kind::Config, "{\"config\":{}}")],
         cited[3..].to_vec(),
     ]);
     // The outcome and its decision receipt are younger, everything else may go.
-    home.prune(&kinds, 3);
+    home.prune(&kinds, 4);
     let gone = home.gone();
+    assert!(gone.contains(&id(Kind::Ruleset, spare)), "{gone:?}");
+    assert!(!gone.contains(&id(Kind::Ruleset, part)), "what a ruleset names: {gone:?}");
     assert!(gone.contains(&id(Kind::Facts, "{\"facts\":2}")), "{gone:?}");
     assert!(gone.contains(&id(Kind::Config, other)), "{gone:?}");
     assert!(!gone.contains(&id(Kind::Facts, facts)), "{gone:?}");

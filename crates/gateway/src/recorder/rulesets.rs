@@ -31,10 +31,16 @@ impl Recorder {
         self.core.ruleset()
     }
 
-    /// Stores the body of a ruleset, unless it is there. It is not in force by that.
-    pub(crate) async fn keep_ruleset(&self, body: String) -> Result<Ruleset, RecordError> {
+    /// Stores the body of a ruleset, and before it that of the rules it names, unless they are
+    /// there. It is not in force by that.
+    pub(crate) async fn keep_ruleset(
+        &self,
+        rules: String,
+        body: String,
+    ) -> Result<Ruleset, RecordError> {
         let digest = Digest::of(body.as_bytes());
         let mut batch = Batch::default();
+        batch.bodies.push((Kind::Ruleset, Digest::of(rules.as_bytes()), rules));
         batch.bodies.push((Kind::Ruleset, digest, body));
         self.core.writer.write(batch, nothing()).await.map(|_| Ruleset(digest))
     }

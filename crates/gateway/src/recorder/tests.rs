@@ -45,6 +45,7 @@ struct Bench {
 fn setup(profile: Profile) -> Setup {
     Setup {
         config: Value::object([("routes", Value::array(["chat"]))]),
+        rules: "[]".to_owned(),
         ruleset: r#"{"rules":[]}"#.to_owned(),
         profile,
         agent: crate::state::AGENT.parse().expect("an agent id"),

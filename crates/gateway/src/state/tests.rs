@@ -159,6 +159,7 @@ fn evidence_survives_a_restart_in_a_directory() {
     let start = |state: &State| {
         let setup = Setup {
             config: Value::object([("a", Value::from(1i64))]),
+            rules: "[]".to_owned(),
             ruleset: "{}".to_owned(),
             profile: Profile::Full,
             agent: AGENT.parse().expect("an agent id"),
@@ -170,16 +171,16 @@ fn evidence_survives_a_restart_in_a_directory() {
     };
     let state = scratch.open().expect("made");
     let recorder = start(&state);
-    assert_eq!(recorder.size(), 2, "configuration and ruleset");
+    assert_eq!(recorder.size(), 3, "configuration, rules and the ruleset that names them");
     // Dropped unfinished: the disconnect is written by the recorder's thread.
     drop(recorder.begin(&recorder.ruleset(), "peer", "GET", "/v1/models"));
     recorder.close().expect("closed");
-    assert_eq!(recorder.size(), 4);
+    assert_eq!(recorder.size(), 5);
     drop((recorder, state));
 
     let state = scratch.open().expect("opened");
     let again = start(&state);
-    assert_eq!(again.size(), 4, "nothing twice, nothing lost");
+    assert_eq!(again.size(), 5, "nothing twice, nothing lost");
     again.close().expect("closed");
     let vkey = state.keys.vkey(state.origin()).expect("a vkey");
     let reader = ledger::Reader::open_dir(&state.ledger_dir(), Some(&[vkey])).expect("readable");

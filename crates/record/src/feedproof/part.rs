@@ -148,6 +148,9 @@ pub fn judge_part(
         statement.size, statement.feed_id, statement.issuer, statement.sequence
     ));
     let mut found = Vec::new();
+    if part.members.is_empty() {
+        found.push(Finding::here(Code::EvidenceEmpty, "no indicator"));
+    }
     part.proof.check_time(now, &mut found);
     let key = pin(&part.proof, pins).map_err(|finding| found.push(*finding)).ok();
     if let Some(key) = key {

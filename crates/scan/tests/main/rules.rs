@@ -49,7 +49,10 @@ fn the_digest_covers_what_decides() {
     samples[0].hits.clear();
     assert_eq!(digest(samples), alone);
     let body = engine.ruleset_body();
-    for part in ["CS-INJ-001", "fuel_base", "\"unicode\":\"", "\"engine\":\""] {
+    let rules = engine.rules_body();
+    assert!(rules.contains("CS-INJ-001") && !body.contains("CS-INJ-001"));
+    let named = format!("\"rules\":\"{}\"", seal::digest::Digest::of(rules.as_bytes()));
+    for part in [&*named, "fuel_base", "\"unicode\":\"", "\"engine\":\""] {
         assert!(body.contains(part), "{part}");
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use attest::glob::Glob;
 use attest::privacy::Archive;
 use attest::statement::Privacy;
 use attest::types::Type;
 use collect::{
     CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order, Project,
-    Root, STATEMENT, make, name_of,
+    Root, STATEMENT, changes, make, name_of,
 };
 use crypt::Recipients;
 use seal::Digest;
@@ -25,6 +26,7 @@ use crate::output::{self, Format};
   countersign attest create
   countersign attest create --type prompt --config attest/prompt.yaml --out build/attestations
   countersign attest create --determinism-check 3
+  countersign attest create --changed-only --git-ref origin/main --replace
 
 Without --type, all statements of countersign.attest.yaml in --dir, each after those that it builds
 on. A configuration has a key for each role of the type with its files, relative to the attested root;
@@ -46,6 +48,15 @@ pub struct Args {
     /// The folder to write to; default: attestations in --dir
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Of the statements of countersign.attest.yaml only those whose files changed, and those that build on them
+    #[arg(long, conflicts_with = "kind")]
+    changed_only: bool,
+    /// Since when files changed: where this commit and the one that is checked out parted
+    #[arg(long, value_name = "COMMIT", default_value = "HEAD", requires = "changed_only")]
+    git_ref: String,
+    /// The changed files, a path in each line or each before a NUL, instead of asking git
+    #[arg(long, value_name = "FILE", requires = "changed_only", conflicts_with = "git_ref")]
+    changed_from: Option<PathBuf>,
     /// The commit that is attested; default: what git says of the root, with +changes
     /// when one of the attested files differs from it
     #[arg(long)]
@@ -85,6 +96,10 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
         None => checkout(&work.root_path),
     };
+    if args.changed_only && work.configs.is_empty() {
+        output::complain("no file that is attested changed: nothing to create");
+        return told(None, &[], args.format);
+    }
     let mut all: Vec<(Made, Option<Vec<u8>>)> = Vec::new();
     for config in &work.configs {
         if config.mode == Mode::Plaintext && !args.allow_plaintext && !work.allows(config.kind) {
@@ -136,7 +151,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     if let Some(cache) = cache {
         save(cache, dir);
     }
-    told(&folder, &all, args.format)
+    told(Some(&folder), &all, args.format)
 }
 
 /// How the names of salts end, which their owner keeps.
@@ -180,11 +195,44 @@ impl Work {
                 vec![Config::read(kind, &yaml).map_err(|error| config_failure(file, &error))?]
             }
             _ => {
-                let listed = project.map(|project| project.statements).unwrap_or_default();
-                listed.iter().map(|one| read_listed(&root, one)).collect::<Result<_, _>>()?
+                let listed = project.as_ref().map(|project| project.statements.as_slice());
+                listed
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|one| read_listed(&root, one))
+                    .collect::<Result<_, _>>()?
             }
         };
-        Ok(Work { root_path, root, configs, plaintext })
+        let mut work = Work { root_path, root, configs, plaintext };
+        if args.changed_only
+            && let Some(project) = &project
+        {
+            let changed = changed(args, &work.root_path)?;
+            work.keep(project, &changed)?;
+        }
+        Ok(work)
+    }
+
+    /// Keeps what the changed files call for: their own statements, and those that build on these.
+    fn keep(&mut self, project: &Project, changed: &[String]) -> Result<(), Failure> {
+        let mut kinds: Vec<&'static Type> = Vec::new();
+        let mut kept = Vec::new();
+        for (config, listed) in self.configs.drain(..).zip(&project.statements) {
+            let globs = project.paths.get(config.kind.name).map(Vec::as_slice).unwrap_or_default();
+            let mut called = config.names(changed) || changed.contains(&listed.config);
+            for glob in globs {
+                let glob = Glob::parse(glob).map_err(|error| {
+                    Failure::new(Exit::Config, format!("{}: paths: {error}", Project::FILE))
+                })?;
+                called |= changed.iter().any(|path| glob.fits(path));
+            }
+            if called || config.leans_on().iter().any(|kind| kinds.contains(kind)) {
+                kinds.push(config.kind);
+                kept.push(config);
+            }
+        }
+        self.configs = kept;
+        Ok(())
     }
 
     fn allows(&self, kind: &Type) -> bool {
@@ -192,7 +240,22 @@ impl Work {
     }
 }
 
-pub fn read_project(path: &Path) -> Result<Project, Failure> {
+/// The changed files, relative to the attested root.
+fn changed(args: &Args, root: &Path) -> Result<Vec<String>, Failure> {
+    let Some(file) = &args.changed_from else {
+        return changes(root, &args.git_ref).map_err(|error| {
+            Failure::new(Exit::Input, format!("what changed is not known: {error}"))
+        });
+    };
+    let text = output::read_text(file, CHANGED)?;
+    let between = if text.contains('\0') { '\0' } else { '\n' };
+    Ok(text.split(between).filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+/// Longest list of changed files, bytes.
+const CHANGED: u64 = 64 << 20;
+
+fn read_project(path: &Path) -> Result<Project, Failure> {
     let yaml = output::read_input(path, CONFIG_LIMIT)?;
     Project::read(&yaml).map_err(|error| config_failure(path, &error))
 }
@@ -312,7 +375,11 @@ fn replaced(folder: &Folder, all: &[(Made, Option<Vec<u8>>)]) -> Result<(), Fail
     Ok(())
 }
 
-fn told(folder: &Folder, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {
+fn told(folder: Option<&Folder>, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {
+    let place = |one| {
+        let name = name_of(one, STATEMENT);
+        folder.map_or_else(|| PathBuf::from(&name), |folder| folder.path(&name))
+    };
     let statements: Vec<_> = all.iter().map(|(made, _)| &made.statement).collect();
     match format {
         Format::Table => {
@@ -320,7 +387,7 @@ fn told(folder: &Folder, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Out
                 format!(
                     "{:<7} {}  {}  {} files\n",
                     one.kind.name,
-                    output::path(&folder.path(&name_of(one, STATEMENT))),
+                    output::path(&place(one)),
                     Digest::of(one.write().as_bytes()),
                     one.subjects.len()
                 )
@@ -332,7 +399,7 @@ fn told(folder: &Folder, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Out
                 Value::object([
                     ("type", Value::from(one.kind.name)),
                     ("id", Value::from(&one.id)),
-                    ("file", folder.path(&name_of(one, STATEMENT)).display().to_string().into()),
+                    ("file", place(one).display().to_string().into()),
                     ("payload", Digest::of(one.write().as_bytes()).into()),
                     ("files", one.subjects.len().into()),
                     ("privacy", one.privacy.mode().into()),

@@ -6,6 +6,7 @@ use attest::types::Type;
 use attest::verify::{How, Verification};
 use attest::{Files, verify};
 use collect::Root;
+use countersign::anchor;
 
 use super::print::{self, Format};
 use super::schema::kind;
@@ -90,11 +91,17 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         true => None,
         false => Some(open(asked.subjects.as_deref().unwrap_or(dir))?),
     };
+    let authorities = match &file {
+        None => Vec::new(),
+        Some(file) => anchor::authorities(&file.trust)
+            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?,
+    };
     let how = How {
         now: super::now(),
         thresholds: asked.threshold.clone(),
         require: asked.require.clone(),
         salts: bundles::salts(path, &asked.salts)?,
+        authorities,
     };
     let trust = file.as_ref().map(|file| &file.trust);
     let files = root.as_ref().map(|root| root as &dyn Files);

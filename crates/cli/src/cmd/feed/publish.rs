@@ -152,7 +152,12 @@ fn attach(logged: &Path, path: &Path, feed: Option<Feed>, format: Format) -> Out
     // Whose signatures count there each reader says; that it is about this manifest is checked here.
     feedproof::is_of(&text, &feed.manifest())
         .map_err(|why| Failure::new(Exit::Input, format!("{}: {why}", logged.display())))?;
-    let proof = Proof { log: Some(text), ..read_proof(&proof_path)? };
+    let proof = read_proof(&proof_path)?;
+    if proof.statement.manifest != Digest::of(feed.manifest().as_bytes()) {
+        let why = "it is of another publishing, as one that was cut off leaves it: publish again";
+        return Err(Failure::new(Exit::Input, format!("{}: {why}", proof_path.display())));
+    }
+    let proof = Proof { log: Some(text), ..proof };
     put(&proof_path, proof.to_json().as_bytes())?;
     told(&feed, &proof, path, format)
 }

@@ -80,8 +80,17 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let (mut report, told) = match args.partial {
         true => (part(&bytes, &pins), Value::Null),
         false if is_part(&bytes) => {
-            let judged = feedproof::judge_part(&bytes, &pins, &pattern::compiles, Some(now()));
-            (judged.0, Value::Null)
+            let (mut report, _) =
+                feedproof::judge_part(&bytes, &pins, &pattern::compiles, Some(now()));
+            // What was asked for and cannot be judged is no yes.
+            if let Some(path) = &args.policy {
+                policy(path)?;
+                let why =
+                    "a part does not say in which log the manifest lies; judge the whole feed";
+                report.push(Finding::new(Code::FeedProofLog, "", why));
+                report.assure(Assurance::Consistent);
+            }
+            (report, Value::Null)
         }
         false => whole(&args, &bytes, &pins)?,
     };

@@ -7,6 +7,7 @@ use attest::statement::Statement;
 use record::trust::{Purpose, Trust, TrustKey};
 use seal::json::{Limits, Value, parse};
 use seal::signer::Signer as _;
+use testkit::tsa_server::{OpensslTsa, Says};
 
 use super::project::{Project, codes, sign};
 use crate::commands::scan::sarif_faults;
@@ -228,4 +229,55 @@ fn commitments_are_checked_with_their_salts() {
     fs::write(project.path("app/system.txt"), text.replace("handbook", "bookhand"))
         .expect("written");
     assert_eq!(found(&[]), (12, "CS-ATTEST-023".into()));
+}
+
+/// `openssl ts` stamps the signature, years after the statement says that it was made.
+#[test]
+fn a_stamp_counts_more_than_what_a_signer_says() {
+    let project = Project::new();
+    project.take(&["corpus", "eval", "route", "slo", "model"]);
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = OpensslTsa::new(folder.path());
+    let mut bundle = project.bundle("prompt");
+    let digest = seal::Digest::of(&bundle.envelope.signatures[0].sig);
+    let asked = stamp::request(stamp::Hash::Sha256, digest.as_bytes(), None, None, true);
+    let Says::Reply(reply) = openssl.answer(&asked.expect("a query")) else { panic!("no stamp") };
+    bundle.timestamps.push(reply);
+    project.put("prompt", &bundle);
+    let found = || {
+        let (exit, report) = project.verify(&[]);
+        let bundles = report.get("bundles").and_then(Value::as_array).expect("bundles");
+        let stamped = bundles[0].get("stamped").and_then(Value::as_str).is_some();
+        (exit, codes(&report).join(" "), stamped)
+    };
+    // Nobody is trusted with the time.
+    assert_eq!(found(), (0, String::new(), false));
+    let root = openssl.root();
+    let root = root.to_str().expect("UTF-8");
+    let add =
+        ["trust", "add", "--trust", "trust.yaml", "--name", "tsa", "--purpose", "tsa", "--key"];
+    prints(&project, &[&add[..], &[root]].concat(), 0);
+    assert_eq!(found(), (0, String::new(), true));
+    // A stamp over another signature is none.
+    bundle.timestamps[0] = {
+        let other = stamp::request(stamp::Hash::Sha256, &[7; 32], None, None, true);
+        let Says::Reply(reply) = openssl.answer(&other.expect("a query")) else {
+            panic!("no stamp")
+        };
+        reply
+    };
+    let stamped = project.bundle("prompt");
+    project.put("prompt", &bundle);
+    assert_eq!(found(), (0, "CS-ATTEST-045".into(), false));
+    project.put("prompt", &stamped);
+    // The key ended between what is said and what is stamped.
+    let trust = fs::read_to_string(project.path("trust.yaml")).expect("a trust file");
+    let ended = trust.replacen(
+        "    purpose: statements\n",
+        "    purpose: statements\n    valid: {until: 2024-06-01T00:00:00Z}\n",
+        1,
+    );
+    assert_ne!(trust, ended, "{trust}");
+    fs::write(project.path("trust.yaml"), ended).expect("written");
+    assert_eq!(found(), (11, "CS-ATTEST-010".into(), true));
 }

@@ -7,6 +7,7 @@ mod signed;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use attest::statement::{PAYLOAD_TYPE, Privacy};
 use attest::{Bundle, Dependency};
@@ -16,6 +17,8 @@ use seal::json::Value;
 use seal::time::UnixMillis;
 
 use super::project::{MADE, Project, codes, key, sign};
+use crate::running::said;
+use crate::sdk::repository;
 
 #[derive(Clone)]
 struct Case {
@@ -58,6 +61,19 @@ fn every_way_to_tamper_has_its_exit_and_codes() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same for readers: a script that forges with openssl what our own `sign` refuses to sign.
+#[test]
+fn the_script_for_readers_finds_every_exit() {
+    let script = repository().join("examples/tamper.sh");
+    let output = Command::new(script)
+        .env("COUNTERSIGN", env!("CARGO_BIN_EXE_countersign"))
+        .output()
+        .expect("sh and openssl are there");
+    let told = said(&output);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(told.lines().filter(|line| line.ends_with(" ok")).count(), 21, "{told}");
 }
 
 fn append(project: &Project, path: &str) {

@@ -1,5 +1,7 @@
 //! What may take the place of what.
 
+use countersign::feeds::read_source;
+
 use super::*;
 
 #[test]
@@ -255,4 +257,17 @@ fn a_key_that_went_revokes_nothing_of_its_successors() {
     let last = ioc(&alpha, "last", &ids[..1], None);
     taken(place.update(&held, &real(10, &[last])));
     assert_eq!(place.live(), ["last", "two", "bait"]);
+}
+
+/// A medium that somebody brings is read within bounds: documents, and statements beside them.
+#[test]
+fn a_directory_of_too_many_files_is_not_read() {
+    for end in [".json", ".rotation.jws"] {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |n: usize| std::fs::write(dir.path().join(format!("{n}{end}")), "{}").unwrap();
+        (0..256).for_each(put);
+        assert!(read_source(dir.path()).is_ok(), "{end}");
+        put(256);
+        assert!(read_source(dir.path()).is_err(), "{end}");
+    }
 }

@@ -233,17 +233,18 @@ fn many_indicators_and_long_names_fit_into_the_header() {
 fn what_no_request_is_spoken_of_names_the_ruleset_in_force() {
     let (store, bench) = bench(Profile::Full);
     let begun = bench.recorder.ruleset();
-    let kept = bench.recorder.keep_ruleset(r#"{"rules":[1]}"#.to_owned());
+    let kept = bench.recorder.keep_ruleset("[]".to_owned(), r#"{"rules":[1]}"#.to_owned());
     let kept = futures_now(kept).expect("durable");
     assert_eq!(bench.recorder.ruleset(), begun, "stored is not in force");
     let mut before = bench.recorder.begin(&begun, "peer", "GET", "/v1/models");
     bench.recorder.enforce(&kept);
     assert_eq!(bench.recorder.ruleset_digest(), kept.digest());
     drop(before.served(200, Digest::of(b"")));
-    let again = futures_now(bench.recorder.keep_ruleset(r#"{"rules":[1]}"#.to_owned()));
+    let again =
+        futures_now(bench.recorder.keep_ruleset("[]".to_owned(), r#"{"rules":[1]}"#.to_owned()));
     assert_eq!(again.expect("it is there"), kept);
     let found = Evidence::of(&store, &bench.state).check(&bench.state);
-    assert_eq!(found.bodies["ruleset"].len(), 2, "each once");
+    assert_eq!(found.bodies["ruleset"].len(), 3, "each once, and once the rules they share");
     let named = found.audits.last().and_then(|audit| audit.meta_text("_ruleset"));
     assert_eq!(named, Some(begun.digest().text().as_str()), "as it began");
 }

@@ -24,7 +24,7 @@ fn a_restart_continues_chain_and_lineage_and_closes_orphans() {
     assert_eq!(found.step(Operation::ToolCall, &next).len(), 1, "lineage survives");
     assert!(found.step(Operation::UserInput, &next).is_empty());
     assert_eq!(found.bodies["config"].len(), 1);
-    assert_eq!(found.bodies["ruleset"].len(), 1);
+    assert_eq!(found.bodies["ruleset"].len(), 2, "the rules, and what names them");
     let closed: Vec<_> = found.decisions.iter().filter(|d| d.request_id == id).collect();
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].decision.as_str(), closed[0].response_digest), ("interrupted", None));

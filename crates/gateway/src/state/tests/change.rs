@@ -35,6 +35,7 @@ fn rooted() -> Scratch {
 fn start(scratch: &Scratch) -> Result<Recorder, crate::recorder::StartError> {
     let setup = Setup {
         config: Value::object([("a", Value::from(1i64))]),
+        rules: "[]".to_owned(),
         ruleset: "{}".to_owned(),
         profile: Profile::Full,
         agent: AGENT.parse().expect("an agent id"),
@@ -104,7 +105,7 @@ fn a_revoked_key_stops_the_start_until_it_is_replaced() {
     let gone = revoke(&scratch.0, init(), "gateway", &root(), lost).expect("revoked");
     assert_eq!(gone.purpose, Purpose::Receipts);
     let error = start(&scratch).err().expect("refused").to_string();
-    assert!(error.contains("was revoked at entry 2 of the ledger (compromised)"), "{error}");
+    assert!(error.contains("was revoked at entry 3 of the ledger (compromised)"), "{error}");
     assert!(error.contains("countersign keys rotate receipts --root FILE"), "{error}");
     change(&scratch, Purpose::Receipts, &|_| ()).expect("rotated");
     start(&scratch).expect("started").close().expect("closed");
