@@ -79,7 +79,7 @@ pub struct Proven<'s> {
     /// The digest of its payload.
     pub payload: Digest,
     /// Names of the trusted keys that signed it, each once.
-    pub signers: &'s [String],
+    pub signers: &'s [&'s str],
     /// When it was there: by a trusted timestamp, or else as it says itself.
     pub at: UnixMillis,
 }
@@ -240,7 +240,8 @@ impl Requirement {
     fn look(&self, proven: &Proven<'_>, now: UnixMillis) -> Vec<(Code, String)> {
         let which = format!("{} ({} {})", proven.place, self.kind.name, proven.payload);
         let mut found = Vec::new();
-        let counts = |name: &&String| self.signers.is_empty() || self.signers.contains(name);
+        let counts =
+            |name: &&&str| self.signers.is_empty() || self.signers.iter().any(|one| one == **name);
         let signed = proven.signers.iter().filter(counts).count();
         if signed < self.threshold {
             let of = match self.signers.is_empty() {

@@ -38,12 +38,12 @@ fn eval(regression: bool, accuracy: &str) -> Statement {
 
 struct Set {
     statements: Vec<Statement>,
-    signers: Vec<String>,
+    signers: Vec<&'static str>,
     at: UnixMillis,
 }
 
 fn set(statements: Vec<Statement>) -> Set {
-    Set { statements, signers: vec!["ci".into()], at: NOW }
+    Set { statements, signers: vec!["ci"], at: NOW }
 }
 
 #[track_caller]
@@ -145,7 +145,7 @@ fn each_statement_of_a_type_counts_unless_any_does() {
 #[test]
 fn signers_are_counted_and_named() {
     let mut both = set(vec![eval(false, "1")]);
-    both.signers = vec!["ci".into(), "alice".into()];
+    both.signers = vec!["ci", "alice"];
     check(&gate("{type: eval, threshold: 2}"), &both, None, &[]);
     check(&gate("{type: eval, threshold: 3}"), &both, None, &["CS-GATE-003"]);
     check(&gate("{type: eval, signers: [alice]}"), &both, None, &[]);

@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod enter;
 mod failure;
+mod gate;
 mod init;
 mod model;
 mod print;
@@ -44,6 +45,8 @@ enum Command {
     Demo(demo::Args),
     /// Show what changed from one statement to another
     Diff(diff::Args),
+    /// Judge a change: which attestations it needs, and what they must say
+    Gate(Box<gate::Args>),
     /// Make what a project needs to be attested
     Init(init::Args),
     /// Sign and verify models as PyPI model-signing does
@@ -69,6 +72,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Decrypt(args) => decrypt::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Gate(args) => gate::run(*args, dir),
         Command::Init(args) => init::run(&args, dir),
         Command::Model(args) => model::run(&args),
         Command::Report(args) => report::run(&args),

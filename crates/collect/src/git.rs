@@ -1,0 +1,288 @@
+//! What git says of a work tree: which files changed since a base, and what files were in the base.
+//!
+//! Names come NUL-terminated, so that no quoting hides one; renames are a removal and an addition; a
+//! revision is resolved once and is a hash from then on. Whatever git refuses or does not understand is
+//! an error: an empty answer would open every gate.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use attest::gate::Change;
+
+/// A repository with a work tree.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    root: PathBuf,
+}
+
+/// A commit, by its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit(String);
+
+impl Commit {
+    /// The hash, hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Git gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// It could not be started.
+    #[error("git cannot be run: {0}")]
+    Start(String),
+    /// It refused.
+    #[error("git {command}: {said}")]
+    Refused {
+        /// What it was asked.
+        command: String,
+        /// What it said.
+        said: String,
+    },
+    /// What it said is not what it says.
+    #[error("git {0} gave an answer that is none")]
+    Answer(String),
+    /// No such commit.
+    #[error("{0:?} names no commit here; fetch it, or name another")]
+    Unknown(String),
+    /// Two commits that have nothing in common, or not in a clone that is cut off.
+    #[error("the base and HEAD have no commit in common here; is the clone shallow?")]
+    Unrelated,
+    /// A path that is no plain file of a commit.
+    #[error("{path} is no plain file in {commit}")]
+    NoFile {
+        /// The path below the root.
+        path: String,
+        /// The commit's hash.
+        commit: String,
+    },
+    /// A file that is larger than it may be.
+    #[error("{0} is too large")]
+    TooLarge(String),
+}
+
+impl Repository {
+    /// The repository that a directory is in.
+    pub fn of(dir: &Path) -> Result<Repository, GitError> {
+        let said = ask(dir, &["rev-parse", "--show-toplevel"])?;
+        let root = said.strip_suffix(b"\n").filter(|root| !root.is_empty());
+        let root = root.ok_or_else(|| GitError::Answer("rev-parse --show-toplevel".into()))?;
+        use std::os::unix::ffi::OsStrExt;
+        Ok(Repository { root: PathBuf::from(OsStr::from_bytes(root)) })
+    }
+
+    /// The root of its work tree.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The commit that a revision names. Nothing in `revision` is taken for an option.
+    pub fn commit(&self, revision: &str) -> Result<Commit, GitError> {
+        let unknown = || GitError::Unknown(revision.to_owned());
+        if revision.is_empty() || revision.contains('\0') {
+            return Err(unknown());
+        }
+        let named = format!("{revision}^{{commit}}");
+        let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &named];
+        match ask(&self.root, &arguments) {
+            Ok(said) => hash(&said).ok_or_else(unknown),
+            Err(GitError::Refused { .. }) => Err(unknown()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What changed since HEAD and `base` had something in common: in commits, in the index, in the
+    /// work tree, and files that git does not know and was not told to ignore. Sorted.
+    pub fn changes(&self, base: &Commit) -> Result<Vec<Change>, GitError> {
+        let head = self.commit("HEAD")?;
+        let said = match ask(&self.root, &["merge-base", "--all", &base.0, &head.0]) {
+            Ok(said) => said,
+            // It says nothing when there is none.
+            Err(GitError::Refused { said, .. }) if said.is_empty() => {
+                return Err(GitError::Unrelated);
+            }
+            Err(error) => return Err(error),
+        };
+        let bases: Option<Vec<Commit>> = said.split_inclusive(|b| *b == b'\n').map(hash).collect();
+        let bases = bases.ok_or_else(|| GitError::Answer("merge-base".into()))?;
+        if bases.is_empty() {
+            return Err(GitError::Unrelated);
+        }
+        let mut found = BTreeMap::new();
+        for base in &bases {
+            // In this order: what the work tree says of a file is the last word. All three, for a
+            // commit may be undone in the work tree, and the index can be told to overlook files.
+            self.diff(&[&base.0, &head.0], &mut found)?;
+            self.diff(&["--cached", &base.0], &mut found)?;
+            self.diff(&[&base.0], &mut found)?;
+        }
+        let untracked =
+            ask(&self.root, &["ls-files", "-z", "--others", "--exclude-standard", "--full-name"])?;
+        for path in listed(&untracked, "ls-files")? {
+            found.insert(text(path.strip_suffix(b"/").unwrap_or(path)), false);
+        }
+        Ok(found.into_iter().map(|(path, gone)| Change { path, gone }).collect())
+    }
+
+    fn diff(&self, what: &[&str], found: &mut BTreeMap<String, bool>) -> Result<(), GitError> {
+        const HOW: [&str; 9] = [
+            "diff",
+            "-z",
+            "--no-renames",
+            "--name-status",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-relative",
+            "-O/dev/null",
+            "--ignore-submodules=none",
+        ];
+        let arguments: Vec<&str> = HOW.iter().chain(what).copied().chain(["--"]).collect();
+        let said = ask(&self.root, &arguments)?;
+        let no_answer = || GitError::Answer("diff".into());
+        let mut fields = listed(&said, "diff")?.into_iter();
+        while let Some(status) = fields.next() {
+            let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(no_answer)?;
+            let gone = match status {
+                b"D" => true,
+                b"A" | b"M" | b"T" | b"U" => false,
+                _ => return Err(no_answer()),
+            };
+            found.insert(text(path), gone);
+        }
+        Ok(())
+    }
+
+    /// The content of a plain file in a commit.
+    pub fn file(&self, commit: &Commit, path: &str, limit: u64) -> Result<Vec<u8>, GitError> {
+        let none = || GitError::NoFile { path: path.into(), commit: commit.0.clone() };
+        let said = ask(&self.root, &["ls-tree", "-z", "--full-tree", &commit.0, "--", path])?;
+        // `<mode> SP <type> SP <object> TAB <path> NUL`, one for a path that is a file.
+        let line = said.strip_suffix(b"\0").ok_or_else(none)?;
+        let tab = line.iter().position(|byte| *byte == b'\t').ok_or_else(none)?;
+        let (facts, name) = (&line[..tab], &line[tab + 1..]);
+        let facts = std::str::from_utf8(facts).map_err(|_| none())?;
+        let mut facts = facts.split(' ');
+        let mode = facts.next().unwrap_or_default();
+        let object = facts.nth(1).unwrap_or_default();
+        // A link's content is a path, and what lies there is not of this commit.
+        if name != path.as_bytes() || !matches!(mode, "100644" | "100755") {
+            return Err(none());
+        }
+        let size = ask(&self.root, &["cat-file", "-s", object])?;
+        let size = std::str::from_utf8(&size).ok().and_then(|size| size.trim().parse::<u64>().ok());
+        if size.ok_or_else(none)? > limit {
+            return Err(GitError::TooLarge(path.into()));
+        }
+        ask(&self.root, &["cat-file", "blob", object])
+    }
+
+    /// A path as the repository calls it, if it is in the work tree: by its names alone, so that no
+    /// link of the work tree leads elsewhere.
+    pub fn inside(&self, path: &Path) -> Option<String> {
+        let mut names: Vec<&OsStr> = Vec::new();
+        for part in path.components() {
+            match part {
+                std::path::Component::Normal(name) => names.push(name),
+                std::path::Component::ParentDir => drop(names.pop()),
+                _ => {}
+            }
+        }
+        let whole: PathBuf = Path::new("/").join(names.iter().collect::<PathBuf>());
+        let inside = whole.strip_prefix(&self.root).ok().filter(|_| path.is_absolute())?;
+        inside.to_str().filter(|inside| !inside.is_empty()).map(str::to_owned)
+    }
+}
+
+/// Paths of a list that somebody else made: one a line, or NUL-terminated.
+pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
+    let end = if list.contains(&0) { 0 } else { b'\n' };
+    let mut found = Vec::new();
+    for path in list.split(|byte| *byte == end) {
+        let path = match end {
+            b'\n' => path.strip_suffix(b"\r").unwrap_or(path),
+            _ => path,
+        };
+        if path.is_empty() {
+            continue;
+        }
+        let path = text(path);
+        // It would fit no pattern, and its gate would stay open.
+        let odd = |name: &str| matches!(name, "" | "." | "..");
+        if path.starts_with('"') || path.split('/').any(odd) {
+            return Err(format!(
+                "{path:?} is no path below the root, as git diff -z --name-only has them"
+            ));
+        }
+        found.push(Change { path, gone: false });
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(dir).arg("--no-pager");
+    // What the repository's own settings could have git run, or leave out.
+    for setting in [
+        "core.fsmonitor=false",
+        "core.untrackedCache=false",
+        "core.ignoreStat=false",
+        "core.hooksPath=/dev/null",
+        "diff.external=",
+        "advice.graftFileDeprecated=false",
+    ] {
+        command.arg("-c").arg(setting);
+    }
+    for (name, _) in std::env::vars_os() {
+        // Another index, work tree, object store: this one is asked about.
+        let keep = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"];
+        if name.as_encoded_bytes().starts_with(b"GIT_") && !keep.iter().any(|k| name == **k) {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_GRAFT_FILE", "/dev/null")
+        .env("GIT_LITERAL_PATHSPECS", "1")
+        .stdin(Stdio::null());
+    let ran = command.output().map_err(|error| GitError::Start(error.to_string()))?;
+    if ran.status.success() {
+        return Ok(ran.stdout);
+    }
+    let said = String::from_utf8_lossy(&ran.stderr).trim().chars().take(512).collect();
+    Err(GitError::Refused { command: arguments.first().copied().unwrap_or_default().into(), said })
+}
+
+fn hash(said: &[u8]) -> Option<Commit> {
+    let text = std::str::from_utf8(said.strip_suffix(b"\n")?).ok()?;
+    let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (hex && matches!(text.len(), 40 | 64)).then(|| Commit(text.to_owned()))
+}
+
+/// The NUL-terminated fields of an answer.
+fn listed<'a>(said: &'a [u8], command: &str) -> Result<Vec<&'a [u8]>, GitError> {
+    match said.strip_suffix(b"\0") {
+        Some(fields) => Ok(fields.split(|byte| *byte == 0).collect()),
+        None if said.is_empty() => Ok(Vec::new()),
+        None => Err(GitError::Answer(command.into())),
+    }
+}
+
+/// A path as text. Patterns are text, so a byte that is none is in no pattern, and fits wherever any
+/// character does.
+fn text(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+use super::*;
+use std::fs;
+
+struct Work(tempfile::TempDir);
+
+impl Work {
+    fn new() -> Work {
+        let work = Work(tempfile::tempdir().unwrap());
+        work.git(&["init", "-q", "-b", "main"]);
+        work.write("app/a.txt", "one\n");
+        work.write("app/b.txt", "a file that is long enough to be found again elsewhere\n");
+        work.write("gate.yaml", "version: 1\n");
+        work.commit("first");
+        work.git(&["branch", "base"]);
+        work
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let ran = Command::new("git")
+            .arg("-C")
+            .arg(self.0.path())
+            .args([
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@example.org",
+                "-c",
+                "commit.gpgsign=false",
+            ])
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn commit(&self, message: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+    }
+
+    fn repository(&self) -> Repository {
+        Repository::of(self.0.path()).unwrap()
+    }
+
+    /// The changes since `base`, those that are gone with a minus.
+    fn changes(&self) -> Vec<String> {
+        let repository = self.repository();
+        let base = repository.commit("base").unwrap();
+        let shown =
+            |change: Change| format!("{}{}", if change.gone { "-" } else { "" }, change.path);
+        repository.changes(&base).unwrap().into_iter().map(shown).collect()
+    }
+}
+
+#[test]
+fn commits_index_work_tree_and_strangers_count() {
+    let work = Work::new();
+    assert_eq!(work.changes(), [""; 0]);
+    work.write("app/a.txt", "committed\n");
+    work.commit("second");
+    work.write("app/staged.txt", "x");
+    work.git(&["add", "app/staged.txt"]);
+    work.write("gate.yaml", "version: 2\n");
+    work.write("dir/stranger.txt", "x");
+    assert_eq!(work.changes(), ["app/a.txt", "app/staged.txt", "dir/stranger.txt", "gate.yaml"]);
+    // Undone in the work tree, and still in the commit.
+    work.write("app/a.txt", "one\n");
+    assert!(work.changes().contains(&"app/a.txt".to_owned()));
+    // The index is told to overlook it, and the commit is looked at.
+    work.write("gate.yaml", "version: 3\n");
+    work.commit("third");
+    work.git(&["update-index", "--assume-unchanged", "gate.yaml"]);
+    assert!(work.changes().contains(&"gate.yaml".to_owned()));
+}
+
+#[test]
+fn a_rename_is_both_names() {
+    let work = Work::new();
+    work.git(&["config", "diff.renames", "copies"]);
+    work.git(&["mv", "app/b.txt", "elsewhere.txt"]);
+    assert_eq!(work.changes(), ["-app/b.txt", "elsewhere.txt"]);
+    work.commit("moved");
+    assert_eq!(work.changes(), ["-app/b.txt", "elsewhere.txt"]);
+}
+
+#[test]
+fn no_name_is_quoted() {
+    let work = Work::new();
+    for name in ["app/\u{e9}.txt", "app/a b\"c.txt", "app/tab\there", "app/line\nbreak", "-n"] {
+        work.write(name, "x");
+    }
+    let expected = ["-n", "app/a b\"c.txt", "app/line\nbreak", "app/tab\there", "app/\u{e9}.txt"];
+    assert_eq!(work.changes(), expected);
+    work.commit("names");
+    assert_eq!(work.changes(), expected);
+}
+
+#[test]
+fn what_is_already_in_the_base_is_no_change_of_ours() {
+    let work = Work::new();
+    work.git(&["checkout", "-q", "base"]);
+    work.write("other.txt", "x");
+    work.commit("on the base");
+    work.git(&["checkout", "-q", "main"]);
+    work.write("mine.txt", "x");
+    work.commit("on main");
+    assert_eq!(work.changes(), ["mine.txt"]);
+}
+
+#[test]
+fn a_revision_is_no_option_and_an_error_is_no_empty_list() {
+    let work = Work::new();
+    let repository = work.repository();
+    let out = work.0.path().join("written");
+    for revision in
+        ["", "nothing", "--all", "-n1", &format!("--output={}", out.display()), "HEAD~9", "base\0"]
+    {
+        let refused = repository.commit(revision);
+        assert!(matches!(refused, Err(GitError::Unknown(_))), "{revision}: {refused:?}");
+    }
+    assert!(!out.exists());
+    work.git(&["checkout", "-q", "--orphan", "alone"]);
+    work.commit("without parents");
+    let base = repository.commit("base").unwrap();
+    assert_eq!(repository.changes(&base), Err(GitError::Unrelated));
+    let outside = tempfile::tempdir().unwrap();
+    assert!(Repository::of(outside.path()).is_err());
+    assert!(Repository::of(&outside.path().join("none")).is_err());
+}
+
+#[test]
+fn files_come_from_the_commit() {
+    let work = Work::new();
+    work.write("gate.yaml", "version: 2\n");
+    std::os::unix::fs::symlink("gate.yaml", work.0.path().join("link.yaml")).unwrap();
+    work.commit("changed");
+    let repository = work.repository();
+    let (base, head) = (repository.commit("base").unwrap(), repository.commit("HEAD").unwrap());
+    assert_eq!(repository.file(&base, "gate.yaml", 100), Ok(b"version: 1\n".to_vec()));
+    assert_eq!(repository.file(&head, "gate.yaml", 100), Ok(b"version: 2\n".to_vec()));
+    assert_eq!(repository.file(&base, "gate.yaml", 5), Err(GitError::TooLarge("gate.yaml".into())));
+    for (commit, path) in
+        [(&head, "link.yaml"), (&base, "link.yaml"), (&base, "app"), (&base, "*.yaml")]
+    {
+        let refused = repository.file(commit, path, 100);
+        assert!(matches!(refused, Err(GitError::NoFile { .. })), "{path}: {refused:?}");
+    }
+}
+
+#[test]
+fn settings_of_the_repository_run_nothing() {
+    let work = Work::new();
+    let ran = work.0.path().join(".git/ran");
+    let script = work.0.path().join(".git/run.sh");
+    fs::write(&script, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["diff.external", "core.fsmonitor", "diff.x.textconv", "diff.x.command"] {
+        work.git(&["config", name, script.to_str().unwrap()]);
+    }
+    work.write(".git/info/attributes", "* diff=x\n");
+    work.write("app/a.txt", "two\n");
+    assert_eq!(work.changes(), ["app/a.txt"]);
+    assert!(!ran.exists());
+}
+
+#[test]
+fn paths_are_the_repositorys_by_their_names() {
+    let work = Work::new();
+    let repository = work.repository();
+    let root = repository.root();
+    assert_eq!(repository.inside(&root.join("a/../gate.yaml")), Some("gate.yaml".into()));
+    assert_eq!(repository.inside(&root.join("../gate.yaml")), None);
+    assert_eq!(repository.inside(Path::new("gate.yaml")), None);
+    assert_eq!(repository.inside(root), None);
+}
+
+#[test]
+fn lists_of_others_are_paths_below_the_root() {
+    let paths = |list: &[u8]| {
+        listed_changes(list).map(|list| list.into_iter().map(|c| c.path).collect::<Vec<_>>())
+    };
+    assert_eq!(paths(b"b\r\na/x\n\nb\n"), Ok(vec!["a/x".to_owned(), "b".into()]));
+    assert_eq!(paths(b"a\nb\0c\0"), Ok(vec!["a\nb".to_owned(), "c".into()]));
+    assert_eq!(paths(b""), Ok(vec![]));
+    for list in ["/a", "./a", "a/../b", "a//b", "a/", "\"a\\303\\251\""] {
+        assert!(paths(list.as_bytes()).is_err(), "{list}");
+    }
+}
