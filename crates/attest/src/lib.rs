@@ -10,6 +10,7 @@ pub mod files;
 pub mod gate;
 pub mod glob;
 pub mod manifest;
+pub mod openssf;
 pub mod privacy;
 pub mod render;
 pub mod shape;

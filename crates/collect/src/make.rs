@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use attest::eval::{Bound, EvalError, Figures, RESULTS_LIMIT, SCORING_LIMIT};
 use attest::files::{FileError, is_path};
+use attest::openssf::Manifest;
 use attest::privacy::{ARCHIVE_LIMIT, Archive, Salts};
 use attest::shape::ITEMS;
 use attest::statement::{Dependency, Privacy, Source, Statement, StatementError, Subject, Tree};
 use attest::types::Count;
-use seal::digest::{Digest, Hasher};
+use seal::digest::Digest;
 use seal::json::Value;
 use seal::time::UnixMillis;
 
@@ -393,12 +394,10 @@ fn own(
             members.extend(figures.members(&bounds));
         }
         "model" => {
-            // OpenSSF Model Signing: over the raw digests in the order of the paths
-            let mut root = Hasher::new();
-            for file in files.iter().filter(|file| file.role == "weights") {
-                root.update(file.hashed.digest.as_bytes());
-            }
-            members.push(("root".into(), root.finish().hex().into()));
+            let weights = files.iter().filter(|file| file.role == "weights");
+            let weights = weights.map(|file| (file.path.to_owned(), file.hashed.digest));
+            let root = Manifest::of("", Vec::new(), weights.collect()).root();
+            members.push(("root".into(), root.hex().into()));
         }
         _ => {}
     }

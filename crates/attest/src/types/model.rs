@@ -40,7 +40,7 @@ pub const TYPE: Type = Type {
         must(
             "root",
             Shape::Sha256,
-            "Over the digests of the weights, in the order of their paths, as OpenSSF Model Signing has it.",
+            "Over the digests of the weights, in the order of their paths, name by name, as OpenSSF Model Signing has it.",
         ),
         may("base", Shape::Text, "The model that it was made from."),
         may("quantisation", Shape::Object(QUANTISATION), "How weights were made smaller."),

@@ -167,10 +167,10 @@ fn root(statement: &Statement) -> Option<Finding> {
     (stated != Some(computed)).then(|| Finding::new(Code::ModelRoot, "", detail()))
 }
 
-/// SHA-256 over the raw digests of the weights, in the order of their paths.
+/// SHA-256 over the raw digests of the weights, in the order of their paths, name by name.
 pub fn model_root(subjects: &[Subject]) -> Digest {
     let mut weights: Vec<&Subject> = subjects.iter().filter(|one| one.role == "weights").collect();
-    weights.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    weights.sort_by(|a, b| crate::openssf::order(&a.path, &b.path));
     let mut hasher = Hasher::new();
     weights.iter().for_each(|one| hasher.update(one.digest.as_bytes()));
     hasher.finish()

@@ -9,6 +9,7 @@ mod enter;
 mod failure;
 mod gate;
 mod init;
+mod model;
 mod print;
 mod report;
 mod sarif;
@@ -48,6 +49,8 @@ enum Command {
     Gate(Box<gate::Args>),
     /// Make what a project needs to be attested
     Init(init::Args),
+    /// Sign and verify models as PyPI model-signing does
+    Model(model::Args),
     /// Render the JSON of a verification as Markdown, SARIF, DOT or SVG
     Report(report::Args),
     /// Print the JSON Schema of a type of statement
@@ -71,6 +74,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         Command::Diff(args) => diff::run(&args),
         Command::Gate(args) => gate::run(*args, dir),
         Command::Init(args) => init::run(&args, dir),
+        Command::Model(args) => model::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Show(args) => show::run(&args),

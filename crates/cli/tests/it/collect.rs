@@ -1,5 +1,7 @@
 //! From files to signed statements: `attest create`, `sign` and what they refuse.
 
+mod outside;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -550,39 +552,4 @@ fn a_change_calls_for_its_statements_and_those_that_build_on_them() {
     project.write("list", "unrelated\0route/canary.yaml\0");
     let told = project.attest(&["create", "--changed-only", "--changed-from", "list"], 0);
     assert!(told.contains("\nroute ") && !told.contains("eval-"), "{told}");
-}
-
-#[test]
-fn bundles_enter_the_ledger_with_a_proof_beside_each() {
-    let project = Project::new();
-    project.attest(&["create"], 0);
-    // without a ledger the bundles are there, and the exit says what is missing
-    project.attest(&["sign", "--key", "key.pem", "--log"], 66);
-    assert_eq!(project.made(".tlog-proof").len(), 0);
-    let up = crate::running::Running::up(project.0.path(), &[], &[]);
-    // beside the process that writes the ledger, and without one
-    project.attest(&["sign", "--key", "key.pem", "--log"], 0);
-    assert!(up.stop().success());
-    let other = SecretKey::from_seed([8; 32]);
-    project.write("other.pem", &other.to_pem());
-    project.attest(&["sign", "--key", "other.pem", "--log"], 0);
-    let proofs = project.made(".tlog-proof");
-    assert_eq!(proofs.len(), 12);
-    let trust = fs::read_to_string(project.path("countersign.trust.yaml")).expect("made by up");
-    let vkey = trust.split_once("logs:").and_then(|(_, logs)| logs.split('"').nth(1));
-    project.write("none.policy", &format!("log {}\nquorum none\n", vkey.expect("its log")));
-    for proof in &proofs {
-        let bundle = proof.display().to_string().replace(".tlog-proof", ".bundle.json");
-        let digest = Digest::of(&fs::read(&bundle).expect("a bundle"));
-        let text = fs::read(proof).expect("a proof");
-        let read = seal::tlog_proof::TlogProof::parse(&text).expect("a proof");
-        let leaf = String::from_utf8(read.extra.expect("the leaf")).expect("text");
-        assert!(leaf.contains(&digest.text()), "{leaf}");
-        let proof = proof.display().to_string();
-        let args = ["log", "verify", &proof, "--policy", "none.policy"];
-        let output = countersign(project.0.path(), &args);
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    }
-    let verify = countersign(project.0.path(), &["verify", ".countersign/ledger"]);
-    assert!(verify.status.success(), "{}", said(&verify));
 }
