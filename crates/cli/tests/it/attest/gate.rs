@@ -292,10 +292,10 @@ fn a_summary_stands_for_the_files() {
     summarise(0);
     work.write("app/new.txt", "x");
     let with = ["--vsa", "vsa.json"];
-    work.check(&with, 0, &[]);
+    work.check(&with, 0, &["CS-ATTEST-027"]);
     // Where the files are not: nothing is compared, and without the summary this would be 12.
     work.write("app/system.txt", "other\n");
-    work.check(&with, 0, &[]);
+    work.check(&with, 0, &["CS-ATTEST-027"]);
     work.check(&[], 12, &["CS-ATTEST-022", "CS-GATE-001"]);
     // A statement that came after it.
     work.write("app/system.txt", "You answer questions about our handbook.\n");
@@ -303,13 +303,13 @@ fn a_summary_stands_for_the_files() {
     for kind in ["eval", "route", "slo"] {
         work.0.restate(kind, |_| {});
     }
-    work.check(&with, 13, &["CS-GATE-001", "CS-GATE-010"]);
+    work.check(&with, 13, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-010"]);
     // A summary of failure, and one by somebody else.
     work.write("app/system.txt", "other\n");
     summarise(12);
-    work.check(&with, 11, &["CS-GATE-001", "CS-GATE-009"]);
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
     work.write("vsa.json", &work.0.bundle("prompt").write());
-    work.check(&with, 11, &["CS-ATTEST-043", "CS-GATE-001"]);
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-ATTEST-043", "CS-GATE-001"]);
 }
 
 #[test]
