@@ -321,3 +321,27 @@ fn bundles_that_nobody_trusted_signed_count_for_nothing() {
     let report = work.check(&[], 11, &["CS-ATTEST-005", "CS-GATE-001"]);
     assert_eq!(report.get("ok"), Some(&Value::Bool(false)));
 }
+
+#[test]
+fn the_example_has_a_policy() {
+    let policy = include_str!("../../../../../examples/rag/countersign.gate.yaml");
+    let policy = attest::gate::Policy::parse(policy).expect("a policy");
+    assert_eq!(policy.gates().len(), 3);
+    let text = include_str!("../../../../../examples/rag/countersign.gate.rego");
+    let work = Work::new();
+    work.write("gates.rego", text);
+    work.commit();
+    let rego = ["--rego", "gates.rego", "--base", "HEAD"];
+    assert_eq!(work.run(&rego).0, 0);
+    work.0.restate("route", |statement| {
+        statement.own = parse(
+            br#"{"strategy":"x","providers":[{"provider":"local","model":"other"}]}"#,
+            Limits::DOCUMENT,
+        )
+        .expect("JSON");
+    });
+    work.0.restate("slo", |_| {});
+    let (exit, said) = work.run(&rego);
+    assert_eq!(exit, 13, "{said}");
+    assert!(said.contains("other of local is routed to and not attested"), "{said}");
+}
