@@ -4,6 +4,7 @@
 mod document;
 mod rules;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use attest::gate::{Change, Facts, Policy, Proven};
@@ -106,17 +107,23 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let files = root.as_ref().map(|root| root as &dyn Files);
     let how = How { now, ..How::default() };
     let mut verification = verify(bundles::read(&paths), Some(&rules.trust), files, &how);
-    let mut summary = Vec::new();
-    if let Some(file) = &args.vsa {
-        summary = summarised(file, &args, &rules.trust, now, &verification)?;
-    }
+    let summary = match &args.vsa {
+        Some(file) => Some(summarised(file, &args, &rules.trust, now, &verification)?),
+        None => None,
+    };
 
     let report = verification.report_mut();
     report.subject = output::path(&path);
     report.kind = "gate".into();
     report.trust_file = Some(output::path(&args.trust));
     report.trust_digest = rules.trust.digest();
-    let attested = verification.attested();
+    let mut attested = verification.attested();
+    let mut found = Vec::new();
+    if let Some((known, findings)) = summary {
+        // Nobody compared the others with their files.
+        attested.retain(|one| known.contains(&one.payload));
+        found = findings;
+    }
     let proven: Vec<Proven<'_>> = attested
         .iter()
         .map(|one| Proven {
@@ -129,7 +136,6 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         .collect();
     let facts = Facts { proven: &proven, changes: changes.as_deref(), now };
 
-    let mut found = summary;
     found.extend(rules.touched(changes.as_deref()));
     let mut applied = Vec::new();
     if let Some(policy) = &rules.policy {
@@ -187,35 +193,38 @@ fn refused(error: collect::GitError) -> Failure {
     Failure::new(Exit::Input, error.to_string())
 }
 
-/// What is wrong with a summary that should stand for comparing files.
+/// The statements that a summary stands for, and what is wrong with it.
 fn summarised(
     file: &Path,
     args: &Args,
     trust: &Trust,
     now: UnixMillis,
     verification: &attest::Verification,
-) -> Result<Vec<Finding>, Failure> {
+) -> Result<(BTreeSet<Digest>, Vec<Finding>), Failure> {
     let place = output::path(file);
     let bytes = output::read_input(file, LIMIT)?;
     let (vsa, signer) = match Vsa::judge(&bytes, Some(trust)) {
         Ok(judged) => judged,
-        Err(finding) => return Ok(vec![finding.at(&place)]),
+        Err(finding) => return Ok((BTreeSet::new(), vec![finding.at(&place)])),
     };
     let mut found = Vec::new();
     let mut open = |why: String| found.push(Finding::new(Code::GateVsa, place.as_str(), why));
     if !vsa.passed {
         open(format!("{signer} says FAILED"));
     }
-    // Without the comparison there is nothing that it stands for.
-    if !vsa.levels.iter().any(|level| level == "COUNTERSIGN_DIGEST") {
+    // Without both there is nothing that it stands for.
+    let held = |level: &str| vsa.levels.iter().any(|one| one == level);
+    if !held("COUNTERSIGN_DIGEST") || !held("COUNTERSIGN_SEMANTICS") {
         open(format!("{signer} did not compare files"));
     }
     let oldest = now.0.saturating_sub(u64::from(args.vsa_days) * 24 * 60 * 60 * 1000);
     if vsa.at.0 < oldest || vsa.at.0 > now.0.saturating_add(10 * 60 * 1000) {
         open(format!("it is of {}, and --vsa-days is {}", vsa.at, args.vsa_days));
     }
-    let known: std::collections::BTreeSet<Digest> =
-        vsa.inputs.iter().map(|(_, digest)| *digest).collect();
+    if !found.is_empty() {
+        return Ok((BTreeSet::new(), found));
+    }
+    let known: BTreeSet<Digest> = vsa.inputs.iter().map(|(_, digest)| *digest).collect();
     let left_out = verification.attested();
     let left_out = left_out.iter().filter(|one| !known.contains(&one.payload));
     found.extend(left_out.map(|one| {
@@ -226,7 +235,7 @@ fn summarised(
             format!("{} {}", one.statement.kind.name, one.payload),
         )
     }));
-    Ok(found)
+    Ok((known, found))
 }
 
 /// What a Rego policy said, as findings.
@@ -243,8 +252,7 @@ fn told(judged: Result<Verdict, rego::EvalError>) -> Vec<Finding> {
 /// The report, and behind it the violations that it counts and does not list.
 fn table(report: &Report, found: &[Finding]) -> String {
     let mut text = report.to_table();
-    let listed: std::collections::BTreeSet<String> =
-        report.findings.iter().map(ToString::to_string).collect();
+    let listed: BTreeSet<String> = report.findings.iter().map(ToString::to_string).collect();
     for finding in found.iter().map(ToString::to_string).filter(|one| !listed.contains(one)) {
         text += &finding;
         text.push('\n');

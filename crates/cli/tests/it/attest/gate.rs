@@ -280,6 +280,39 @@ fn a_policy_without_an_answer_lets_nothing_pass() {
 }
 
 #[test]
+fn a_summary_stands_for_the_files() {
+    let work = Work::new();
+    work.write("vsa.pem", &seal::key::SecretKey::from_seed([3; 32]).to_pem());
+    let summarise = |exit: i32| {
+        let arguments = ["attest", "verify", "attestations", "--trust", "trust.yaml"];
+        let more = ["--subjects", ".", "--vsa", "vsa.pem", "--out", "vsa.json"];
+        let output = countersign(work.0.dir(), &[&arguments[..], &more].concat());
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+    };
+    summarise(0);
+    work.write("app/new.txt", "x");
+    let with = ["--vsa", "vsa.json"];
+    work.check(&with, 0, &["CS-ATTEST-027"]);
+    // Where the files are not: nothing is compared, and without the summary this would be 12.
+    work.write("app/system.txt", "other\n");
+    work.check(&with, 0, &["CS-ATTEST-027"]);
+    work.check(&[], 12, &["CS-ATTEST-022", "CS-GATE-001"]);
+    // A statement that came after it.
+    work.write("app/system.txt", "You answer questions about our handbook.\n");
+    work.0.restate("prompt", |statement| statement.sensitivity.push("internal".into()));
+    for kind in ["eval", "route", "slo"] {
+        work.0.restate(kind, |_| {});
+    }
+    work.check(&with, 13, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-010"]);
+    // A summary of failure, and one by somebody else.
+    work.write("app/system.txt", "other\n");
+    summarise(12);
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    work.write("vsa.json", &work.0.bundle("prompt").write());
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-ATTEST-043", "CS-GATE-001"]);
+}
+
+#[test]
 fn bundles_that_nobody_trusted_signed_count_for_nothing() {
     let work = Work::new();
     work.write("app/new.txt", "x");
@@ -287,4 +320,28 @@ fn bundles_that_nobody_trusted_signed_count_for_nothing() {
     work.0.put("eval", &sign(&payload, 9));
     let report = work.check(&[], 11, &["CS-ATTEST-005", "CS-GATE-001"]);
     assert_eq!(report.get("ok"), Some(&Value::Bool(false)));
+}
+
+#[test]
+fn the_example_has_a_policy() {
+    let policy = include_str!("../../../../../examples/rag/countersign.gate.yaml");
+    let policy = attest::gate::Policy::parse(policy).expect("a policy");
+    assert_eq!(policy.gates().len(), 3);
+    let text = include_str!("../../../../../examples/rag/countersign.gate.rego");
+    let work = Work::new();
+    work.write("gates.rego", text);
+    work.commit();
+    let rego = ["--rego", "gates.rego", "--base", "HEAD"];
+    assert_eq!(work.run(&rego).0, 0);
+    work.0.restate("route", |statement| {
+        statement.own = parse(
+            br#"{"strategy":"x","providers":[{"provider":"local","model":"other"}]}"#,
+            Limits::DOCUMENT,
+        )
+        .expect("JSON");
+    });
+    work.0.restate("slo", |_| {});
+    let (exit, said) = work.run(&rego);
+    assert_eq!(exit, 13, "{said}");
+    assert!(said.contains("other of local is routed to and not attested"), "{said}");
 }
