@@ -7,6 +7,7 @@
 mod api;
 mod evidence;
 mod feeds;
+mod gates;
 mod gateway;
 mod journal;
 pub mod mutate;
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("feed", feeds::feed),
     ("feedproof", feeds::feedproof),
     ("feedrotation", feeds::feedrotation),
+    ("gate", gates::gate),
     ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),
