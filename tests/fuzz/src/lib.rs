@@ -5,6 +5,7 @@
 //! to libFuzzer (`./x fuzz`).
 
 mod api;
+mod attest;
 mod evidence;
 mod feeds;
 mod gates;
@@ -26,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     ("anchor", stamps::anchor),
     ("answer", api::answer),
     ("audit", evidence::audit),
+    ("bundle", attest::bundle),
     ("capability", evidence::capability),
     ("chain", evidence::chain),
     ("config", gateway::config),
@@ -46,11 +48,13 @@ pub const TARGETS: &[Target] = &[
     ("proof", proofs::proof),
     ("receipt", evidence::receipt),
     ("request", api::request),
+    ("results", attest::results),
     ("retention", retention::retention),
     ("rules", rules::rules),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),
+    ("statement", attest::statement),
     ("tile", proofs::tile),
     ("time", text::time),
     ("tokens", text::tokens),

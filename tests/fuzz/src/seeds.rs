@@ -19,6 +19,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "answer" => texts(ANSWERS).chain(texts(STREAMS)).collect(),
         "audit" => audit(),
+        "bundle" | "results" | "statement" => crate::attest::seeds(target),
         "capability" => strings(RECEIPTS, "statements", "statement"),
         "chain" => strings(RECEIPTS, "chains", "chain"),
         "config" => texts(CONFIGS).collect(),
