@@ -8,6 +8,7 @@ mod api;
 mod attest;
 mod evidence;
 mod feeds;
+mod gates;
 mod gateway;
 mod journal;
 pub mod mutate;
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("feed", feeds::feed),
     ("feedproof", feeds::feedproof),
     ("feedrotation", feeds::feedrotation),
+    ("gate", gates::gate),
     ("head", gateway::head),
     ("json", text::json),
     ("journal", journal::journal),

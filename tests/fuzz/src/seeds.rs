@@ -49,6 +49,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         }
         "request" => texts(REQUESTS).collect(),
         "retention" => crate::retention::seeds(),
+        "gate" => crate::gates::seeds(),
         "rules" => crate::rules::seeds(),
         "scan" => texts(SCANNED).collect(),
         "sse" => texts(STREAMS).map(|stream| [&[3], stream.as_slice()].concat()).collect(),
