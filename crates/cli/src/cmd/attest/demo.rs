@@ -31,7 +31,7 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files!(
-    "README.md" "countersign.attest.yaml"
+    "README.md" "countersign.attest.yaml" "countersign.gate.yaml" "countersign.gate.rego"
     "attest/model.yaml" "attest/prompt.yaml" "attest/corpus.yaml" "attest/eval.yaml"
     "attest/route.yaml" "attest/slo.yaml"
     "app/system_prompt.txt" "app/templates/answer.prompt.txt" "app/templates/rephrase.prompt.txt"
