@@ -1,6 +1,6 @@
 //! A configuration and the files it names become a statement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use attest::eval::{Bound, EvalError, Figures, RESULTS_LIMIT, SCORING_LIMIT};
 use attest::files::{FileError, is_path};
@@ -55,11 +55,16 @@ pub struct Checkout {
 impl Checkout {
     /// How a statement over these files names it: `+changes` behind the id when one of them differs.
     fn named(&self, subjects: &[Subject]) -> String {
-        let is = |changed: &str, path: &str| {
-            changed.strip_suffix(path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        let attested: HashSet<&str> =
+            subjects.iter().map(|subject| subject.path.as_str()).collect();
+        let one = |changed: &String| {
+            // the path as a whole, and from each name in it on
+            let starts = changed.match_indices('/').map(|(at, _)| at + 1);
+            std::iter::once(0)
+                .chain(starts)
+                .any(|at| changed.get(at..).is_some_and(|path| attested.contains(path)))
         };
-        let one = |subject: &Subject| self.changed.iter().any(|path| is(path, &subject.path));
-        let changes = if subjects.iter().any(one) { "+changes" } else { "" };
+        let changes = if self.changed.iter().any(one) { "+changes" } else { "" };
         format!("{}{changes}", self.commit)
     }
 }
@@ -69,6 +74,8 @@ impl Checkout {
 pub struct Made {
     /// The statement; an encrypted payload is not in it yet.
     pub statement: Statement,
+    /// Its payload; without an archive, what is signed.
+    pub payload: String,
     /// The salts, where something is committed to.
     pub salts: Option<Salts>,
     /// What is to be encrypted.
@@ -193,9 +200,10 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
         own,
     };
     // What a reader would refuse is not made.
-    let statement = Statement::read(statement.write().as_bytes())?;
+    let payload = statement.write();
+    let statement = Statement::read(payload.as_bytes())?;
     let salted = statement.subjects.iter().any(|subject| subject.salt.is_some());
-    Ok(Made { statement, salts: salted.then_some(salts), archive })
+    Ok(Made { statement, payload, salts: salted.then_some(salts), archive })
 }
 
 struct File<'a> {

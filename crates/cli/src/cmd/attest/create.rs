@@ -126,9 +126,8 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
             again(&order, &made, time)?;
         }
         let sealed = seal_archive(&mut made, config)?;
-        let payload = made.statement.write();
         let file = name_of(&made.statement, STATEMENT);
-        known.push(Known::of(&made.statement, payload.as_bytes(), file, None));
+        known.push(Known::of(&made.statement, made.payload.as_bytes(), file, None));
         all.push((made, sealed));
     }
     let folder = Folder::make(&out).map_err(failure::folder)?;
@@ -142,7 +141,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         if let Some(sealed) = sealed {
             written.put(&name_of(statement, PAYLOAD), sealed, false)?;
         }
-        written.put(&name_of(statement, STATEMENT), statement.write().as_bytes(), false)?;
+        written.put(&name_of(statement, STATEMENT), made.payload.as_bytes(), false)?;
     }
     written.keep();
     if args.replace {
@@ -308,7 +307,7 @@ fn again(order: &Order<'_>, made: &Made, time: u32) -> Result<(), Failure> {
     let other =
         make(&Order { root: &root, cache: None, ..order.clone() }).map_err(failure::make)?;
     let archive = |made: &Made| made.archive.as_ref().map(Archive::write);
-    if other.statement.write() != made.statement.write() || archive(&other) != archive(made) {
+    if other.payload != made.payload || archive(&other) != archive(made) {
         let why = format!(
             "determinism check: copy {time} of the files of the {} statement gives another one; something changed them meanwhile",
             made.statement.kind.name
@@ -329,6 +328,7 @@ fn seal_archive(made: &mut Made, config: &Config) -> Result<Option<Vec<u8>>, Fai
     if let Privacy::EncryptedPayload { ciphertext, .. } = &mut made.statement.privacy {
         *ciphertext = Digest::of(&sealed);
     }
+    made.payload = made.statement.write();
     Ok(Some(sealed))
 }
 
@@ -380,27 +380,30 @@ fn told(folder: Option<&Folder>, all: &[(Made, Option<Vec<u8>>)], format: Format
         let name = name_of(one, STATEMENT);
         folder.map_or_else(|| PathBuf::from(&name), |folder| folder.path(&name))
     };
-    let statements: Vec<_> = all.iter().map(|(made, _)| &made.statement).collect();
+    let statements: Vec<_> = all
+        .iter()
+        .map(|(made, _)| (&made.statement, Digest::of(made.payload.as_bytes())))
+        .collect();
     match format {
         Format::Table => {
-            let lines = statements.iter().map(|one| {
+            let lines = statements.iter().map(|(one, digest)| {
                 format!(
                     "{:<7} {}  {}  {} files\n",
                     one.kind.name,
                     output::path(&place(one)),
-                    Digest::of(one.write().as_bytes()),
+                    digest,
                     one.subjects.len()
                 )
             });
             output::print(&lines.collect::<String>())?;
         }
         Format::Json => {
-            let list = statements.iter().map(|one| {
+            let list = statements.iter().map(|(one, digest)| {
                 Value::object([
                     ("type", Value::from(one.kind.name)),
                     ("id", Value::from(&one.id)),
                     ("file", place(one).display().to_string().into()),
-                    ("payload", Digest::of(one.write().as_bytes()).into()),
+                    ("payload", digest.into()),
                     ("files", one.subjects.len().into()),
                     ("privacy", one.privacy.mode().into()),
                 ])
