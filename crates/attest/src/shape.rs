@@ -51,8 +51,9 @@ pub enum Shape {
 
 /// Longest text, characters.
 pub const TEXT: usize = 4096;
-/// Most items of a list, and most members of a map.
-pub const ITEMS: usize = 100_000;
+/// Most items of a list, and most members of a map: a corpus of a hundred thousand documents, and its
+/// other files.
+pub const ITEMS: usize = 250_000;
 
 /// A member that must be there.
 pub const fn must(name: &'static str, shape: Shape, about: &'static str) -> Field {
@@ -251,8 +252,9 @@ fn many(count: usize, least: usize, place: &str, found: &mut Vec<Misfit>) {
     }
 }
 
-fn is_text(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= TEXT && !text.chars().any(char::is_control)
+pub(crate) fn is_text(text: &str) -> bool {
+    let short = text.len() <= TEXT || text.chars().count() <= TEXT;
+    !text.is_empty() && short && !text.chars().any(char::is_control)
 }
 
 /// Version 4, variant 10, lower case.

@@ -4,13 +4,16 @@
 //! SHA-256, and in its annotations what it is for and how long it is. The predicate does not repeat
 //! digests, so that there is nothing to compare.
 
+mod subjects;
+
 use seal::digest::Digest;
 use seal::json::{Limits, Value, parse, write_receipt};
 use seal::time::{UnixMillis, parse_rfc3339};
 
-use crate::manifest::{Entry, labelled};
+use crate::manifest::labelled;
 use crate::shape::{Field, Misfit, Shape, may, must};
 use crate::types::{self, Type};
+pub(crate) use subjects::push_size;
 
 /// `_type` of every statement.
 pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
@@ -236,6 +239,16 @@ impl Statement {
 
     /// Reads a payload whose `manifest` may be wrong; second is what it says.
     pub(crate) fn read_stated(payload: &[u8]) -> Result<(Statement, Digest), StatementError> {
+        if payload.len() <= LIMIT
+            && let Some((frame, subjects)) = subjects::read(payload)
+            && let Ok((statement, stated)) = Statement::read_whole(frame.as_bytes())
+        {
+            return Ok((Statement { subjects, ..statement }, stated));
+        }
+        Statement::read_whole(payload)
+    }
+
+    fn read_whole(payload: &[u8]) -> Result<(Statement, Digest), StatementError> {
         let value = parse(payload, Limits { bytes: LIMIT, depth: 16 })
             .map_err(|error| StatementError::Json(error.to_string()))?;
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -331,24 +344,22 @@ impl Statement {
 
     /// The payload: canonical JSON, so that the same statement is the same bytes.
     pub fn write(&self) -> String {
-        write_receipt(&self.to_value()).expect("statements hold no floats and no large integers")
+        let predicate = write_receipt(&self.predicate());
+        let predicate = predicate.expect("statements hold no floats and no large integers");
+        let uri = self.kind.uri;
+        let mut text =
+            format!(r#"{{"_type":"{STATEMENT}","predicate":{predicate},"predicateType":"{uri}""#);
+        subjects::write(&self.subjects, &mut text);
+        text
     }
 
     /// The digest of the labelled manifest over all subjects.
     pub fn manifest(&self) -> Digest {
-        let entry = |one: &Subject| Entry {
-            role: one.role.clone(),
-            path: one.path.clone(),
-            digest: one.digest,
-            size: one.size,
-        };
-        let entries: Vec<Entry> = self.subjects.iter().map(entry).collect();
-        labelled(&entries)
+        labelled(&self.subjects)
     }
 
     /// The payload as a value.
     pub fn to_value(&self) -> Value {
-        let sha256 = |digest: Digest| Value::object([("sha256", Value::from(digest.hex()))]);
         let subjects = self.subjects.iter().map(|one| {
             let mut notes =
                 vec![("role".to_owned(), Value::from(&one.role)), ("size".into(), one.size.into())];
@@ -359,6 +370,16 @@ impl Statement {
                 ("annotations", Value::Object(notes)),
             ])
         });
+        Value::object([
+            ("_type", Value::from(STATEMENT)),
+            ("subject", Value::array(subjects)),
+            ("predicateType", self.kind.uri.into()),
+            ("predicate", self.predicate()),
+        ])
+    }
+
+    /// Its predicate as a value.
+    pub fn predicate(&self) -> Value {
         let trees = self.trees.iter().map(|one| {
             Value::object([("role", Value::from(&one.role)), ("path", Value::from(&one.path))])
         });
@@ -388,12 +409,7 @@ impl Statement {
             told.extend(source.repository.iter().map(|at| ("repository".to_owned(), at.into())));
             members.push(("source".into(), Value::Object(told)));
         }
-        Value::object([
-            ("_type", Value::from(STATEMENT)),
-            ("subject", Value::array(subjects)),
-            ("predicateType", self.kind.uri.into()),
-            ("predicate", Value::Object(members)),
-        ])
+        Value::Object(members)
     }
 
     fn privacy_value(&self) -> Value {
@@ -414,6 +430,10 @@ impl Statement {
         }
         Value::Object(members)
     }
+}
+
+fn sha256(digest: Digest) -> Value {
+    Value::object([("sha256", Value::from(digest.hex()))])
 }
 
 /// Where a statement of `kind` is not of its shape.
@@ -474,7 +494,7 @@ pub fn schema(kind: &'static Type) -> Value {
 mod tests {
     use super::*;
 
-    fn sample() -> Statement {
+    pub(super) fn sample() -> Statement {
         Statement {
             kind: types::named("prompt").unwrap(),
             id: "0f8fad5b-d9cb-469f-a165-70867728950e".into(),

@@ -1,7 +1,6 @@
 //! The folder of statements and bundles: read as it comes, added to atomically, nothing overwritten.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,8 @@ use rustix::io::Errno;
 use seal::digest::Digest;
 use seal::json::Value;
 use seal::time::UnixMillis;
+
+use crate::batch::Batch;
 
 /// A folder of attestations.
 #[derive(Debug)]
@@ -184,43 +185,49 @@ impl Folder {
     /// Writes a new file: whole or not at all, and never over another. A crash leaves at most a file
     /// whose name begins with a dot.
     pub fn write(&self, name: &str, bytes: &[u8], secret: bool) -> Result<(), FolderError> {
-        let failed = |error: std::io::Error| FolderError::Write {
-            path: self.path.join(name).display().to_string(),
-            error,
-        };
-        debug_assert!(attest::files::is_path(name) && !name.contains('/'));
-        let mode = Mode::from_raw_mode(if secret { 0o600 } else { 0o644 });
-        let fresh = format!(".{name}.{}.new", std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = openat(&self.dir, fresh.as_str(), flags, mode).map_err(|e| failed(e.into()))?;
-        let mut file = File::from(file);
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        let put = written.map_err(failed).and_then(|()| self.put(&fresh, name));
-        if put.is_err() {
-            let _ = rustix::fs::unlinkat(&self.dir, fresh.as_str(), AtFlags::empty());
-        }
-        put?;
-        // the name must last as long as the content
-        rustix::fs::fsync(&self.dir).map_err(|error| failed(error.into()))
+        let mut batch = Batch::of(self);
+        batch.put(name, bytes, secret)?;
+        batch.keep()
     }
 
-    fn put(&self, fresh: &str, name: &str) -> Result<(), FolderError> {
-        let path = || self.path.join(name).display().to_string();
+    /// Makes a file, of which `name` is told when it fails.
+    pub(crate) fn create(
+        &self,
+        fresh: &str,
+        name: &str,
+        secret: bool,
+    ) -> Result<File, FolderError> {
+        let mode = Mode::from_raw_mode(if secret { 0o600 } else { 0o644 });
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&self.dir, fresh, flags, mode);
+        file.map(File::from).map_err(|error| self.failed(name, error.into()))
+    }
+
+    /// Gives a file a name that is not taken.
+    pub(crate) fn rename(&self, fresh: &str, name: &str) -> Result<(), FolderError> {
         match no_replace(&self.dir, fresh, name) {
             Ok(()) => Ok(()),
-            Err(Errno::EXIST) => Err(FolderError::Exists { path: path() }),
-            Err(error) => Err(FolderError::Write { path: path(), error: error.into() }),
+            Err(Errno::EXIST) => {
+                Err(FolderError::Exists { path: self.path.join(name).display().to_string() })
+            }
+            Err(error) => Err(self.failed(name, error.into())),
         }
+    }
+
+    /// Syncs the names.
+    pub(crate) fn sync(&self) -> Result<(), FolderError> {
+        rustix::fs::fsync(&self.dir).map_err(|error| self.failed(".", error.into()))
+    }
+
+    pub(crate) fn failed(&self, name: &str, error: std::io::Error) -> FolderError {
+        FolderError::Write { path: self.path.join(name).display().to_string(), error }
     }
 
     /// Removes a file of it.
     pub fn remove(&self, name: &str) -> Result<(), FolderError> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(FolderError::Write {
-                path: self.path.join(name).display().to_string(),
-                error: error.into(),
-            }),
+            Err(error) => Err(self.failed(name, error.into())),
         }
     }
 }

@@ -7,6 +7,7 @@ use attest::files::FileError;
 use seal::digest::Digest;
 
 use crate::cache::Cache;
+use crate::near::Near;
 use crate::open::Root;
 
 /// A file of which the digest is asked, or the content too.
@@ -39,26 +40,30 @@ pub fn hash(
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
     let done: Mutex<Vec<(usize, Result<Hashed, FileError>)>> =
         Mutex::new(Vec::with_capacity(asked.len()));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(MOST_THREADS).min(asked.len().div_ceil(FEW)).max(1);
+    // several in a row, for neighbours lie in one directory; few, for some are long
+    let run = (asked.len() / (threads * 64)).clamp(1, RUN);
     let work = || {
         let (mut own, mut buffer) = (Vec::new(), Vec::new());
+        let mut near = Near::to(root);
         loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(one) = asked.get(at) else { break };
+            let first = next.fetch_add(run, Ordering::Relaxed);
             // what comes behind a failure is not needed; what comes before may be the first
-            if at > failed.load(Ordering::Relaxed) {
+            if first >= asked.len() || first > failed.load(Ordering::Relaxed) {
                 break;
             }
-            let result = one_of(root, one, cache, &mut buffer);
-            if result.is_err() {
-                failed.fetch_min(at, Ordering::Relaxed);
+            for (at, one) in asked.iter().enumerate().skip(first).take(run) {
+                let result = one_of(&mut near, one, cache, &mut buffer);
+                if result.is_err() {
+                    failed.fetch_min(at, Ordering::Relaxed);
+                }
+                own.push((at, result));
             }
-            own.push((at, result));
         }
         // a thread that panicked left nothing half done here
         done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut own);
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(MOST_THREADS).min(asked.len().div_ceil(FEW)).max(1);
     std::thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(work);
@@ -78,22 +83,29 @@ pub fn hash(
 const MOST_THREADS: usize = 32;
 /// A thread more for so many files.
 const FEW: usize = 2;
+/// So many files in a row are one piece of work at most.
+const RUN: usize = 64;
 
 fn one_of(
-    root: &Root,
+    near: &mut Near<'_>,
     asked: &Asked,
     cache: Option<&Cache>,
     buffer: &mut Vec<u8>,
 ) -> Result<Hashed, FileError> {
-    let opened = root.file(&asked.path)?;
+    if asked.keep.is_none()
+        && let Some(cache) = cache
+        // of what cannot be looked at the opening tells why
+        && let Ok(stamp) = near.stamp(&asked.path)
+        && let Some(digest) = cache.known(&asked.path, &stamp)
+    {
+        return Ok(Hashed { digest, size: stamp.size, bytes: None });
+    }
+    let opened = near.file(&asked.path)?;
     let stamp = opened.stamp();
     let size = stamp.size;
     if let Some(limit) = asked.keep {
         let bytes = opened.bytes(limit)?;
         return Ok(Hashed { digest: Digest::of(&bytes), size, bytes: Some(bytes) });
-    }
-    if let Some(digest) = cache.and_then(|cache| cache.known(&asked.path, &stamp)) {
-        return Ok(Hashed { digest, size, bytes: None });
     }
     let digest = opened.digest(buffer)?;
     if let Some(cache) = cache {

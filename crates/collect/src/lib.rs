@@ -3,6 +3,7 @@
 //!
 //! Every file is opened once; what its length and times were before it was read they must be after.
 
+mod batch;
 mod cache;
 mod changes;
 mod config;
@@ -11,12 +12,14 @@ mod folder;
 mod git;
 mod hash;
 mod make;
+mod near;
 mod open;
 mod project;
 mod tree;
 mod yaml;
 
-pub use cache::Cache;
+pub use batch::Batch;
+pub use cache::{Cache, Known as Cached, write as write_cache};
 pub use changes::{ChangesError, changes};
 pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted, is_computed};
 pub use copy::Copy;

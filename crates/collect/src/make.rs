@@ -55,6 +55,9 @@ pub struct Checkout {
 impl Checkout {
     /// How a statement over these files names it: `+changes` behind the id when one of them differs.
     fn named(&self, subjects: &[Subject]) -> String {
+        if self.changed.is_empty() {
+            return self.commit.clone();
+        }
         let attested: HashSet<&str> =
             subjects.iter().map(|subject| subject.path.as_str()).collect();
         let one = |changed: &String| {
@@ -163,11 +166,12 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
     let config = order.config;
     let (asked, trees) = named(order)?;
-    let questions: Vec<Asked> = asked.iter().map(|(_, asked)| asked.clone()).collect();
-    let found = hash(order.root, &questions, order.cache)
+    let (roles, asked): (Vec<&'static str>, Vec<Asked>) = asked.into_iter().unzip();
+    let found = hash(order.root, &asked, order.cache)
         .map_err(|(path, error)| MakeError::File { path, error })?;
-    let files: Vec<File<'_>> = asked
-        .iter()
+    let files: Vec<File<'_>> = roles
+        .into_iter()
+        .zip(&asked)
         .zip(found)
         .map(|((role, asked), hashed)| File { role, path: &asked.path, hashed })
         .collect();

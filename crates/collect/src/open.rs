@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use attest::files::{FileError, Files, is_path};
@@ -49,14 +49,10 @@ impl Root {
 
     /// Opens a regular file.
     pub fn file(&self, path: &str) -> Result<Opened, FileError> {
-        // a pipe must not hold up who opens it, a terminal must not become ours
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = File::from(self.beneath(path, flags)?);
-        let (stamp, regular) = stamp(&file)?;
-        if !regular {
-            return Err(FileError::Special);
+        if !is_path(path) {
+            return Err(FileError::Outside);
         }
-        Ok(Opened { file, stamp })
+        open_in(self.0.as_fd(), path)
     }
 
     /// Opens a directory below; [`attest::Tree::ROOT`] or nothing is the root itself.
@@ -66,25 +62,41 @@ impl Root {
             "" | attest::Tree::ROOT => {
                 openat(&self.0, ".", flags | OFlags::CLOEXEC, Mode::empty()).map_err(told)
             }
-            path => self.beneath(path, flags),
+            path if !is_path(path) => Err(FileError::Outside),
+            path => beneath(self.0.as_fd(), path, flags),
         }
     }
+}
 
-    fn beneath(&self, path: &str, flags: OFlags) -> Result<OwnedFd, FileError> {
-        if !is_path(path) {
-            return Err(FileError::Outside);
-        }
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        match resolved(&self.0, path, flags) {
-            Some(opened) => opened.map_err(told),
-            None => stepped(&self.0, path, flags).map_err(told),
-        }
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Opens a regular file below a directory.
+pub(crate) fn open_in(dir: BorrowedFd<'_>, path: &str) -> Result<Opened, FileError> {
+    // a pipe must not hold up who opens it, a terminal must not become ours
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(beneath(dir, path, flags)?);
+    match stamp(&file)? {
+        (stamp, true) => Ok(Opened { file, stamp }),
+        (_, false) => Err(FileError::Special),
+    }
+}
+
+/// What [`is_path`] says of `path` holds.
+fn beneath(dir: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, FileError> {
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    match resolved(dir, path, flags) {
+        Some(opened) => opened.map_err(told),
+        None => stepped(dir, path, flags).map_err(told),
     }
 }
 
 /// In one call where the kernel confines; nothing where it does not.
 #[cfg(target_os = "linux")]
-fn resolved(root: &OwnedFd, path: &str, flags: OFlags) -> Option<Result<OwnedFd, Errno>> {
+fn resolved(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Option<Result<OwnedFd, Errno>> {
     use rustix::fs::{ResolveFlags, openat2};
     let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match openat2(root, path, flags, Mode::empty(), how) {
@@ -95,20 +107,20 @@ fn resolved(root: &OwnedFd, path: &str, flags: OFlags) -> Option<Result<OwnedFd,
 }
 
 #[cfg(not(target_os = "linux"))]
-fn resolved(_: &OwnedFd, _: &str, _: OFlags) -> Option<Result<OwnedFd, Errno>> {
+fn resolved(_: BorrowedFd<'_>, _: &str, _: OFlags) -> Option<Result<OwnedFd, Errno>> {
     None
 }
 
 /// Name by name, none of which may be a link: the same confinement, as the path has no `..`.
-fn stepped(root: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+fn stepped(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let step = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let (mut at, mut rest) = (None::<OwnedFd>, path);
     while let Some((name, below)) = rest.split_once('/') {
-        let next = openat(at.as_ref().unwrap_or(root), name, step, Mode::empty());
+        let next = openat(at.as_ref().map_or(root, AsFd::as_fd), name, step, Mode::empty());
         at = Some(next.map_err(|error| if error == Errno::NOTDIR { Errno::LOOP } else { error })?);
         rest = below;
     }
-    openat(at.as_ref().unwrap_or(root), rest, flags, Mode::empty())
+    openat(at.as_ref().map_or(root, AsFd::as_fd), rest, flags, Mode::empty())
 }
 
 pub(crate) fn told(error: Errno) -> FileError {
@@ -122,7 +134,11 @@ pub(crate) fn told(error: Errno) -> FileError {
 
 /// What is known of an open file, and whether it is a regular one.
 fn stamp(file: &File) -> Result<(Stamp, bool), FileError> {
-    let stat = fstat(file).map_err(told)?;
+    fstat(file).map(|stat| of(&stat)).map_err(told)
+}
+
+/// The same of what the kernel told.
+pub(crate) fn of(stat: &rustix::fs::Stat) -> (Stamp, bool) {
     let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
     let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     #[allow(clippy::unnecessary_cast)] // the members have other widths elsewhere
@@ -133,7 +149,7 @@ fn stamp(file: &File) -> Result<(Stamp, bool), FileError> {
         modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
         changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
     };
-    Ok((stamp, regular))
+    (stamp, regular)
 }
 
 /// Read at a time: small enough to stay in the nearest caches.
@@ -274,7 +290,7 @@ mod tests {
     fn without_the_kernels_help_it_is_the_same() {
         let (_dir, root) = place();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let open = |path| stepped(&root.0, path, flags).map(drop).map_err(told);
+        let open = |path| stepped(root.0.as_fd(), path, flags).map(drop).map_err(told);
         assert_eq!(open("a/b/c"), Ok(()));
         for path in ["out", "link/b/c", "a/inner"] {
             assert_eq!(open(path), Err(FileError::Outside), "{path}");

@@ -6,7 +6,9 @@
 
 mod builtins;
 mod calls;
+mod document;
 mod nesting;
 mod policy;
 
+pub use document::Document;
 pub use policy::{BUDGET, Dialect, EvalError, PACKAGE, Policy, PolicyError, Verdict};

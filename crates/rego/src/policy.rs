@@ -1,13 +1,16 @@
 //! A policy, made ready once, and what it says of a document.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use regorus::languages::rego::compiler::Compiler;
 use regorus::rvm::{Program, RegoVM};
+use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig};
 use seal::digest::{Digest, Hasher};
-use seal::json::Value;
 
+use crate::document::Document;
 use crate::{builtins, calls, nesting};
 
 /// The package whose rules are asked: `violations`, `allow`, or both.
@@ -36,7 +39,7 @@ pub enum Dialect {
 ///
 /// It is asked twice. The engine's machine counts instructions, but takes rules that contradict each
 /// other for rules that say nothing; its interpreter sees contradictions, but counts nothing. So the
-/// machine goes first and says whether the work is bounded, and what both say alike is the answer.
+/// machine says whether the work is bounded, and what both say alike is the answer.
 #[derive(Clone)]
 pub struct Policy {
     interpreter: Engine,
@@ -144,8 +147,8 @@ impl Policy {
     }
 
     /// What it says of a document.
-    pub fn judge(&self, input: &Value) -> Result<Verdict, EvalError> {
-        let input = document(input);
+    pub fn judge(&self, input: impl Into<Document>) -> Result<Verdict, EvalError> {
+        let Document(input) = input.into();
         let violations = match &self.violations {
             None => Vec::new(),
             Some(program) => told(&self.ask(program, VIOLATIONS, &input)?)?,
@@ -168,15 +171,38 @@ impl Policy {
         rule: &'static str,
         input: &regorus::Value,
     ) -> Result<regorus::Value, EvalError> {
-        let counted = counted(program, rule, input)?;
-        let mut interpreter = self.interpreter.clone();
-        interpreter.set_input(input.clone());
-        let value = interpreter
-            .eval_rule(rule.to_owned())
-            .map_err(|error| EvalError::Fault(error.to_string()))?;
+        let ask = |ahead: Option<ExecutionTimerConfig>| {
+            let mut interpreter = self.interpreter.clone();
+            if let Some(ahead) = ahead {
+                interpreter.set_execution_timer_config(ahead);
+            }
+            interpreter.set_input(input.clone());
+            interpreter.eval_rule(rule.to_owned())
+        };
+        let (counted, ahead) = std::thread::scope(|scope| {
+            let ahead = std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, || ask(Some(AHEAD)).ok());
+            (counted(program, rule, input), ahead.ok().and_then(|thread| thread.join().ok()?))
+        });
+        let counted = counted?;
+        // Whatever kept it from an answer, this run has the last word: its work is bounded now.
+        let value = match ahead {
+            Some(value) => value,
+            None => ask(None).map_err(|error| EvalError::Fault(error.to_string()))?,
+        };
         if value == counted { Ok(value) } else { Err(EvalError::Disagreement(rule)) }
     }
 }
+
+/// While the machine counts, the interpreter may run ahead for so long; what it does not reach by then
+/// it does afterwards, from the beginning. So the time decides how long it takes and nothing else.
+const AHEAD: ExecutionTimerConfig = ExecutionTimerConfig {
+    limit: Duration::from_secs(2),
+    check_interval: NonZeroU32::new(256).expect("not zero"),
+};
+/// Of its thread: that of a process's first one.
+const STACK: usize = 8 << 20;
 
 /// A rule made ready, if there is one of this name, and whether anything is called `other`.
 fn ready(
@@ -251,30 +277,10 @@ fn told(value: &regorus::Value) -> Result<Vec<String>, EvalError> {
     Ok(told)
 }
 
-fn document(value: &Value) -> regorus::Value {
-    match value {
-        Value::Null => regorus::Value::Null,
-        Value::Bool(is) => (*is).into(),
-        Value::Int(number) => (*number).into(),
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(document).collect::<Vec<_>>().into(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| (regorus::Value::from(name.as_str()), document(value)))
-            .collect::<std::collections::BTreeMap<_, _>>()
-            .into(),
-        Value::Float(number) => (*number).into(),
-        // Digits alone, which the engine's numbers take at any length.
-        Value::Big(digits) => {
-            regorus::Value::from_json_str(digits).unwrap_or(regorus::Value::Undefined)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seal::json::{Limits, parse};
+    use seal::json::{Limits, Value, parse};
 
     fn policy(body: &str) -> Result<Policy, PolicyError> {
         let text = format!("package countersign.gate\n\n{body}\n");

@@ -19,7 +19,6 @@ mod sign;
 mod sources;
 mod summary;
 mod verify;
-mod written;
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -7,8 +7,8 @@ use attest::privacy::Archive;
 use attest::statement::Privacy;
 use attest::types::Type;
 use collect::{
-    CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order, Project,
-    Root, STATEMENT, changes, make, name_of,
+    Batch, CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order,
+    Project, Root, STATEMENT, changes, make, name_of,
 };
 use crypt::Recipients;
 use seal::Digest;
@@ -16,8 +16,7 @@ use seal::json::Value;
 
 use super::failure::{self, config_failure};
 use super::schema::kind;
-use super::sources::checkout;
-use super::written::Written;
+use super::sources::Asking;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -81,24 +80,32 @@ pub struct Args {
 pub fn run(args: &Args, dir: &Path) -> Outcome {
     let work = Work::of(args, dir)?;
     let out = args.out.clone().unwrap_or_else(|| dir.join(super::FOLDER));
-    // What lies there already may be built on; a folder that is not there is not made yet.
+    // git looks at the files while we do
+    let asked = match &args.commit {
+        Some(_) => None,
+        None => Asking::begin(&work.root_path),
+    };
+    // What lies there already may be built on, or replaced; a folder that is not there is not made
+    // yet.
+    let needed = args.replace || work.configs.iter().any(|one| !one.leans_on().is_empty());
     let (mut known, odd) = match out.try_exists() {
-        Ok(false) => (Vec::new(), Vec::new()),
-        Ok(true) | Err(_) => {
+        Ok(true) | Err(_) if needed => {
             Folder::open(&out).and_then(|folder| folder.known()).map_err(failure::folder)?
         }
+        Ok(_) | Err(_) => (Vec::new(), Vec::new()),
     };
+    let old = known.len();
     for one in odd {
         output::complain(&output::safe(&format!("passed over: {one}")));
     }
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
     let checkout = match &args.commit {
         Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
-        None => checkout(&work.root_path),
+        None => asked.and_then(Asking::answer),
     };
     if args.changed_only && work.configs.is_empty() {
         output::complain("no file that is attested changed: nothing to create");
-        return told(None, &[], args.format);
+        return told(None, &[], &[], args.format);
     }
     let mut all: Vec<(Made, Option<Vec<u8>>)> = Vec::new();
     for config in &work.configs {
@@ -131,26 +138,29 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         all.push((made, sealed));
     }
     let folder = Folder::make(&out).map_err(failure::folder)?;
-    let mut written = Written::to(&folder);
+    let mut batch = Batch::of(&folder);
     for (made, sealed) in &all {
         let statement = &made.statement;
+        let mut put = |ending: &str, bytes: &[u8], secret: bool| {
+            batch.put(&name_of(statement, ending), bytes, secret).map_err(failure::folder)
+        };
         if let Some(salts) = &made.salts {
-            let text = salts.write(&statement.id);
-            written.put(&name_of(statement, SALTS), text.as_bytes(), true)?;
+            put(SALTS, salts.write(&statement.id).as_bytes(), true)?;
         }
         if let Some(sealed) = sealed {
-            written.put(&name_of(statement, PAYLOAD), sealed, false)?;
+            put(PAYLOAD, sealed, false)?;
         }
-        written.put(&name_of(statement, STATEMENT), made.payload.as_bytes(), false)?;
+        put(STATEMENT, made.payload.as_bytes(), false)?;
     }
-    written.keep();
+    batch.keep().map_err(failure::folder)?;
+    let (old, new) = known.split_at(old);
     if args.replace {
-        replaced(&folder, &all)?;
+        replaced(&folder, old, new)?;
     }
     if let Some(cache) = cache {
         save(cache, dir);
     }
-    told(Some(&folder), &all, args.format)
+    told(Some(&folder), &all, new, args.format)
 }
 
 /// How the names of salts end, which their owner keeps.
@@ -353,14 +363,10 @@ fn save(cache: Cache, dir: &Path) {
 }
 
 /// Takes away what the new statements stand for: earlier ones of their type and name.
-fn replaced(folder: &Folder, all: &[(Made, Option<Vec<u8>>)]) -> Result<(), Failure> {
-    let (known, _) = folder.known().map_err(failure::folder)?;
-    for old in known {
-        let newer = all.iter().map(|(made, _)| &made.statement).find(|new| {
-            let name = new.own.get("name").and_then(Value::as_str);
-            new.kind == old.kind && name == old.name.as_deref() && new.id != old.id
-        });
-        if newer.is_none() {
+fn replaced(folder: &Folder, old: &[Known], new: &[Known]) -> Result<(), Failure> {
+    for old in old {
+        let newer = |new: &Known| new.kind == old.kind && new.name == old.name && new.id != old.id;
+        if !new.iter().any(newer) {
             continue;
         }
         folder.remove(&old.file).map_err(failure::folder)?;
@@ -375,15 +381,18 @@ fn replaced(folder: &Folder, all: &[(Made, Option<Vec<u8>>)]) -> Result<(), Fail
     Ok(())
 }
 
-fn told(folder: Option<&Folder>, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {
+fn told(
+    folder: Option<&Folder>,
+    all: &[(Made, Option<Vec<u8>>)],
+    known: &[Known],
+    format: Format,
+) -> Outcome {
     let place = |one| {
         let name = name_of(one, STATEMENT);
         folder.map_or_else(|| PathBuf::from(&name), |folder| folder.path(&name))
     };
-    let statements: Vec<_> = all
-        .iter()
-        .map(|(made, _)| (&made.statement, Digest::of(made.payload.as_bytes())))
-        .collect();
+    let statements: Vec<_> =
+        all.iter().zip(known).map(|((made, _), known)| (&made.statement, known.digest)).collect();
     match format {
         Format::Table => {
             let lines = statements.iter().map(|(one, digest)| {

@@ -1,7 +1,6 @@
 //! `attest gate`: may this change pass? The policy, the trust file and what is believed come from the
 //! base or are pinned, never from the change that is judged.
 
-mod document;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -13,7 +12,7 @@ use attest::{Files, Vsa, verify};
 use collect::{Commit, Repository, Root, listed_changes};
 use record::report::{Code, Finding, Report};
 use record::trust::Trust;
-use rego::{Dialect, Verdict};
+use rego::{Dialect, Document, Verdict};
 use seal::Digest;
 use seal::json::Value;
 use seal::time::UnixMillis;
@@ -144,8 +143,8 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         applied = ruling.applied;
     }
     if let Some(policy) = &rules.rego {
-        let document = document::of(&facts, &attested, verification.report());
-        found.extend(told(policy.judge(&document)));
+        let document = Document::of(&facts, &attested, verification.report());
+        found.extend(told(policy.judge(document)));
     }
     let gates = rules.policy.as_ref().map_or(0, |policy| policy.gates().len());
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use attest::statement::{PAYLOAD_TYPE, Privacy};
 use attest::{Bundle, Statement};
-use collect::{BUNDLE, Folder, STATEMENT, name_of};
+use collect::{BUNDLE, Batch, Folder, STATEMENT, name_of};
 use seal::dsse::{Envelope, PrivateKey, Signer as _};
 use seal::json::Value;
 use seal::{Digest, VerifyKey, Zeroizing};
@@ -12,7 +12,6 @@ use seal::{Digest, VerifyKey, Zeroizing};
 use super::create::PAYLOAD;
 use super::enter::{self, Entered};
 use super::failure;
-use super::written::Written;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -74,21 +73,28 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     }
     let out = Folder::make(&out_path).map_err(failure::folder)?;
     let mut signed: Vec<Signed> = Vec::new();
-    let mut written = Written::to(&out);
+    let mut batch = Batch::of(&out);
     for (payload, statement) in judged {
         let digest = Digest::of(&payload);
+        // one payload under two names
+        if let Some(known) = signed.iter().find(|one| one.digest == digest) {
+            let file = known.file.clone();
+            signed.push(Signed { statement, digest, file, new: false });
+            continue;
+        }
         match place(&out, &statement, digest, key.public())? {
             Place::Signed(file) => signed.push(Signed { statement, digest, file, new: false }),
             Place::Free(file) => {
                 let envelope = Envelope::sign(PAYLOAD_TYPE, payload, &key)
                     .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
                 let bundle = Bundle::of(envelope, key.public().hint());
-                written.put(&file, bundle.write().as_bytes(), false)?;
+                let text = bundle.write();
+                batch.put(&file, text.as_bytes(), false).map_err(failure::folder)?;
                 signed.push(Signed { statement, digest, file, new: true });
             }
         }
     }
-    written.keep();
+    batch.keep().map_err(failure::folder)?;
     let entered = match args.log {
         true => {
             let files: Vec<&str> = signed.iter().map(|one| one.file.as_str()).collect();
