@@ -275,7 +275,8 @@ fn same_files(
         format!("what changed since {source} is not known: {error}; --commit says what is judged")
     })?;
     let subjects = attested.iter().flat_map(|one| &one.statement.subjects);
-    let mut moved = collect::among(changes.iter().map(|one| one.path.as_str()), subjects);
+    let trees: Vec<_> = attested.iter().flat_map(|one| &one.statement.trees).collect();
+    let mut moved = collect::among(changes.iter().map(|one| one.path.as_str()), subjects, &trees);
     match moved.next() {
         None => Ok(()),
         Some(path) => Err(format!("{path:?} changed since {source}, which it is about")),
