@@ -75,6 +75,9 @@ pub struct Args {
     /// Where the attested files are; default: --dir
     #[arg(long, value_name = "ROOT", conflicts_with = "vsa")]
     subjects: Option<PathBuf>,
+    /// The salts of commitments; those beside the bundles are read anyway
+    #[arg(long, value_name = "FILE", conflicts_with = "vsa")]
+    salts: Vec<PathBuf>,
     /// How to print
     #[arg(long, default_value = "table")]
     format: output::Format,
@@ -113,7 +116,8 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         }
     };
     let files = root.as_ref().map(|root| root as &dyn Files);
-    let how = How { now, ..How::default() };
+    let salts = bundles::salts(&path, &args.salts)?;
+    let how = How { now, salts, ..How::default() };
     let mut verification = verify(bundles::read(&paths), Some(&rules.trust), files, &how);
     let summary = match &args.vsa {
         Some(file) => Some(summarised(file, &args, dir, &rules.trust, now, &verification)?),
