@@ -82,8 +82,6 @@ fn mutants(whole: &Value) -> Vec<Mutant> {
         }
         tell("null", true, Some(Value::Null));
         tell("a number below zero", true, Some(Value::from(-1i64)));
-        let map =
-            way.last().is_some_and(|name| ["metrics", "baseline", "thresholds"].contains(name));
         match value {
             Value::Object(members) => {
                 let mut more = members.clone();
