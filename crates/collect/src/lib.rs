@@ -5,7 +5,6 @@
 
 mod batch;
 mod cache;
-mod changes;
 mod config;
 mod copy;
 mod folder;
@@ -20,12 +19,11 @@ mod yaml;
 
 pub use batch::Batch;
 pub use cache::{Cache, Known as Cached, write as write_cache};
-pub use changes::{ChangesError, changes};
 pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted, is_computed};
 pub use copy::Copy;
 pub use folder::{BUNDLE, Folder, FolderError, Known, STATEMENT, name_of};
 pub use git::{Commit, GitError, Repository, listed_changes};
 pub use hash::{Asked, Hashed, hash};
-pub use make::{Checkout, Made, MakeError, Order, make};
+pub use make::{Checkout, Made, MakeError, Order, among, make};
 pub use open::{Opened, Root, Stamp};
 pub use project::{Listed, Project};

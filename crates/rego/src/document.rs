@@ -42,7 +42,11 @@ impl From<&Value> for Document {
 }
 
 fn change(one: &Change) -> regorus::Value {
-    object([("path", one.path.as_str().into()), ("gone", one.gone.into())])
+    object([
+        ("path", one.path.as_str().into()),
+        ("gone", one.gone.into()),
+        ("whole", one.whole.into()),
+    ])
 }
 
 fn finding(one: &Finding) -> regorus::Value {
@@ -163,8 +167,8 @@ mod tests {
             files: vec!["x.bundle.json"],
         };
         let all: Vec<Attested<'_>> = (0..200).map(attested).collect();
-        let changes = [Change { path: "app/1".into(), gone: true }];
-        let facts = Facts { proven: &[], changes: Some(&changes), now: UnixMillis(7) };
+        let changes = [Change { path: "app/1".into(), gone: true, whole: false }];
+        let facts = Facts { proven: &[], changes: Some(&changes), root: "", now: UnixMillis(7) };
         let mut report = Report::default();
         report.push(Finding::new(Code::EvidenceEmpty, "place", "why"));
         let document = Document::of(&facts, &all, &report).0;
@@ -180,7 +184,10 @@ mod tests {
             assert_eq!(statement["signers"], plain(&Value::array(["ada"])));
             assert_eq!(statement["bundles"], plain(&Value::array(["x.bundle.json"])));
         }
-        assert_eq!(document["changes"].to_string(), r#"[{"gone":true,"path":"app/1"}]"#);
+        assert_eq!(
+            document["changes"].to_string(),
+            r#"[{"gone":true,"path":"app/1","whole":false}]"#
+        );
         assert_eq!(document["verification"]["findings"][0]["detail"], "why".into());
         assert_eq!(document["now_ns"], 7_000_000i64.into());
         assert_eq!(document["all"], false.into());
