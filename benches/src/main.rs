@@ -5,6 +5,7 @@
 
 extern crate scan as countersign_scan; // the name by which the trainer knows it
 
+mod attest;
 mod auditlog;
 mod begin;
 mod by_hand;
@@ -35,7 +36,7 @@ use figure::Table;
 
 const USAGE: &str =
     "usage: countersign-bench PART [--json] [--binary PATH] [--requests N] [--entries N]
-       [--profile NAME]
+       [--profile NAME] [--gigabytes N]
 
   gateway   CPU, latency, rate and memory of the gateway, beside a bare proxy and nginx
   swap      latency at half load while 50,000 indicators are replaced; two minutes
@@ -51,8 +52,10 @@ const USAGE: &str =
   log       a log of a million entries (--entries N): opened, checked, proved; some 650 bytes of
             disk an entry
   scan      the scan engine, against the walk of its automaton
+  attest    hashing of trees (--gigabytes N, 1 of them), statements over 100,000 files, a small
+            project, 10,000 bundles, gates; a minute
   detection what the scanner finds of corpus/, and what harmless text it takes for an attack
-  all       everything but soak, log, detection and swap
+  all       everything but soak, log, detection, attest and swap
 
 For a profiler: `stub` serves the model API and prints its address, `load PORT CONNECTIONS COUNT`
 sends the requests of `gateway`.
@@ -65,6 +68,7 @@ fn main() -> Result<()> {
     let mut binary = None;
     let mut requests = 1_000_000;
     let mut entries = 1_000_000;
+    let mut gigabytes = 1;
     let mut profiles = vec!["full".to_owned(), "sealed".to_owned()];
     let mut words = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -78,6 +82,10 @@ fn main() -> Result<()> {
             "--entries" => {
                 let count = arguments.next().context("--entries needs a number")?;
                 entries = count.parse().context("--entries needs a number")?;
+            }
+            "--gigabytes" => {
+                let count = arguments.next().context("--gigabytes needs a number")?;
+                gigabytes = count.parse().context("--gigabytes needs a number")?;
             }
             "--profile" => {
                 profiles = vec![arguments.next().context("--profile needs full or sealed")?];
@@ -121,6 +129,7 @@ fn main() -> Result<()> {
         ["ledger"] => journal::run(&mut table)?,
         ["log"] => large::run(&binary()?, entries, &mut table)?,
         ["scan"] => text::run(&mut table)?,
+        ["attest"] => attest::run(&binary()?, gigabytes, &mut table)?,
         ["detection"] => detection::run(&mut table)?,
         ["all"] => {
             text::run(&mut table)?;

@@ -52,6 +52,14 @@ pub enum FolderError {
         /// The system's answer.
         error: std::io::Error,
     },
+    /// A folder that cannot be made, or is none.
+    #[error("{path}: {error}; name a directory that can be written to")]
+    Make {
+        /// The folder.
+        path: String,
+        /// The system's answer.
+        error: std::io::Error,
+    },
     /// A file that is there.
     #[error("{path} exists and is never overwritten")]
     Exists {
@@ -95,9 +103,12 @@ impl Folder {
 
     /// Opens a folder, which is made if it is not there.
     pub fn make(path: &Path) -> Result<Folder, FolderError> {
-        std::fs::create_dir_all(path)
-            .map_err(|error| FolderError::Open { path: path.display().to_string(), error })?;
-        Folder::open(path)
+        let failed = |error| FolderError::Make { path: path.display().to_string(), error };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        Folder::open(path).map_err(|error| match error {
+            FolderError::Open { error, .. } => failed(error),
+            error => error,
+        })
     }
 
     /// A file of it.

@@ -6,6 +6,7 @@
 
 mod api;
 mod attest;
+mod collect;
 mod evidence;
 mod feeds;
 mod gates;
@@ -26,8 +27,11 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("anchor", stamps::anchor),
     ("answer", api::answer),
+    ("archive", collect::archive),
+    ("attestconfig", collect::attestconfig),
     ("audit", evidence::audit),
     ("bundle", attest::bundle),
+    ("cache", collect::cache),
     ("capability", evidence::capability),
     ("chain", evidence::chain),
     ("config", gateway::config),
@@ -39,18 +43,21 @@ pub const TARGETS: &[Target] = &[
     ("feedrotation", feeds::feedrotation),
     ("gate", gates::gate),
     ("head", gateway::head),
-    ("json", text::json),
     ("journal", journal::journal),
+    ("json", text::json),
     ("keychange", evidence::keychange),
     ("keyring", gateway::keyring),
+    ("manifest", collect::manifest),
     ("note", text::note),
     ("policy", proofs::policy),
+    ("project", collect::project),
     ("proof", proofs::proof),
     ("receipt", evidence::receipt),
     ("request", api::request),
     ("results", attest::results),
     ("retention", retention::retention),
     ("rules", rules::rules),
+    ("salts", collect::salts),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),

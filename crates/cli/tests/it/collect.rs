@@ -1,6 +1,7 @@
 //! From files to signed statements: `attest create`, `sign` and what they refuse.
 
 mod outside;
+mod room;
 
 use std::fs;
 use std::os::unix::fs::symlink;
