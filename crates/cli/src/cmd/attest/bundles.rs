@@ -17,6 +17,15 @@ use crate::output;
 /// How files of bundles end; others in the same directory are left alone.
 pub const SUFFIX: &str = ".bundle.json";
 
+/// How the names of proofs of a log end.
+pub const PROOF: &str = ".tlog-proof";
+
+/// What the proof beside a bundle is called.
+pub fn proof_name(file: &str) -> String {
+    let stem = file.strip_suffix(SUFFIX).or_else(|| file.strip_suffix(".json")).unwrap_or(file);
+    format!("{stem}{PROOF}")
+}
+
 /// The bundles of a directory, sorted by name, or the one file that is named.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     crate::cmd::must_exist(path)?;

@@ -7,6 +7,7 @@ use attest::verify::{How, Verification};
 use attest::{Files, verify};
 use collect::Root;
 use countersign::anchor;
+use record::report::ExitClass;
 
 use super::print::{self, Format};
 use super::schema::kind;
@@ -20,6 +21,7 @@ use crate::output;
   countersign attest verify --subjects ../checkout --threshold prompt=2 --format json
   countersign attest verify attestations --format sarif > findings.sarif
   countersign attest verify attestations --vsa verifier.key.pem --out verification.vsa.json
+  countersign attest verify attestations --vsa verifier.key.pem --log
 
 Every stage (signature, schema, digest, chain, semantics) is run on every bundle, whatever the others
 found. Without a trust file nobody is believed. Every finding has a code: `countersign code <CODE>`
@@ -76,11 +78,17 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let path = args.path.unwrap_or_else(|| dir.join(super::FOLDER));
     let summary = summary::Order::of(&args.summary, dir)?;
     let verification = judge(&path, &args.how, dir)?;
-    if let Some(summary) = summary {
-        summary.write(&verification)?;
-    }
+    let summed = summary.map(|summary| summary.write(&verification, dir));
     print::show(&verification, args.format)?;
-    Ok(Exit::Evidence(verification.report().exit_class()))
+    match (summed, verification.report().exit_class()) {
+        (Some(Err(failure)), ExitClass::Ok) => Err(failure),
+        (Some(Err(failure)), found) => {
+            // what was found decides the exit, and this is told all the same
+            output::complain(&failure.message);
+            Ok(Exit::Evidence(found))
+        }
+        (Some(Ok(())) | None, found) => Ok(Exit::Evidence(found)),
+    }
 }
 
 /// Judges the bundles at a path.
