@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 
 use attest::gate::Change;
 
+use crate::make::Checkout;
+
 /// A repository with a work tree.
 #[derive(Debug, Clone)]
 pub struct Repository {
@@ -112,8 +114,29 @@ impl Repository {
         if bases.is_empty() {
             return Err(GitError::Unrelated);
         }
+        self.differences(&bases, &head)
+    }
+
+    /// What differs from a commit, wherever HEAD is: in HEAD, in the index, in the work tree, and what
+    /// git does not know. Sorted.
+    pub fn since(&self, commit: &Commit) -> Result<Vec<Change>, GitError> {
+        self.differences(std::slice::from_ref(commit), &self.commit("HEAD")?)
+    }
+
+    /// What [`Repository::changes`] says of the files below a directory, by their paths from there.
+    pub fn changes_below(dir: &Path, base: &str) -> Result<Vec<String>, GitError> {
+        let said = ask(dir, &["rev-parse", "--show-prefix"])?;
+        let above = said.strip_suffix(b"\n").map(text);
+        let above = above.ok_or_else(|| GitError::Answer("rev-parse --show-prefix".into()))?;
+        let repository = Repository::of(dir)?;
+        let changes = repository.changes(&repository.commit(base)?)?;
+        let below = |change: Change| change.path.strip_prefix(&above).map(str::to_owned);
+        Ok(changes.into_iter().filter_map(below).collect())
+    }
+
+    fn differences(&self, bases: &[Commit], head: &Commit) -> Result<Vec<Change>, GitError> {
         let mut found = BTreeMap::new();
-        for base in &bases {
+        for base in bases {
             // In this order: what the work tree says of a file is the last word. All three, for a
             // commit may be undone in the work tree, and the index can be told to overlook files.
             self.diff(&[&base.0, &head.0], &mut found)?;
@@ -197,6 +220,31 @@ impl Repository {
     }
 }
 
+impl Checkout {
+    /// What git says of the commit that a directory has checked out, and which files below differ from
+    /// it; nothing where there is no git, or no commit.
+    pub fn of(dir: &Path) -> Option<Checkout> {
+        let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
+        let said = ask(dir, &[&asked[..], &["--no-renames", "--", "."]].concat()).ok()?;
+        let (mut commit, mut changed) = (None, Vec::new());
+        for line in said.split(|byte| *byte == 0).map(text) {
+            if let Some(id) = line.strip_prefix("# branch.oid ") {
+                commit = is_id(id).then(|| id.to_owned());
+            }
+            // git-status(1), porcelain format version 2: the path stands behind so many fields
+            let fields = match line.as_bytes().first() {
+                Some(b'1') => 8,
+                Some(b'2') => 9,
+                Some(b'u') => 10,
+                Some(b'?') => 1,
+                _ => continue,
+            };
+            changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
+        }
+        Some(Checkout { commit: commit?, changed })
+    }
+}
+
 /// Paths of a list that somebody else made: one a line, or NUL-terminated.
 pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
     let end = if list.contains(&0) { 0 } else { b'\n' };
@@ -265,8 +313,12 @@ fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
 
 fn hash(said: &[u8]) -> Option<Commit> {
     let text = std::str::from_utf8(said.strip_suffix(b"\n")?).ok()?;
+    is_id(text).then(|| Commit(text.to_owned()))
+}
+
+fn is_id(text: &str) -> bool {
     let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    (hex && matches!(text.len(), 40 | 64)).then(|| Commit(text.to_owned()))
+    hex && matches!(text.len(), 40 | 64)
 }
 
 /// The NUL-terminated fields of an answer.

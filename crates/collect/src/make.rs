@@ -55,18 +55,31 @@ pub struct Checkout {
 impl Checkout {
     /// How a statement over these files names it: `+changes` behind the id when one of them differs.
     fn named(&self, subjects: &[Subject]) -> String {
-        let attested: HashSet<&str> =
-            subjects.iter().map(|subject| subject.path.as_str()).collect();
-        let one = |changed: &String| {
-            // the path as a whole, and from each name in it on
-            let starts = changed.match_indices('/').map(|(at, _)| at + 1);
-            std::iter::once(0)
-                .chain(starts)
-                .any(|at| changed.get(at..).is_some_and(|path| attested.contains(path)))
-        };
-        let changes = if self.changed.iter().any(one) { "+changes" } else { "" };
+        let changes = if self.holds(subjects) { "" } else { "+changes" };
         format!("{}{changes}", self.commit)
     }
+
+    /// Whether these files are as the commit has them.
+    pub fn holds<'s>(&self, subjects: impl IntoIterator<Item = &'s Subject>) -> bool {
+        among(self.changed.iter().map(String::as_str), subjects).next().is_none()
+    }
+}
+
+/// Those of the changed files, as a repository calls them, that are attested: the path of a subject
+/// begins at the attested root, which is somewhere below the repository's.
+pub fn among<'c, 's>(
+    changed: impl IntoIterator<Item = &'c str>,
+    subjects: impl IntoIterator<Item = &'s Subject>,
+) -> impl Iterator<Item = &'c str> {
+    let attested: HashSet<&str> =
+        subjects.into_iter().map(|subject| subject.path.as_str()).collect();
+    changed.into_iter().filter(move |changed| {
+        // the path as a whole, and from each name in it on
+        let starts = changed.match_indices('/').map(|(at, _)| at + 1);
+        std::iter::once(0)
+            .chain(starts)
+            .any(|at| changed.get(at..).is_some_and(|path| attested.contains(path)))
+    })
 }
 
 /// A statement, and what stays apart from it.

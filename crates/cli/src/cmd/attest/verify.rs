@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use attest::types::Type;
 use attest::verify::{How, Verification};
 use attest::{Files, verify};
-use collect::Root;
+use collect::{Checkout, Root};
 use countersign::anchor;
 use record::report::ExitClass;
 
@@ -78,7 +78,13 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let path = args.path.unwrap_or_else(|| dir.join(super::FOLDER));
     let summary = summary::Order::of(&args.summary, dir)?;
     let verification = judge(&path, &args.how, dir)?;
-    let summed = summary.map(|summary| summary.write(&verification, dir));
+    let summed = summary.map(|summary| {
+        let checkout = match args.how.no_subjects {
+            true => None,
+            false => Checkout::of(args.how.subjects.as_deref().unwrap_or(dir)),
+        };
+        summary.write(&verification, checkout.as_ref(), dir)
+    });
     print::show(&verification, args.format)?;
     match (summed, verification.report().exit_class()) {
         (Some(Err(failure)), ExitClass::Ok) => Err(failure),
