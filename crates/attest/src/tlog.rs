@@ -8,7 +8,7 @@ use seal::digest::Digest;
 use seal::dsse::Envelope;
 use seal::json::{Limits, Value, parse};
 use seal::merkle::leaf_hash;
-use seal::tlog_proof::{ProofError, TlogProof, stated};
+use seal::tlog_proof::{TlogProof, stated};
 
 /// Most entries of a bundle.
 pub const ENTRIES: usize = 16;
@@ -110,15 +110,15 @@ pub fn judge(
         // A promise is a signature of a key that no trust file has a place for.
         return Ok(Standing::Unjudged { origin: format!("a promise of {}", entry.log_id) });
     };
-    let leaf = leaf_hash(&entry.body);
-    if !proof.includes(&leaf) {
-        return Err(NotLogged::Proof(ProofError::Inclusion));
-    }
     let origin = stated(&proof.checkpoint).map(|stated| stated.origin).unwrap_or_default();
-    let about = names(&entry.body, envelope).map_err(NotLogged::Other)?;
-    let policy = policy_for(trust, &origin)?.filter(|_| about);
-    let Some(policy) = policy else { return Ok(Standing::Unjudged { origin }) };
-    let judged = proof.verify(&leaf, &policy)?;
+    let Some(policy) = policy_for(trust, &origin)? else {
+        return Ok(Standing::Unjudged { origin });
+    };
+    let judged = proof.verify(&leaf_hash(&entry.body), &policy)?;
+    if !names(&entry.body, envelope).map_err(NotLogged::Other)? {
+        let origin = format!("{origin}, in a form that is not known here");
+        return Ok(Standing::Unjudged { origin });
+    }
     Ok(Standing::Logged(Logged::of(judged, proof.index, &policy)))
 }
 

@@ -237,8 +237,7 @@ impl Reader {
         segments: Vec<u64>,
         enough: &mut dyn FnMut(&EntryRef<'_>) -> bool,
     ) -> io::Result<()> {
-        let mut walk =
-            Walk::new(&*self.source, segments, &[]).opening(self.identities.clone());
+        let mut walk = Walk::new(&*self.source, segments, &[]).opening(self.identities.clone());
         loop {
             let place = match walk.next()? {
                 Found::End => return Ok(()),

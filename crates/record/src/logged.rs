@@ -166,11 +166,7 @@ fn at(seconds: u64) -> UnixMillis {
 }
 
 /// A tlog-proof, and the hash of the leaf that it must be about.
-fn located(
-    proof: &[u8],
-    body: &[u8],
-    named: Leaf<'_>,
-) -> Result<(TlogProof, Digest), NotLogged> {
+fn located(proof: &[u8], body: &[u8], named: Leaf<'_>) -> Result<(TlogProof, Digest), NotLogged> {
     let proof = TlogProof::parse(proof).map_err(|error| NotLogged::Form(error.to_string()))?;
     let leaf = match &proof.extra {
         None => leaf_hash(body),

@@ -11,6 +11,26 @@ use crate::tlog::{self, Entry};
 /// The kind of the ledger's entries that are bundles.
 pub const KIND: &str = "attestation";
 
+/// Judges the proof beside a bundle of these bytes and the entries inside it; `asked` makes one that is
+/// not in a log of the trust file a finding. `proof` says why it could not be read, if it was not.
+pub fn judge(
+    bytes: &[u8],
+    bundle: Option<&Bundle>,
+    proof: Option<&Result<Vec<u8>, Finding>>,
+    trust: Option<&Trust>,
+    asked: bool,
+) -> Found {
+    let mut found = Found::default();
+    found.beside(proof, bytes, trust);
+    if let Some(bundle) = bundle {
+        found.inside(bundle, trust);
+    }
+    if asked {
+        found.ask();
+    }
+    found
+}
+
 /// What the log says of one bundle.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -21,6 +41,55 @@ pub struct Found {
 }
 
 impl Found {
+    fn beside(
+        &mut self,
+        proof: Option<&Result<Vec<u8>, Finding>>,
+        bytes: &[u8],
+        trust: Option<&Trust>,
+    ) {
+        match proof {
+            None => {}
+            Some(Err(finding)) => self.findings.push(finding.clone()),
+            Some(Ok(proof)) => {
+                self.hear(logged::judge(proof, bytes, Leaf::Cited(KIND), trust), "");
+            }
+        }
+    }
+
+    fn inside(&mut self, bundle: &Bundle, trust: Option<&Trust>) {
+        for value in &bundle.tlog_entries {
+            // A bundle with an entry that cannot be read was not read.
+            if let Ok(entry) = Entry::read(value) {
+                self.hear(tlog::judge(&entry, &bundle.envelope, trust), "tlogEntries: ");
+            }
+        }
+    }
+
+    fn hear(&mut self, said: Result<Standing, NotLogged>, place: &str) {
+        match said {
+            Ok(Standing::Logged(logged)) => self.take(logged),
+            Ok(Standing::Unjudged { origin }) => self.add(Code::AttestLogUnjudged, origin),
+            Err(why) => self.add(code(&why), format!("{place}{why}")),
+        }
+    }
+
+    /// What is missing where a log was asked for. What is wrong was told already; what is not known
+    /// does not do.
+    fn ask(&mut self) {
+        if self.logged.is_some() {
+            return;
+        }
+        let unjudged = self.findings.iter().find(|one| one.code == Code::AttestLogUnjudged);
+        match (unjudged.cloned(), self.findings.is_empty()) {
+            (Some(one), _) => {
+                let why = format!("asked for, and the trust file does not name {}", one.detail);
+                self.add(Code::AttestLog, why);
+            }
+            (None, true) => self.add(Code::AttestLogMissing, ""),
+            (None, false) => {}
+        }
+    }
+
     fn add(&mut self, code: Code, detail: impl Into<String>) {
         self.findings.push(Finding::new(code, "", detail));
     }
@@ -31,55 +100,6 @@ impl Found {
         if self.logged.as_ref().is_none_or(|known| time(&logged) < time(known)) {
             self.logged = Some(logged);
         }
-    }
-}
-
-/// Judges the proof beside a bundle of these bytes. `proof` says why it could not be read, if it was not.
-pub fn beside(
-    proof: Option<&Result<Vec<u8>, Finding>>,
-    bytes: &[u8],
-    trust: Option<&Trust>,
-) -> Found {
-    let mut found = Found::default();
-    match proof {
-        None => {}
-        Some(Err(finding)) => found.findings.push(finding.clone()),
-        Some(Ok(proof)) => match logged::judge(proof, bytes, Leaf::Cited(KIND), trust) {
-            Ok(Standing::Logged(logged)) => found.take(logged),
-            Ok(Standing::Unjudged { origin }) => found.add(Code::AttestLogUnjudged, origin),
-            Err(why) => found.add(code(&why), why.to_string()),
-        },
-    }
-    found
-}
-
-/// Judges the entries inside a bundle.
-pub fn inside(bundle: &Bundle, trust: Option<&Trust>, found: &mut Found) {
-    for value in &bundle.tlog_entries {
-        // A bundle with an entry that cannot be read was not read.
-        let Ok(entry) = Entry::read(value) else { continue };
-        match tlog::judge(&entry, &bundle.envelope, trust) {
-            Ok(Standing::Logged(logged)) => found.take(logged),
-            Ok(Standing::Unjudged { origin }) => found.add(Code::AttestLogUnjudged, origin),
-            Err(why) => found.add(code(&why), format!("tlogEntries: {why}")),
-        }
-    }
-}
-
-/// What is missing where a log was asked for. What is wrong or not known was told already, but does
-/// not do.
-pub fn ask(found: &mut Found) {
-    if found.logged.is_some() {
-        return;
-    }
-    let unjudged = found.findings.iter().find(|one| one.code == Code::AttestLogUnjudged);
-    match (unjudged.cloned(), found.findings.is_empty()) {
-        (Some(one), _) => {
-            let why = format!("asked for, and the trust file does not name {}", one.detail);
-            found.add(Code::AttestLog, why);
-        }
-        (None, true) => found.add(Code::AttestLogMissing, ""),
-        (None, false) => {}
     }
 }
 

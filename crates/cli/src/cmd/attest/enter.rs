@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use attest::bundle::proof_name;
 use collect::Folder;
 use ledger::lock::{Lock, LockError};
 use ledger::read::ReadError;
@@ -15,7 +16,6 @@ use seal::tlog_proof::TlogProof;
 
 use super::super::log::LogFiles;
 use super::super::{ledger_of, seat};
-use super::bundles::proof_name;
 use super::failure;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -150,9 +150,8 @@ fn lookup(path: &Path, bodies: &[Body<'_>]) -> Result<BTreeMap<Digest, u64>, Fai
     };
     let reader = match Reader::open_dir(path, None) {
         Err(ReadError::NoLedger) => return Ok(known),
-        opened => opened.map_err(|error| {
-            Failure::new(Exit::Io, format!("{}: {error}", output::path(path)))
-        })?,
+        opened => opened
+            .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", output::path(path))))?,
     };
     let mut covered = 0;
     // A ledger that nobody has closed yet has no checkpoint.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use attest::bundle::proof_name;
 use attest::statement::PAYLOAD_TYPE;
 use attest::{Bundle, Verification, Vsa};
 use collect::{Checkout, Folder};
@@ -9,7 +10,6 @@ use record::logged;
 use seal::dsse::{Envelope, PrivateKey, Signer as _};
 use seal::tlog_proof::TlogProof;
 
-use super::bundles::proof_name;
 use super::enter;
 use super::failure;
 use super::sign::{Passphrase, read_key};

@@ -135,7 +135,11 @@ impl LogFiles {
     }
 
     /// Shows the entries under the checkpoint that were logged under one of these ids, in one pass.
-    pub fn each(&self, ids: &BTreeSet<&str>, mut see: impl FnMut(u64, Leaf)) -> Result<(), Failure> {
+    pub fn each(
+        &self,
+        ids: &BTreeSet<&str>,
+        mut see: impl FnMut(u64, Leaf),
+    ) -> Result<(), Failure> {
         for bundle in tile::bundles_between(0, self.checkpoint.size) {
             let Some(bytes) = self.bundle(bundle)? else {
                 let sentence =

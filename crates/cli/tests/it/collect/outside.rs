@@ -1,5 +1,8 @@
 //! What leaves the project: bundles in the ledger, and signatures of models that others read.
 
+use seal::signer::Signer as _;
+use testkit::tsa_server::{OpensslTsa, Says, TsaServer};
+
 use super::*;
 
 #[test]
@@ -113,6 +116,57 @@ fn a_summary_enters_the_ledger_with_its_proof() {
     project.attest(&vsa, 11);
     let after = fs::read(project.path("attestations/verification.vsa.json")).expect("a summary");
     assert_eq!((before, fs::read(&proof).expect("a file")), (after, b"mine".to_vec()));
+}
+
+/// `openssl ts` stamps what is signed, or nothing is signed.
+#[test]
+fn signatures_are_stamped_where_an_authority_is_asked() {
+    let project = Project::new();
+    project.attest(&["create"], 0);
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = std::sync::Arc::new(OpensslTsa::new(folder.path()));
+    let own = openssl.clone();
+    let server = TsaServer::start(move |query| own.answer(query));
+    let url = server.url();
+    let sign = ["sign", "--key", "key.pem", "--tsa", &url, "--timeout", "5"];
+    let refused = |exit: i32, why: &str| {
+        let said = project.attest(&sign, exit);
+        assert!(said.contains(why), "{said}");
+        assert_eq!(project.made(".bundle.json").len(), 0);
+    };
+    refused(78, "no root of");
+    let trust = |name: &str, purpose: &str, key: &Path| {
+        let key = key.to_str().expect("UTF-8");
+        let args = ["trust", "add", "--name", name, "--purpose", purpose, "--key", key];
+        let output = countersign(project.0.path(), &args);
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    trust("tsa", "tsa", &openssl.root());
+    project.write("ada.pub.pem", &SecretKey::from_seed([7; 32]).public().to_pem());
+    trust("ada", "statements", &project.path("ada.pub.pem"));
+    server.change(|_| Says::http(503, "text/plain", b"later"));
+    refused(69, "nothing was stored");
+    // A stamp over what was not asked.
+    let own = openssl.clone();
+    let other = stamp::request(stamp::Hash::Sha256, &[7; 32], None, None, true).expect("a query");
+    server.change(move |_| own.answer(&other));
+    refused(11, "no timestamp for us");
+
+    let own = openssl.clone();
+    server.change(move |query| own.answer(query));
+    project.attest(&sign, 0);
+    assert_eq!(project.made(".bundle.json").len(), 6);
+    let asked = server.asked();
+    project.attest(&sign, 0);
+    assert_eq!(server.asked(), asked, "signed before");
+    let verified = project.attest(&["verify", "--format", "json"], 0);
+    assert_eq!(verified.matches("\"stamped\": null").count(), 0, "{verified}");
+    assert!(verified.contains("\"anchored\": true"), "{verified}");
+    drop(server);
+    project.write("other.pem", &SecretKey::from_seed([8; 32]).to_pem());
+    let down = ["sign", "--key", "other.pem", "--tsa", &url, "--timeout", "5"];
+    project.attest(&down, 69);
+    assert_eq!(project.made(".bundle.json").len(), 6);
 }
 
 #[test]
