@@ -61,24 +61,26 @@ impl Checkout {
 
     /// Whether these files are as the commit has them.
     pub fn holds<'s>(&self, subjects: impl IntoIterator<Item = &'s Subject>) -> bool {
-        among(self.changed.iter().map(String::as_str), subjects).next().is_none()
+        among(self.changed.iter().map(String::as_str), subjects, &[]).next().is_none()
     }
 }
 
-/// Those of the changed files, as a repository calls them, that are attested: the path of a subject
-/// begins at the attested root, which is somewhere below the repository's.
+/// Those of the changed files, as a repository calls them, that are attested or lie in a directory of
+/// which all files are: their paths begin at the attested root, which is somewhere below the
+/// repository's.
 pub fn among<'c, 's>(
     changed: impl IntoIterator<Item = &'c str>,
     subjects: impl IntoIterator<Item = &'s Subject>,
+    trees: &[&Tree],
 ) -> impl Iterator<Item = &'c str> {
     let attested: HashSet<&str> =
         subjects.into_iter().map(|subject| subject.path.as_str()).collect();
+    let is_attested =
+        move |path: &str| attested.contains(path) || trees.iter().any(|tree| tree.holds(path));
     changed.into_iter().filter(move |changed| {
         // the path as a whole, and from each name in it on
         let starts = changed.match_indices('/').map(|(at, _)| at + 1);
-        std::iter::once(0)
-            .chain(starts)
-            .any(|at| changed.get(at..).is_some_and(|path| attested.contains(path)))
+        std::iter::once(0).chain(starts).any(|at| changed.get(at..).is_some_and(&is_attested))
     })
 }
 

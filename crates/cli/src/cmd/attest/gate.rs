@@ -80,6 +80,9 @@ pub struct Args {
     /// Where the attested files are; default: --dir
     #[arg(long, value_name = "ROOT", conflicts_with = "vsa")]
     subjects: Option<PathBuf>,
+    /// The salts of commitments; those beside the bundles are read anyway
+    #[arg(long, value_name = "FILE", conflicts_with = "vsa")]
+    salts: Vec<PathBuf>,
     /// How to print
     #[arg(long, default_value = "table")]
     format: output::Format,
@@ -120,7 +123,9 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let files = root.as_ref().map(|root| root as &dyn Files);
     let authorities = anchor::authorities(&rules.trust)
         .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let how = How { now, authorities, require_log: args.require_log, ..How::default() };
+    let salts = bundles::salts(&path, &args.salts)?;
+    let require_log = args.require_log;
+    let how = How { now, authorities, salts, require_log, ..How::default() };
     let mut verification = verify(bundles::read(&paths), Some(&rules.trust), files, &how);
     let summary = match &args.vsa {
         Some(file) => Some(summarised(file, &args, dir, &rules.trust, now, &verification)?),
@@ -294,7 +299,8 @@ fn same_files(
         format!("what changed since {source} is not known: {error}; --commit says what is judged")
     })?;
     let subjects = attested.iter().flat_map(|one| &one.statement.subjects);
-    let mut moved = collect::among(changes.iter().map(|one| one.path.as_str()), subjects);
+    let trees: Vec<_> = attested.iter().flat_map(|one| &one.statement.trees).collect();
+    let mut moved = collect::among(changes.iter().map(|one| one.path.as_str()), subjects, &trees);
     match moved.next() {
         None => Ok(()),
         Some(path) => Err(format!("{path:?} changed since {source}, which it is about")),

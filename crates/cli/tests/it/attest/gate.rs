@@ -312,6 +312,10 @@ fn a_summary_stands_for_the_files() {
     work.write("app/new.txt", "x");
     let with = ["--vsa", "vsa.json"];
     work.check(&with, 0, &["CS-ATTEST-027"]);
+    // A file more in a directory of which all are attested.
+    work.write("data/docs/added.md", "x\n");
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    fs::remove_file(work.0.path("data/docs/added.md")).expect("removed");
     // The files are others than those that were compared, in the work tree or in a later commit.
     work.write("app/system.txt", "other\n");
     work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
