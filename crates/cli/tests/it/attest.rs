@@ -2,6 +2,8 @@
 
 mod gate;
 mod logs;
+mod peers;
 mod project;
 mod reading;
 mod tamper;
+mod workflows;
