@@ -196,3 +196,56 @@ fn only(value: &Value, place: &str, names: &[&str]) -> Result<(), String> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the public instance writes them; the hashes are made up.
+    const REKOR: &str = r#"{"logIndex":"7","logId":{"keyId":"wNI9atQGlz+VWfO6LRygH4QUfY/8W4RFwiT5i5WRgB0="},"kindVersion":{"kind":"dsse","version":"0.0.1"},"integratedTime":"1700000000","inclusionPromise":{"signedEntryTimestamp":"MEUCIQ=="},"inclusionProof":{"logIndex":"3","rootHash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","treeSize":"22","hashes":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="],"checkpoint":{"envelope":"rekor.example - 2605736670972794746\n22\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nTimestamp: 1700000000000000000\n\n\u2014 rekor.example wNI9ajBEAiA=\n"}},"canonicalizedBody":"e30="}"#;
+
+    fn read(text: &str) -> Result<Entry, String> {
+        Entry::read(&parse(text.as_bytes(), Limits::DOCUMENT).unwrap())
+    }
+
+    #[test]
+    fn an_entry_is_read_as_it_is_written_elsewhere() {
+        let entry = read(REKOR).unwrap();
+        let proof = entry.proof.unwrap();
+        assert_eq!((proof.index, proof.hashes.len(), entry.body.as_slice()), (3, 1, &b"{}"[..]));
+        assert_eq!(
+            stated(&proof.checkpoint).unwrap().origin,
+            "rekor.example - 2605736670972794746"
+        );
+        // An index of 0 is left out, and a number may be one.
+        read(&REKOR.replacen("\"logIndex\":\"7\",", "", 1)).unwrap();
+        read(&REKOR.replacen("\"22\"", "22", 1)).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused() {
+        for (from, to) in [
+            ("\"logIndex\":\"7\"", "\"logIndex\":\"-7\""),
+            ("\"logIndex\":\"7\"", "\"logIndex\":\"07\""),
+            ("\"logIndex\":\"7\"", "\"index\":\"7\""),
+            ("\"keyId\":\"wNI9", "\"keyId\":\"w!I9"),
+            ("\"treeSize\":\"22\"", "\"treeSize\":\"23\""),
+            ("\"hashes\":[\"AAAA", "\"hashes\":[\"AAA"),
+            ("- 2605736670972794746\\n22\\n", "- 2605736670972794746\\n"),
+            ("\"envelope\"", "\"text\""),
+            ("\"canonicalizedBody\":\"e30=\"", "\"canonicalizedBody\":\"\""),
+            ("\"signedEntryTimestamp\":\"MEUCIQ==\"", "\"signedEntryTimestamp\":7"),
+        ] {
+            let changed = REKOR.replacen(from, to, 1);
+            assert_ne!(changed, REKOR, "{from}");
+            assert!(read(&changed).is_err(), "{to}");
+        }
+        let many = format!(
+            "\"hashes\":[{}\"",
+            "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",".repeat(64)
+        );
+        assert!(read(&REKOR.replacen("\"hashes\":[\"", &many, 1)).is_err());
+        assert!(read("{\"logIndex\":\"7\",\"canonicalizedBody\":\"e30=\"}").is_err());
+        assert!(read("[]").is_err());
+    }
+}
