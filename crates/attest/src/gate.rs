@@ -14,7 +14,7 @@ use seal::digest::Digest;
 use seal::time::UnixMillis;
 
 use crate::glob::Glob;
-use crate::statement::{Privacy, Statement};
+use crate::statement::{Privacy, Statement, Subject};
 use crate::types::Type;
 
 pub use condition::Condition;
@@ -52,6 +52,10 @@ pub struct Requirement {
     pub threshold: usize,
     /// How old a statement may be.
     pub max_age_days: Option<u32>,
+    /// Whether somebody trusted must say when it was there.
+    pub trusted_time: bool,
+    /// Whether it must be in a log of the trust file.
+    pub logged: bool,
     /// What its predicate must say.
     pub conditions: Vec<Condition>,
     /// Whether one statement that fulfils all of this is enough; else each of the type must.
@@ -80,8 +84,20 @@ pub struct Proven<'s> {
     pub payload: Digest,
     /// Names of the trusted keys that signed it, each once.
     pub signers: &'s [&'s str],
-    /// When it was there: by a trusted timestamp, or else as it says itself.
-    pub at: UnixMillis,
+    /// When it was there at the latest, as somebody trusted says who is not its signer.
+    pub stamped: Option<UnixMillis>,
+    /// Whether all its bundles are in a log of the trust file.
+    pub logged: bool,
+}
+
+impl Proven<'_> {
+    /// What its age is counted from. A stamp says that it is not younger, and anybody can have an old
+    /// signature stamped today; that it is not older says its signer alone. So the earlier one counts:
+    /// neither a late stamp nor a late `generated_at` makes a statement fresh.
+    pub fn at(&self) -> UnixMillis {
+        let made = self.statement.generated_at;
+        self.stamped.map_or(made, |stamped| stamped.min(made))
+    }
 }
 
 /// A file that a change adds, alters or removes.
@@ -91,6 +107,9 @@ pub struct Change {
     pub path: String,
     /// Whether it is no longer there.
     pub gone: bool,
+    /// Whether it stands for all below it, which nobody lists: a submodule, a repository within this
+    /// one, a link.
+    pub whole: bool,
 }
 
 /// What a gate judges.
@@ -100,6 +119,9 @@ pub struct Facts<'f> {
     pub proven: &'f [Proven<'f>],
     /// The files that changed; `None` opens every gate, whatever its paths.
     pub changes: Option<&'f [Change]>,
+    /// Where the attested root lies below the repository's, with `/` behind it; empty where they are
+    /// one. Changed files are named from the one, attested files from the other.
+    pub root: &'f str,
     /// The time of judging.
     pub now: UnixMillis,
 }
@@ -154,7 +176,7 @@ impl Policy {
             ruling.applied.push(gate.id.clone());
             for required in &gate.require {
                 let candidates = of_type.get(required.kind.name).map_or(&[][..], Vec::as_slice);
-                let found = required.judge(candidates, &touched, facts.now);
+                let found = required.judge(candidates, &touched, facts);
                 ruling
                     .findings
                     .extend(found.into_iter().map(|(code, why)| gate.finding(code, why)));
@@ -189,7 +211,9 @@ impl Gate {
     /// The changed files it applies to; `None` when it does not apply.
     fn touched<'c>(&self, changes: Option<&'c [Change]>) -> Option<Vec<&'c Change>> {
         let fits = |change: &&Change| {
-            self.paths.is_empty() || self.paths.iter().any(|glob| glob.fits(&change.path))
+            let below = |glob: &Glob| change.whole && glob.fits_below(&change.path);
+            let fits = |glob: &Glob| glob.fits(&change.path) || below(glob);
+            self.paths.is_empty() || self.paths.iter().any(fits)
         };
         let Some(changes) = changes else { return Some(Vec::new()) };
         let touched: Vec<&Change> = changes.iter().filter(fits).collect();
@@ -210,14 +234,14 @@ impl Requirement {
         &self,
         candidates: &[&Proven<'_>],
         touched: &[&Change],
-        now: UnixMillis,
+        facts: &Facts<'_>,
     ) -> Vec<(Code, String)> {
         let name = self.kind.name;
         if candidates.is_empty() {
             return vec![(Code::GateMissing, format!("there is no {name} statement that holds"))];
         }
         let judged: Vec<Vec<(Code, String)>> =
-            candidates.iter().map(|proven| self.look(proven, now)).collect();
+            candidates.iter().map(|proven| self.look(proven, facts.now)).collect();
         let counted: Vec<&&Proven<'_>> = candidates
             .iter()
             .zip(&judged)
@@ -230,9 +254,9 @@ impl Requirement {
         }
         if self.covers {
             let covered = |change: &Change| {
-                counted
-                    .iter()
-                    .any(|one| one.statement.subjects.iter().any(|s| s.path == change.path))
+                let path = change.path.strip_prefix(facts.root);
+                let is = |subject: &Subject| Some(subject.path.as_str()) == path;
+                counted.iter().any(|one| one.statement.subjects.iter().any(is))
             };
             let bare = touched.iter().filter(|change| !change.gone && !covered(change));
             found.extend(bare.map(|change| {
@@ -257,14 +281,22 @@ impl Requirement {
             let why = format!("{which} has {signed} of {} signatures by {of}", self.threshold);
             found.push((Code::GateSigner, why));
         }
-        if proven.at.0 > now.0.saturating_add(AHEAD_MS) {
-            found.push((Code::GateAge, format!("{which} is of {}, which is to come", proven.at)));
+        let made = proven.statement.generated_at;
+        if made.0 > now.0.saturating_add(AHEAD_MS) {
+            found.push((Code::GateAge, format!("{which} is of {made}, which is to come")));
         }
+        let at = proven.at();
         if let Some(days) = self.max_age_days
-            && proven.at.0.saturating_add(u64::from(days) * DAY_MS) < now.0
+            && at.0.saturating_add(u64::from(days) * DAY_MS) < now.0
         {
-            let why = format!("{which} is of {}, more than {days} days ago", proven.at);
+            let why = format!("{which} is of {at}, more than {days} days ago");
             found.push((Code::GateAge, why));
+        }
+        if self.trusted_time && proven.stamped.is_none() {
+            found.push((Code::GateTime, format!("{which} says {made} itself, and nobody else")));
+        }
+        if self.logged && !proven.logged {
+            found.push((Code::GateLog, which.clone()));
         }
         for condition in &self.conditions {
             if let Err(why) = condition.holds(proven.statement) {

@@ -39,11 +39,13 @@ fn eval(regression: bool, accuracy: &str) -> Statement {
 struct Set {
     statements: Vec<Statement>,
     signers: Vec<&'static str>,
-    at: UnixMillis,
+    stamped: Option<UnixMillis>,
+    logged: bool,
+    root: &'static str,
 }
 
 fn set(statements: Vec<Statement>) -> Set {
-    Set { statements, signers: vec!["ci"], at: NOW }
+    Set { statements, signers: vec!["ci"], stamped: None, logged: false, root: "" }
 }
 
 #[track_caller]
@@ -57,17 +59,22 @@ fn check(policy: &str, set: &Set, changes: Option<&[&str]>, expect: &[&str]) -> 
             statement,
             payload: Digest::of(statement.write().as_bytes()),
             signers: &set.signers,
-            at: set.at,
+            stamped: set.stamped,
+            logged: set.logged,
         })
         .collect();
     let changes: Option<Vec<Change>> = changes.map(|paths| {
         let change = |path: &&str| match path.strip_prefix('-') {
-            Some(path) => Change { path: path.into(), gone: true },
-            None => Change { path: (*path).into(), gone: false },
+            Some(path) => Change { path: path.into(), gone: true, whole: false },
+            None => Change {
+                path: path.trim_end_matches('/').into(),
+                gone: false,
+                whole: path.ends_with('/'),
+            },
         };
         paths.iter().map(change).collect()
     });
-    let facts = Facts { proven: &proven, changes: changes.as_deref(), now: NOW };
+    let facts = Facts { proven: &proven, changes: changes.as_deref(), root: set.root, now: NOW };
     let found = policy.judge(&facts).findings;
     let ids: Vec<&str> = found.iter().map(|finding| finding.code.id()).collect();
     assert_eq!(ids, expect, "{found:?}");
@@ -95,6 +102,29 @@ fn a_gate_applies_to_its_paths() {
 }
 
 #[test]
+fn what_stands_for_all_below_opens_the_gates_below() {
+    let policy = gate("{type: prompt}").replace("app/**", "vendor/app/prompts/*.txt");
+    let none = set(vec![]);
+    for path in ["vendor/", "vendor/app/", "vendor/app/prompts/", "vendor/app/prompts/a.txt/"] {
+        check(&policy, &none, Some(&[path]), &["CS-GATE-001"]);
+    }
+    for path in ["vendor", "vendor/app", "vendor/other/", "other/", "vendor/app/prompts/a/"] {
+        check(&policy, &none, Some(&[path]), &[]);
+    }
+}
+
+#[test]
+fn a_file_of_another_directory_covers_nothing() {
+    let policy = gate("{type: prompt, covers: true}").replace("app/**", "**");
+    let mut below = set(vec![statement("prompt", "{}", &["app/a"])]);
+    check(&policy, &below, Some(&["app/a"]), &[]);
+    below.root = "service/";
+    check(&policy, &below, Some(&["service/app/a"]), &[]);
+    check(&policy, &below, Some(&["app/a"]), &["CS-GATE-005"]);
+    check(&policy, &below, Some(&["other/app/a"]), &["CS-GATE-005"]);
+}
+
+#[test]
 fn every_violation_is_listed() {
     let policy = "version: 1
 gates:
@@ -112,7 +142,7 @@ gates:
         where: [regression_detected == false, metrics.accuracy >= 0.9, metrics.recall > 0]
 ";
     let mut late = set(vec![eval(true, "0.85")]);
-    late.at = UnixMillis(NOW.0 - 2 * DAY_MS);
+    late.statements[0].generated_at = UnixMillis(NOW.0 - 2 * DAY_MS);
     let found = check(
         policy,
         &late,
@@ -164,9 +194,47 @@ fn age_has_both_ends() {
         (NOW.0 + AHEAD_MS, &[]),
         (NOW.0 + AHEAD_MS + 1, &["CS-GATE-002"]),
     ] {
-        one.at = UnixMillis(at);
+        one.statements[0].generated_at = UnixMillis(at);
         check(&policy, &one, None, expect);
     }
+}
+
+/// Days ago: what the statement says, what somebody trusted says, and what a gate of two days makes of it.
+#[test]
+fn no_late_stamp_and_no_late_statement_looks_fresh() {
+    let policy = gate("{type: eval, max_age_days: 2}");
+    let ago = |days: u64| UnixMillis(NOW.0 - days * DAY_MS);
+    for (made, stamped, expect) in [
+        // an old statement that was stamped today
+        (9, Some(0), &["CS-GATE-002"][..]),
+        // a statement that says it is of today, and was there last week
+        (0, Some(9), &["CS-GATE-002"]),
+        (1, Some(0), &[]),
+        (1, None, &[]),
+    ] {
+        let mut one = set(vec![eval(false, "1")]);
+        one.statements[0].generated_at = ago(made);
+        one.stamped = stamped.map(ago);
+        check(&policy, &one, None, expect);
+    }
+    // A stamp that is not there cannot be older: where it counts, it is asked for.
+    let policy = gate("{type: eval, max_age_days: 2, time: trusted}");
+    let mut one = set(vec![eval(false, "1")]);
+    check(&policy, &one, None, &["CS-GATE-012"]);
+    one.stamped = Some(NOW);
+    check(&policy, &one, None, &[]);
+    check(&policy.replace("trusted", "stated"), &set(vec![eval(false, "1")]), None, &[]);
+    assert!(Policy::parse(&policy.replace("trusted", "maybe")).is_err());
+}
+
+#[test]
+fn what_must_be_logged_is_logged() {
+    let policy = gate("{type: eval, logged: true}");
+    let mut one = set(vec![eval(false, "1")]);
+    check(&policy, &one, None, &["CS-GATE-011"]);
+    check(&policy.replace("true", "false"), &one, None, &[]);
+    one.logged = true;
+    check(&policy, &one, None, &[]);
 }
 
 #[test]
@@ -301,6 +369,14 @@ fn policies_that_mean_nothing_are_refused() {
         fine.replace("type: prompt", "type: prompt, match: all"),
         fine.replace("type: prompt", "type: prompt, where: [x == 1]"),
         fine.replace("type: prompt", "type: prompt, covers: maybe"),
+        fine.replace("type: prompt", "type: prompt, where: []"),
+        fine.replace("[\"app/**\"]", ""),
+        fine.replace("type: prompt", "type: prompt, where:"),
+        fine.replace("type: prompt", "type: prompt, signers: ~"),
+        fine.replace("type: prompt", "type: prompt, signers:"),
+        fine.replace("type: prompt", "type: prompt, threshold: null"),
+        fine.replace("type: prompt", "type: prompt, max_age_days: ~"),
+        fine.replace("type: prompt", "type: prompt, match: ~"),
         format!("{fine}plaintext:\n  - {{digest: abc}}\n"),
         format!("{fine}plaintext:\n  - {{type: prompt}}\n"),
         format!("{fine}plaintext:\n  - {{}}\n"),

@@ -1,6 +1,9 @@
 //! Attestations from end to end.
 
 mod gate;
+mod logs;
+mod peers;
 mod project;
 mod reading;
 mod tamper;
+mod workflows;
