@@ -137,7 +137,8 @@ impl Scoring {
             let id = value.get("id").and_then(Value::as_str);
             let id = id.ok_or_else(|| refused("has no id".into()))?;
             if !ids.insert(id.to_owned()) {
-                return Err(refused(format!("the id {id:?} stands there twice")));
+                // not the id: what was asked may be nobody's business
+                return Err(refused("its id stands on an earlier line, too".into()));
             }
             let told = value.get("scores").filter(|scores| scores.as_object().is_some());
             let told = told.ok_or_else(|| refused("has no scores".into()))?;

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use crate::git::comparing;
 
 /// Why nobody knows what changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,14 +67,8 @@ fn git(
     act: &'static str,
     arguments: &[impl AsRef<OsStr>],
 ) -> Result<Vec<u8>, ChangesError> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(root)
-        // a repository's own configuration must not decide which program is run to look for changes
-        .args(["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"])
+    let output = comparing(root)
         .args(arguments)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
         .output()
         .map_err(|error| ChangesError::Start(error.to_string()))?;
     if !output.status.success() {
@@ -86,6 +81,7 @@ fn git(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     fn run(dir: &Path, arguments: &[&str]) {
         let set = ["-c", "user.name=a", "-c", "user.email=a@example.org"];

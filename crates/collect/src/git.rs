@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -71,7 +72,6 @@ impl Repository {
         let said = ask(dir, &["rev-parse", "--show-toplevel"])?;
         let root = said.strip_suffix(b"\n").filter(|root| !root.is_empty());
         let root = root.ok_or_else(|| GitError::Answer("rev-parse --show-toplevel".into()))?;
-        use std::os::unix::ffi::OsStrExt;
         Ok(Repository { root: PathBuf::from(OsStr::from_bytes(root)) })
     }
 
@@ -141,7 +141,7 @@ impl Repository {
             "--ignore-submodules=none",
         ];
         let arguments: Vec<&str> = HOW.iter().chain(what).copied().chain(["--"]).collect();
-        let said = ask(&self.root, &arguments)?;
+        let said = said_by(comparing(&self.root), &arguments)?;
         let no_answer = || GitError::Answer("diff".into());
         let mut fields = listed(&said, "diff")?.into_iter();
         while let Some(status) = fields.next() {
@@ -225,6 +225,21 @@ pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
 }
 
 fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    said_by(quiet(dir), arguments)
+}
+
+fn said_by(mut git: Command, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    let ran = git.args(arguments).output().map_err(|error| GitError::Start(error.to_string()))?;
+    if ran.status.success() {
+        return Ok(ran.stdout);
+    }
+    let said = String::from_utf8_lossy(&ran.stderr).trim().chars().take(512).collect();
+    Err(GitError::Refused { command: arguments.first().copied().unwrap_or_default().into(), said })
+}
+
+/// Git, to be asked about a directory and no other place: it locks nothing, fetches nothing, runs no
+/// hook, and nothing around this process makes it look elsewhere.
+fn quiet(dir: &Path) -> Command {
     let mut command = Command::new("git");
     command.arg("-C").arg(dir).arg("--no-pager");
     // What the repository's own settings could have git run, or leave out.
@@ -246,7 +261,6 @@ fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
         }
     }
     command
-        .args(arguments)
         .env("LC_ALL", "C")
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -255,12 +269,32 @@ fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
         .env("GIT_GRAFT_FILE", "/dev/null")
         .env("GIT_LITERAL_PATHSPECS", "1")
         .stdin(Stdio::null());
-    let ran = command.output().map_err(|error| GitError::Start(error.to_string()))?;
-    if ran.status.success() {
-        return Ok(ran.stdout);
+    command
+}
+
+/// The same, to compare the work tree: without the filters that the repository's own settings would have
+/// it run over each file. Those of the account (large file storage) stay.
+pub fn comparing(dir: &Path) -> Command {
+    let mut command = quiet(dir);
+    let wanted = ["config", "--show-scope", "-z", "--name-only", "--includes", "--get-regexp"];
+    // It fails where nothing is set, and outside of a repository.
+    let set = quiet(dir).args(wanted).arg("^filter\\.").output().map(|ran| ran.stdout);
+    let set = set.unwrap_or_default();
+    let fields: Vec<&[u8]> = set.split(|byte| *byte == 0).collect();
+    let mut count = 0;
+    for pair in fields.chunks_exact(2).filter(|pair| matches!(pair[0], b"local" | b"worktree")) {
+        let Some(end) = pair[1].iter().rposition(|byte| *byte == b'.') else { continue };
+        for (member, value) in [("clean", ""), ("process", ""), ("required", "false")] {
+            // By the environment: a filter's name may have an equals sign.
+            let name = [&pair[1][..=end], member.as_bytes()].concat();
+            command
+                .env(format!("GIT_CONFIG_KEY_{count}"), OsStr::from_bytes(&name))
+                .env(format!("GIT_CONFIG_VALUE_{count}"), value);
+            count += 1;
+        }
     }
-    let said = String::from_utf8_lossy(&ran.stderr).trim().chars().take(512).collect();
-    Err(GitError::Refused { command: arguments.first().copied().unwrap_or_default().into(), said })
+    command.env("GIT_CONFIG_COUNT", count.to_string());
+    command
 }
 
 fn hash(said: &[u8]) -> Option<Commit> {

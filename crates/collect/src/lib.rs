@@ -21,7 +21,7 @@ pub use changes::{ChangesError, changes};
 pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted, is_computed};
 pub use copy::Copy;
 pub use folder::{BUNDLE, Folder, FolderError, Known, STATEMENT, name_of};
-pub use git::{Commit, GitError, Repository, listed_changes};
+pub use git::{Commit, GitError, Repository, comparing, listed_changes};
 pub use hash::{Asked, Hashed, hash};
 pub use make::{Checkout, Made, MakeError, Order, make};
 pub use open::{Opened, Root, Stamp};

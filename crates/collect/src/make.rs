@@ -48,7 +48,8 @@ pub struct Order<'a> {
 pub struct Checkout {
     /// Its id.
     pub commit: String,
-    /// Files that differ from it or are not of it: paths that may begin above the attested root.
+    /// Files that differ from it or are not of it: paths that may begin above the attested root. One
+    /// that ends with `/` is a repository within, of which something differs.
     pub changed: Vec<String>,
 }
 
@@ -57,12 +58,17 @@ impl Checkout {
     fn named(&self, subjects: &[Subject]) -> String {
         let attested: HashSet<&str> =
             subjects.iter().map(|subject| subject.path.as_str()).collect();
+        let above = subjects.iter().flat_map(|subject| {
+            subject.path.match_indices('/').filter_map(|(at, _)| subject.path.get(..=at))
+        });
+        let above: HashSet<&str> = above.collect();
         let one = |changed: &String| {
             // the path as a whole, and from each name in it on
             let starts = changed.match_indices('/').map(|(at, _)| at + 1);
             std::iter::once(0)
                 .chain(starts)
-                .any(|at| changed.get(at..).is_some_and(|path| attested.contains(path)))
+                .filter_map(|at| changed.get(at..))
+                .any(|path| attested.contains(path) || above.contains(path))
         };
         let changes = if self.changed.iter().any(one) { "+changes" } else { "" };
         format!("{}{changes}", self.commit)
@@ -137,6 +143,14 @@ pub enum MakeError {
     /// More than fits into a statement or an archive.
     #[error("the files have more than {ARCHIVE_LIMIT} bytes together; use hash_only")]
     TooLong,
+    /// The configuration says what every verifier would refuse.
+    #[error("{why}: {detail}")]
+    Unfit {
+        /// What is wrong.
+        why: &'static str,
+        /// Where.
+        detail: String,
+    },
     /// The configuration says what no statement may say.
     #[error("{0}")]
     Invalid(#[from] StatementError),
@@ -202,6 +216,9 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
     // What a reader would refuse is not made.
     let payload = statement.write();
     let statement = Statement::read(payload.as_bytes())?;
+    if let Some(fault) = attest::faults(payload.as_bytes()).into_iter().next() {
+        return Err(MakeError::Unfit { why: fault.code.title(), detail: fault.detail });
+    }
     let salted = statement.subjects.iter().any(|subject| subject.salt.is_some());
     Ok(Made { statement, payload, salts: salted.then_some(salts), archive })
 }

@@ -47,6 +47,11 @@ impl Root {
         Ok(Root(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
+    /// A directory below, reached over no link, as the root of what lies in it.
+    pub fn below(&self, path: &str) -> Result<Root, FileError> {
+        self.directory(path).map(Root)
+    }
+
     /// Opens a regular file.
     pub fn file(&self, path: &str) -> Result<Opened, FileError> {
         // a pipe must not hold up who opens it, a terminal must not become ours

@@ -1,5 +1,6 @@
 //! From files to signed statements: `attest create`, `sign` and what they refuse.
 
+mod hostile;
 mod outside;
 
 use std::fs;

@@ -1,21 +1,15 @@
 //! Which commit lies in a directory.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use collect::Checkout;
+use collect::{Checkout, comparing};
 
 /// What git says of the commit that is checked out, and which files differ from it; nothing where there
 /// is no git, or no commit.
 pub fn checkout(root: &Path) -> Option<Checkout> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(root)
-        // a repository's own configuration must not decide which program is run to look for changes
-        .args(["-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "-z"])
+    let output = comparing(root)
+        .args(["status", "--porcelain=v2", "--branch", "-z"])
         .args(["--untracked-files=all", "--no-renames", "--", "."])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
         .output()
         .ok()?;
     if !output.status.success() {
@@ -35,7 +29,10 @@ pub fn checkout(root: &Path) -> Option<Checkout> {
             Some(b'?') => 1,
             _ => continue,
         };
-        changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
+        let mut parts = line.splitn(fields + 1, ' ');
+        let module = fields > 1 && parts.clone().nth(2).is_some_and(|sub| sub.starts_with('S'));
+        let path = parts.nth(fields);
+        changed.extend(path.map(|path| format!("{path}{}", if module { "/" } else { "" })));
     }
     Some(Checkout { commit: commit?, changed })
 }
