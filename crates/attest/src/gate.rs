@@ -133,6 +133,12 @@ impl Policy {
         &self.gates
     }
 
+    /// A gate, by its id, that asks for changed files to be covered: it needs to be told which.
+    pub fn covering(&self) -> Option<&str> {
+        let covers = |gate: &&Gate| gate.require.iter().any(|required| required.covers);
+        self.gates.iter().find(covers).map(|gate| gate.id.as_str())
+    }
+
     /// Judges. Nothing stops at the first violation.
     pub fn judge(&self, facts: &Facts<'_>) -> Ruling {
         let mut ruling = Ruling::default();

@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 
 use attest::gate::Change;
 
+use crate::make::Checkout;
+
 /// A repository with a work tree.
 #[derive(Debug, Clone)]
 pub struct Repository {
@@ -112,8 +114,29 @@ impl Repository {
         if bases.is_empty() {
             return Err(GitError::Unrelated);
         }
+        self.differences(&bases, &head)
+    }
+
+    /// What differs from a commit, wherever HEAD is: in HEAD, in the index, in the work tree, and what
+    /// git does not know. Sorted.
+    pub fn since(&self, commit: &Commit) -> Result<Vec<Change>, GitError> {
+        self.differences(std::slice::from_ref(commit), &self.commit("HEAD")?)
+    }
+
+    /// What [`Repository::changes`] says of the files below a directory, by their paths from there.
+    pub fn changes_below(dir: &Path, base: &str) -> Result<Vec<String>, GitError> {
+        let said = ask(dir, &["rev-parse", "--show-prefix"])?;
+        let above = said.strip_suffix(b"\n").map(text);
+        let above = above.ok_or_else(|| GitError::Answer("rev-parse --show-prefix".into()))?;
+        let repository = Repository::of(dir)?;
+        let changes = repository.changes(&repository.commit(base)?)?;
+        let below = |change: Change| change.path.strip_prefix(&above).map(str::to_owned);
+        Ok(changes.into_iter().filter_map(below).collect())
+    }
+
+    fn differences(&self, bases: &[Commit], head: &Commit) -> Result<Vec<Change>, GitError> {
         let mut found = BTreeMap::new();
-        for base in &bases {
+        for base in bases {
             // In this order: what the work tree says of a file is the last word. All three, for a
             // commit may be undone in the work tree, and the index can be told to overlook files.
             self.diff(&[&base.0, &head.0], &mut found)?;
@@ -197,6 +220,36 @@ impl Repository {
     }
 }
 
+impl Checkout {
+    /// What git says of the commit that a directory has checked out, and which files below differ from
+    /// it; nothing where there is no git, or no commit.
+    pub fn of(dir: &Path) -> Option<Checkout> {
+        let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
+        let asked = [&asked[..], &["--no-renames", "--", "."]].concat();
+        let said = said_by(comparing(dir), &asked).ok()?;
+        let (mut commit, mut changed) = (None, Vec::new());
+        for line in said.split(|byte| *byte == 0).map(text) {
+            if let Some(id) = line.strip_prefix("# branch.oid ") {
+                commit = is_id(id).then(|| id.to_owned());
+            }
+            // git-status(1), porcelain format version 2: the path stands behind so many fields
+            let fields = match line.as_bytes().first() {
+                Some(b'1') => 8,
+                Some(b'2') => 9,
+                Some(b'u') => 10,
+                Some(b'?') => 1,
+                _ => continue,
+            };
+            let mut parts = line.splitn(fields + 1, ' ');
+            // a repository within, that this one knows
+            let module = fields > 1 && parts.clone().nth(2).is_some_and(|sub| sub.starts_with('S'));
+            let end = if module { "/" } else { "" };
+            changed.extend(parts.nth(fields).map(|path| format!("{path}{end}")));
+        }
+        Some(Checkout { commit: commit?, changed })
+    }
+}
+
 /// Paths of a list that somebody else made: one a line, or NUL-terminated.
 pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
     let end = if list.contains(&0) { 0 } else { b'\n' };
@@ -274,7 +327,7 @@ fn quiet(dir: &Path) -> Command {
 
 /// The same, to compare the work tree: without the filters that the repository's own settings would have
 /// it run over each file. Those of the account (large file storage) stay.
-pub fn comparing(dir: &Path) -> Command {
+fn comparing(dir: &Path) -> Command {
     let mut command = quiet(dir);
     let wanted = ["config", "--show-scope", "-z", "--name-only", "--includes", "--get-regexp"];
     // It fails where nothing is set, and outside of a repository.
@@ -299,8 +352,12 @@ pub fn comparing(dir: &Path) -> Command {
 
 fn hash(said: &[u8]) -> Option<Commit> {
     let text = std::str::from_utf8(said.strip_suffix(b"\n")?).ok()?;
+    is_id(text).then(|| Commit(text.to_owned()))
+}
+
+fn is_id(text: &str) -> bool {
     let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    (hex && matches!(text.len(), 40 | 64)).then(|| Commit(text.to_owned()))
+    hex && matches!(text.len(), 40 | 64)
 }
 
 /// The NUL-terminated fields of an answer.

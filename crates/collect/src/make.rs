@@ -56,23 +56,38 @@ pub struct Checkout {
 impl Checkout {
     /// How a statement over these files names it: `+changes` behind the id when one of them differs.
     fn named(&self, subjects: &[Subject]) -> String {
-        let attested: HashSet<&str> =
-            subjects.iter().map(|subject| subject.path.as_str()).collect();
-        let above = subjects.iter().flat_map(|subject| {
-            subject.path.match_indices('/').filter_map(|(at, _)| subject.path.get(..=at))
-        });
-        let above: HashSet<&str> = above.collect();
-        let one = |changed: &String| {
-            // the path as a whole, and from each name in it on
-            let starts = changed.match_indices('/').map(|(at, _)| at + 1);
-            std::iter::once(0)
-                .chain(starts)
-                .filter_map(|at| changed.get(at..))
-                .any(|path| attested.contains(path) || above.contains(path))
-        };
-        let changes = if self.changed.iter().any(one) { "+changes" } else { "" };
+        let changes = if self.holds(subjects) { "" } else { "+changes" };
         format!("{}{changes}", self.commit)
     }
+
+    /// Whether these files are as the commit has them.
+    pub fn holds<'s>(&self, subjects: impl IntoIterator<Item = &'s Subject>) -> bool {
+        among(self.changed.iter().map(String::as_str), subjects, &[]).next().is_none()
+    }
+}
+
+/// Those of the changed files, as a repository calls them, that are attested or lie in a directory of
+/// which all files are: their paths begin at the attested root, which is somewhere below the
+/// repository's.
+pub fn among<'c, 's>(
+    changed: impl IntoIterator<Item = &'c str>,
+    subjects: impl IntoIterator<Item = &'s Subject>,
+    trees: &[&Tree],
+) -> impl Iterator<Item = &'c str> {
+    let mut attested = HashSet::new();
+    for subject in subjects {
+        // a repository within is told as a directory, whatever changed in it
+        let above = subject.path.match_indices('/');
+        attested.extend(above.filter_map(|(at, _)| subject.path.get(..=at)));
+        attested.insert(subject.path.as_str());
+    }
+    let is_attested =
+        move |path: &str| attested.contains(path) || trees.iter().any(|tree| tree.holds(path));
+    changed.into_iter().filter(move |changed| {
+        // the path as a whole, and from each name in it on
+        let starts = changed.match_indices('/').map(|(at, _)| at + 1);
+        std::iter::once(0).chain(starts).any(|at| changed.get(at..).is_some_and(&is_attested))
+    })
 }
 
 /// A statement, and what stays apart from it.

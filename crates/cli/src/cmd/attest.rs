@@ -16,7 +16,6 @@ mod sarif;
 mod schema;
 mod show;
 mod sign;
-mod sources;
 mod summary;
 mod verify;
 mod written;

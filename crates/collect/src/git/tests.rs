@@ -136,6 +136,59 @@ fn a_revision_is_no_option_and_an_error_is_no_empty_list() {
 }
 
 #[test]
+fn a_directory_is_told_of_its_own_files_alone() {
+    let work = Work::new();
+    work.write("app/gr\u{fc}n\n", "x");
+    work.write("beside.txt", "x");
+    let app = work.0.path().join("app");
+    assert_eq!(Repository::changes_below(&app, "base").unwrap(), ["gr\u{fc}n\n"]);
+    assert!(Repository::changes_below(&app, "--output=x").is_err());
+    assert!(Repository::changes_below(tempfile::tempdir().unwrap().path(), "base").is_err());
+    work.git(&["checkout", "-q", "--orphan", "other"]);
+    work.commit("unrelated");
+    assert_eq!(Repository::changes_below(&app, "base"), Err(GitError::Unrelated));
+}
+
+#[test]
+fn since_a_commit_is_whatever_is_otherwise_now() {
+    let work = Work::new();
+    let repository = work.repository();
+    let (base, first) = (repository.commit("base").unwrap(), repository.commit("HEAD").unwrap());
+    let paths = |commit: &Commit| -> Vec<String> {
+        let changes = work.repository().since(commit).unwrap();
+        changes.into_iter().map(|change| change.path).collect()
+    };
+    assert_eq!(paths(&base), [""; 0]);
+    // A newer commit is no ancestor of HEAD: what it had and HEAD has not is different all the same.
+    work.write("app/c.txt", "x");
+    work.commit("second");
+    let second = work.repository().commit("HEAD").unwrap();
+    assert_eq!(paths(&first), ["app/c.txt"]);
+    work.git(&["reset", "-q", "--hard", "base"]);
+    assert_eq!(paths(&second), ["app/c.txt"]);
+    work.write("app/d.txt", "x");
+    assert_eq!(paths(&first), ["app/d.txt"]);
+}
+
+#[test]
+fn a_checkout_is_its_commit_and_what_differs() {
+    let work = Work::new();
+    let checkout = Checkout::of(work.0.path()).unwrap();
+    assert_eq!(checkout.commit, work.repository().commit("HEAD").unwrap().hash());
+    assert_eq!(checkout.changed, [""; 0]);
+    work.write("app/a.txt", "two\n");
+    work.write("app/with space\n", "x");
+    work.git(&["rm", "-q", "--cached", "gate.yaml"]);
+    let mut changed = Checkout::of(&work.0.path().join("app")).unwrap().changed;
+    changed.sort();
+    assert_eq!(changed, ["app/a.txt", "app/with space\n"]);
+    let mut changed = Checkout::of(work.0.path()).unwrap().changed;
+    changed.dedup();
+    assert!(changed.contains(&"gate.yaml".to_owned()), "{changed:?}");
+    assert!(Checkout::of(tempfile::tempdir().unwrap().path()).is_none());
+}
+
+#[test]
 fn files_come_from_the_commit() {
     let work = Work::new();
     work.write("gate.yaml", "version: 2\n");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use attest::statement::PAYLOAD_TYPE;
 use attest::{Bundle, Verification, Vsa};
+use collect::Checkout;
 use seal::dsse::{Envelope, PrivateKey, Signer as _};
 
 use super::sign::{Passphrase, read_key};
@@ -58,17 +59,31 @@ impl Order {
 
     /// Writes the summary, also of a verification that failed: it says so. Without a trust file or a
     /// statement there is nothing to sum up.
-    pub fn write(self, verification: &Verification) -> Result<(), Failure> {
+    /// `checkout` is what the compared files lie in: they are of its commit, or of none.
+    pub fn write(
+        self,
+        verification: &Verification,
+        checkout: Option<&Checkout>,
+    ) -> Result<(), Failure> {
         let report = verification.report();
         let policy = report.trust_file.clone().zip(report.trust_digest);
         let resource = self.resource.as_deref().unwrap_or(&report.subject);
+        let statements = verification.bundles().iter().filter_map(|one| one.statement.as_ref());
+        let subjects = statements.flat_map(|statement| &statement.subjects);
+        let source = checkout.filter(|checkout| checkout.holds(subjects));
+        let source = source.map(|checkout| checkout.commit.clone());
         let vsa = policy.and_then(|policy| {
-            Vsa::of(verification, &self.verifier, resource, policy, super::now())
+            Vsa::of(verification, &self.verifier, resource, policy, source, super::now())
         });
         let Some(vsa) = vsa else {
             output::complain("no summary: there is no statement, or no trust file");
             return Ok(());
         };
+        if vsa.source.is_none() {
+            output::complain(
+                "the summary names no commit, and no gate will take it: the files are not as a commit of git has them",
+            );
+        }
         let payload = vsa.write().into_bytes();
         // What nobody could read is not signed.
         Vsa::read(&payload)

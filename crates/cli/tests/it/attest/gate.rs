@@ -267,6 +267,25 @@ fn rules_that_are_none_are_said_to_be() {
 }
 
 #[test]
+fn what_changed_must_be_known_to_be_covered() {
+    let work = Work::new();
+    work.write(
+        "gate.yaml",
+        "version: 1\ngates: [{id: all, require: [{type: prompt, covers: true}]}]\n",
+    );
+    work.commit();
+    let pins = ["gate.yaml", "trust.yaml"]
+        .map(|name| Digest::of(&fs::read(work.0.path(name)).expect("read")).to_string());
+    let pins = ["--pin", &pins[0], "--pin", &pins[1]];
+    let (exit, said) = work.run(&[&["--policy", "gate.yaml", "--all"], &pins[..]].concat());
+    assert_eq!(exit, 78, "{said}");
+    assert!(said.contains("--changed-from"), "{said}");
+    work.write("list", "app/system.txt\n");
+    let listed = [&["--policy", "gate.yaml", "--changed-from", "list"], &pins[..]].concat();
+    assert_eq!(work.run(&listed).0, 0);
+}
+
+#[test]
 fn a_policy_without_an_answer_lets_nothing_pass() {
     let work = Work::new();
     work.write(
@@ -293,17 +312,40 @@ fn a_summary_stands_for_the_files() {
     work.write("app/new.txt", "x");
     let with = ["--vsa", "vsa.json"];
     work.check(&with, 0, &["CS-ATTEST-027"]);
-    // Where the files are not: nothing is compared, and without the summary this would be 12.
+    // A file more in a directory of which all are attested.
+    work.write("data/docs/added.md", "x\n");
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    fs::remove_file(work.0.path("data/docs/added.md")).expect("removed");
+    // The files are others than those that were compared, in the work tree or in a later commit.
     work.write("app/system.txt", "other\n");
-    work.check(&with, 0, &["CS-ATTEST-027"]);
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
     work.check(&[], 12, &["CS-ATTEST-022", "CS-GATE-001"]);
+    work.commit();
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    // Whoever has no git says which commit is judged.
+    let vsa = std::fs::read(work.0.dir().join("vsa.json")).expect("a summary");
+    let vsa = attest::Bundle::read(&vsa).expect("a bundle").envelope.payload;
+    let source = attest::Vsa::read(&vsa).expect("a summary").source.expect("a commit");
+    work.check(&["--vsa", "vsa.json", "--commit", &source], 0, &["CS-ATTEST-027"]);
+    let other = "0".repeat(40);
+    let with_other = ["--vsa", "vsa.json", "--commit", &other];
+    work.check(&with_other, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
     // A statement that came after it.
     work.write("app/system.txt", "You answer questions about our handbook.\n");
+    work.commit();
     work.0.restate("prompt", |statement| statement.sensitivity.push("internal".into()));
     for kind in ["eval", "route", "slo"] {
         work.0.restate(kind, |_| {});
     }
     work.check(&with, 13, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-010"]);
+    // Files that no commit has.
+    summarise(0);
+    work.write("slo/profile.json", "{}\n");
+    work.0.restate("slo", |_| {});
+    summarise(0);
+    let report = work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    let told = seal::json::write_plain(&report);
+    assert!(told.contains("it names no commit"), "{told}");
     // A summary of failure, and one by somebody else.
     work.write("app/system.txt", "other\n");
     summarise(12);
