@@ -1,6 +1,8 @@
 //! Attestations from end to end.
 
 mod gate;
+mod peers;
 mod project;
 mod reading;
 mod tamper;
+mod workflows;

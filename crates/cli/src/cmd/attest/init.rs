@@ -167,7 +167,7 @@ fn sample(shape: attest::shape::Shape) -> String {
                 shown.map(|field| format!("{}: {}", field.name, sample(field.shape))).collect();
             format!("{{{}}}", members.join(", "))
         }
-        Shape::Text | Shape::Any | Shape::Uuid => "TEXT".into(),
+        Shape::Text | Shape::Content | Shape::Any | Shape::Uuid => "TEXT".into(),
     }
 }
 

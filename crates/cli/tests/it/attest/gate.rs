@@ -368,7 +368,7 @@ fn bundles_that_nobody_trusted_signed_count_for_nothing() {
 fn the_example_has_a_policy() {
     let policy = include_str!("../../../../../examples/rag/countersign.gate.yaml");
     let policy = attest::gate::Policy::parse(policy).expect("a policy");
-    assert_eq!(policy.gates().len(), 3);
+    assert_eq!(policy.gates().len(), 4);
     let text = include_str!("../../../../../examples/rag/countersign.gate.rego");
     let work = Work::new();
     work.write("gates.rego", text);
