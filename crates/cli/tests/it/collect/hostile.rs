@@ -278,3 +278,22 @@ fn a_model_without_files_is_none() {
     assert!(project.attest(&sign, 65).contains("no file"));
     assert_eq!(fs::read_dir(project.path("empty")).expect("a directory").count(), 0);
 }
+
+#[test]
+fn files_that_are_committed_to_do_not_fill_the_memory() {
+    let project = Project::new();
+    for number in 0..96 {
+        let file = fs::File::create(project.path(&format!("app/templates/{number}")));
+        file.and_then(|file| file.set_len(1 << 20)).expect("a file with nothing in it");
+    }
+    configure(&project, "salted: [templates]\n");
+    // too little for all of the files, and enough for a few
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -d 65536; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_countersign")])
+        .args([&["attest"], CREATE].concat())
+        .current_dir(project.0.path())
+        .stdin(Stdio::null())
+        .output();
+    let output = output.expect("the binary runs");
+    assert!(output.status.success(), "{}", said(&output));
+}
