@@ -179,7 +179,7 @@ fn only_what_every_verifier_takes_is_signed() {
     let changes: [(&str, Change); 5] = [
         ("path", |one| one.subjects[0].path = "../../etc/passwd".into()),
         ("role", |one| one.subjects[0].role = "nobody".into()),
-        ("roles", |one| drop(one.subjects.remove(0))),
+        ("roles", |one| one.subjects.retain(|one| one.role != "system_prompt")),
         ("dir", |one| one.trees.clear()),
         ("twice", |one| one.subjects.push(one.subjects[0].clone())),
     ];
