@@ -52,6 +52,14 @@ pub enum GitError {
     /// No such commit.
     #[error("{0:?} names no commit here; fetch it, or name another")]
     Unknown(String),
+    /// Several things have this name, and git would take the tag.
+    #[error("{name:?} is said of {}; name one of them as a whole", found.join(" and "))]
+    Ambiguous {
+        /// The revision.
+        name: String,
+        /// What it may mean.
+        found: Vec<String>,
+    },
     /// Two commits that have nothing in common, or not in a clone that is cut off.
     #[error("the base and HEAD have no commit in common here; is the clone shallow?")]
     Unrelated,
@@ -73,8 +81,13 @@ impl Repository {
     pub fn of(dir: &Path) -> Result<Repository, GitError> {
         let said = ask(dir, &["rev-parse", "--show-toplevel"])?;
         let root = said.strip_suffix(b"\n").filter(|root| !root.is_empty());
-        let root = root.ok_or_else(|| GitError::Answer("rev-parse --show-toplevel".into()))?;
-        Ok(Repository { root: PathBuf::from(OsStr::from_bytes(root)) })
+        let answer = || GitError::Answer("rev-parse --show-toplevel".into());
+        let root = PathBuf::from(OsStr::from_bytes(root.ok_or_else(answer)?));
+        // `core.worktree` may name any directory, and another repository in it would be asked.
+        match dir.canonicalize().is_ok_and(|dir| dir.starts_with(&root)) {
+            true => Ok(Repository { root }),
+            false => Err(answer()),
+        }
     }
 
     /// The root of its work tree.
@@ -88,12 +101,44 @@ impl Repository {
         if revision.is_empty() || revision.contains('\0') {
             return Err(unknown());
         }
+        self.unambiguous(revision)?;
         let named = format!("{revision}^{{commit}}");
         let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &named];
         match ask(&self.root, &arguments) {
             Ok(said) => hash(&said).ok_or_else(unknown),
             Err(GitError::Refused { .. }) => Err(unknown()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Who may push a tag may call it `origin/main`, and git would take it for that branch.
+    fn unambiguous(&self, revision: &str) -> Result<(), GitError> {
+        let name = revision.split(['^', '~', ':', '@']).next().unwrap_or_default();
+        // gitrevisions(7), <refname>
+        let mut places: Vec<String> = ["refs/", "refs/tags/", "refs/heads/", "refs/remotes/"]
+            .iter()
+            .map(|above| format!("{above}{name}"))
+            .collect();
+        places.push(format!("refs/remotes/{name}/HEAD"));
+        if name.starts_with("refs/") {
+            places.push(name.to_owned());
+        }
+        let mut arguments = vec!["for-each-ref", "--format=%(refname)"];
+        arguments.extend(places.iter().map(String::as_str));
+        let said = ask(&self.root, &arguments)?;
+        let mut found: Vec<String> = said.split(|byte| *byte == b'\n').map(text).collect();
+        found.retain(|one| places.contains(one));
+        let hex = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if hex && (4..40).contains(&name.len()) && !found.is_empty() {
+            let short = format!("--disambiguate={name}");
+            let said = ask(&self.root, &["rev-parse", &short])?;
+            found.extend(said.split(|b| *b == b'\n').filter(|id| !id.is_empty()).map(text));
+        }
+        match found.as_slice() {
+            [] => Ok(()),
+            // A whole name is that, and nothing called so further down.
+            [one] if !name.starts_with("refs/") || one == name => Ok(()),
+            _ => Err(GitError::Ambiguous { name: revision.to_owned(), found }),
         }
     }
 
@@ -136,27 +181,43 @@ impl Repository {
 
     fn differences(&self, bases: &[Commit], head: &Commit) -> Result<Vec<Change>, GitError> {
         let mut found = BTreeMap::new();
+        let off = filters(&self.root)?;
         for base in bases {
             // In this order: what the work tree says of a file is the last word. All three, for a
             // commit may be undone in the work tree, and the index can be told to overlook files.
-            self.diff(&[&base.0, &head.0], &mut found)?;
-            self.diff(&["--cached", &base.0], &mut found)?;
-            self.diff(&[&base.0], &mut found)?;
+            self.diff(&[&base.0, &head.0], &off, &mut found)?;
+            self.diff(&["--cached", &base.0], &off, &mut found)?;
+            self.diff(&[&base.0], &off, &mut found)?;
+        }
+        for path in overlooked(&self.root)? {
+            let at = self.root.join(OsStr::from_bytes(&path));
+            let gone = at.symlink_metadata().is_err();
+            found.insert(text(&path), (gone, false));
         }
         let untracked =
             ask(&self.root, &["ls-files", "-z", "--others", "--exclude-standard", "--full-name"])?;
         for path in listed(&untracked, "ls-files")? {
-            found.insert(text(path.strip_suffix(b"/").unwrap_or(path)), false);
+            let name = path.strip_suffix(b"/").unwrap_or(path);
+            let at = self.root.join(OsStr::from_bytes(name));
+            let whole = name != path || at.symlink_metadata().is_ok_and(|one| one.is_symlink());
+            found.insert(text(name), (false, whole));
         }
-        Ok(found.into_iter().map(|(path, gone)| Change { path, gone }).collect())
+        let change = |(path, (gone, whole))| Change { path, gone, whole };
+        Ok(found.into_iter().map(change).collect())
     }
 
-    fn diff(&self, what: &[&str], found: &mut BTreeMap<String, bool>) -> Result<(), GitError> {
-        const HOW: [&str; 9] = [
+    fn diff(
+        &self,
+        what: &[&str],
+        off: &[(String, String)],
+        found: &mut BTreeMap<String, (bool, bool)>,
+    ) -> Result<(), GitError> {
+        const HOW: [&str; 10] = [
             "diff",
             "-z",
             "--no-renames",
-            "--name-status",
+            "--raw",
+            "--abbrev=4",
             "--no-ext-diff",
             "--no-textconv",
             "--no-relative",
@@ -164,17 +225,24 @@ impl Repository {
             "--ignore-submodules=none",
         ];
         let arguments: Vec<&str> = HOW.iter().chain(what).copied().chain(["--"]).collect();
-        let said = said_by(comparing(&self.root), &arguments)?;
+        let said = ask_with(&self.root, off, &arguments)?;
         let no_answer = || GitError::Answer("diff".into());
         let mut fields = listed(&said, "diff")?.into_iter();
-        while let Some(status) = fields.next() {
+        while let Some(facts) = fields.next() {
             let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(no_answer)?;
-            let gone = match status {
-                b"D" => true,
-                b"A" | b"M" | b"T" | b"U" => false,
+            // `:<mode> SP <mode> SP <object> SP <object> SP <status>`
+            let facts = std::str::from_utf8(facts).map_err(|_| no_answer())?;
+            let facts: Vec<&str> = facts.strip_prefix(':').unwrap_or_default().split(' ').collect();
+            let [before, after, _, _, status] = facts.as_slice() else { return Err(no_answer()) };
+            let gone = match *status {
+                "D" => true,
+                "A" | "M" | "T" | "U" => false,
                 _ => return Err(no_answer()),
             };
-            found.insert(text(path), gone);
+            // What lies below a submodule or a link is not listed.
+            let whole = [before, after].iter().any(|mode| matches!(**mode, "160000" | "120000"));
+            let known = found.entry(text(path)).or_insert((gone, whole));
+            *known = (gone, known.1 || whole);
         }
         Ok(())
     }
@@ -225,8 +293,9 @@ impl Checkout {
     /// it; nothing where there is no git, or no commit.
     pub fn of(dir: &Path) -> Option<Checkout> {
         let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
-        let asked = [&asked[..], &["--no-renames", "--", "."]].concat();
-        let said = said_by(comparing(dir), &asked).ok()?;
+        let off = filters(dir).ok()?;
+        let said =
+            ask_with(dir, &off, &[&asked[..], &["--no-renames", "--", "."]].concat()).ok()?;
         let (mut commit, mut changed) = (None, Vec::new());
         for line in said.split(|byte| *byte == 0).map(text) {
             if let Some(id) = line.strip_prefix("# branch.oid ") {
@@ -240,18 +309,18 @@ impl Checkout {
                 Some(b'?') => 1,
                 _ => continue,
             };
-            let mut parts = line.splitn(fields + 1, ' ');
-            // a repository within, that this one knows
-            let module = fields > 1 && parts.clone().nth(2).is_some_and(|sub| sub.starts_with('S'));
-            let end = if module { "/" } else { "" };
-            changed.extend(parts.nth(fields).map(|path| format!("{path}{end}")));
+            changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
         }
+        changed.extend(overlooked(dir).ok()?.iter().map(|path| text(path)));
         Some(Checkout { commit: commit?, changed })
     }
 }
 
 /// Paths of a list that somebody else made: one a line, or NUL-terminated.
 pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
+    if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| list.starts_with(mark)) {
+        return Err("the list begins with a byte order mark; write it as plain UTF-8".into());
+    }
     let end = if list.contains(&0) { 0 } else { b'\n' };
     let mut found = Vec::new();
     for path in list.split(|byte| *byte == end) {
@@ -263,6 +332,10 @@ pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
             continue;
         }
         let path = text(path);
+        // Git quotes such names in lines: this is a list of something else.
+        if end == b'\n' && path.contains(|c: char| c.is_ascii_control()) {
+            return Err(format!("{path:?} is no line of git diff --name-only; use -z"));
+        }
         // It would fit no pattern, and its gate would stay open.
         let odd = |name: &str| matches!(name, "" | "." | "..");
         if path.starts_with('"') || path.split('/').any(odd) {
@@ -270,29 +343,87 @@ pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
                 "{path:?} is no path below the root, as git diff -z --name-only has them"
             ));
         }
-        found.push(Change { path, gone: false });
+        found.push(Change { path, gone: false, whole: false });
     }
     found.sort();
     found.dedup();
     Ok(found)
 }
 
-fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
-    said_by(quiet(dir), arguments)
-}
-
-fn said_by(mut git: Command, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
-    let ran = git.args(arguments).output().map_err(|error| GitError::Start(error.to_string()))?;
-    if ran.status.success() {
-        return Ok(ran.stdout);
+/// Files of the index that git does not compare, for somebody told it so; those of a sparse checkout
+/// only where they are there.
+fn overlooked(dir: &Path) -> Result<Vec<Vec<u8>>, GitError> {
+    let top = ask(dir, &["rev-parse", "--show-toplevel"])?;
+    let top = Path::new(OsStr::from_bytes(top.strip_suffix(b"\n").unwrap_or(&top)));
+    let said = ask(top, &["ls-files", "-v", "-z"])?;
+    let mut found = Vec::new();
+    for line in listed(&said, "ls-files")? {
+        let (tag, path) = match line {
+            [tag, b' ', path @ ..] if !path.is_empty() => (*tag, path),
+            _ => return Err(GitError::Answer("ls-files".into())),
+        };
+        let there = || top.join(OsStr::from_bytes(path)).symlink_metadata().is_ok();
+        let counts = match tag {
+            b'S' | b's' => there(),
+            _ => tag.is_ascii_lowercase(),
+        };
+        if counts {
+            found.push(path.to_vec());
+        }
     }
-    let said = String::from_utf8_lossy(&ran.stderr).trim().chars().take(512).collect();
-    Err(GitError::Refused { command: arguments.first().copied().unwrap_or_default().into(), said })
+    Ok(found)
 }
 
-/// Git, to be asked about a directory and no other place: it locks nothing, fetches nothing, runs no
-/// hook, and nothing around this process makes it look elsewhere.
-fn quiet(dir: &Path) -> Command {
+/// Settings that turn the filters off which the repository or one of its submodules brings: git would
+/// run them to compare a file, and compare what they say. A file that needs one differs, then.
+fn filters(dir: &Path) -> Result<Vec<(String, String)>, GitError> {
+    let mut off = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    let mut seen = 0;
+    while let Some(dir) = open.pop() {
+        seen += 1;
+        if seen > SUBMODULES {
+            return Err(GitError::Answer("ls-files: too many submodules".into()));
+        }
+        const LIST: [&str; 6] =
+            ["config", "--show-scope", "--includes", "-z", "--name-only", "--get-regexp"];
+        let said = match ask(&dir, &[&LIST[..], &["^filter\\."]].concat()) {
+            // It says nothing when there is none.
+            Err(GitError::Refused { said, .. }) if said.is_empty() => Vec::new(),
+            said => said?,
+        };
+        for pair in listed(&said, "config")?.chunks(2) {
+            let [scope, key] = pair else { return Err(GitError::Answer("config".into())) };
+            let (key, own) = (text(key), !matches!(*scope, b"system" | b"global"));
+            if let Some((filter, _)) = key.rsplit_once('.').filter(|_| own) {
+                off.extend(["clean", "process"].map(|act| (format!("{filter}.{act}"), "".into())));
+                off.push((format!("{filter}.required"), "false".into()));
+            }
+        }
+        let index = ask(&dir, &["ls-files", "-s", "-z"])?;
+        for line in listed(&index, "ls-files")? {
+            let tab = line.iter().position(|byte| *byte == b'\t');
+            if let Some(tab) = tab.filter(|_| line.starts_with(b"160000 ")) {
+                let module = dir.join(OsStr::from_bytes(&line[tab + 1..]));
+                open.extend(module.join(".git").exists().then_some(module));
+            }
+        }
+    }
+    Ok(off)
+}
+
+/// Most submodules looked into.
+const SUBMODULES: usize = 1_000;
+
+fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    ask_with(dir, &[], arguments)
+}
+
+fn ask_with(
+    dir: &Path,
+    settings: &[(String, String)],
+    arguments: &[&str],
+) -> Result<Vec<u8>, GitError> {
     let mut command = Command::new("git");
     command.arg("-C").arg(dir).arg("--no-pager");
     // What the repository's own settings could have git run, or leave out.
@@ -300,6 +431,8 @@ fn quiet(dir: &Path) -> Command {
         "core.fsmonitor=false",
         "core.untrackedCache=false",
         "core.ignoreStat=false",
+        "core.checkStat=default",
+        "core.trustctime=true",
         "core.hooksPath=/dev/null",
         "diff.external=",
         "advice.graftFileDeprecated=false",
@@ -313,7 +446,14 @@ fn quiet(dir: &Path) -> Command {
             command.env_remove(name);
         }
     }
+    // Names of filters may hold what a setting on the command line may not.
+    command.env("GIT_CONFIG_COUNT", settings.len().to_string());
+    for (at, (name, value)) in settings.iter().enumerate() {
+        command.env(format!("GIT_CONFIG_KEY_{at}"), name);
+        command.env(format!("GIT_CONFIG_VALUE_{at}"), value);
+    }
     command
+        .args(arguments)
         .env("LC_ALL", "C")
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -322,32 +462,12 @@ fn quiet(dir: &Path) -> Command {
         .env("GIT_GRAFT_FILE", "/dev/null")
         .env("GIT_LITERAL_PATHSPECS", "1")
         .stdin(Stdio::null());
-    command
-}
-
-/// The same, to compare the work tree: without the filters that the repository's own settings would have
-/// it run over each file. Those of the account (large file storage) stay.
-fn comparing(dir: &Path) -> Command {
-    let mut command = quiet(dir);
-    let wanted = ["config", "--show-scope", "-z", "--name-only", "--includes", "--get-regexp"];
-    // It fails where nothing is set, and outside of a repository.
-    let set = quiet(dir).args(wanted).arg("^filter\\.").output().map(|ran| ran.stdout);
-    let set = set.unwrap_or_default();
-    let fields: Vec<&[u8]> = set.split(|byte| *byte == 0).collect();
-    let mut count = 0;
-    for pair in fields.chunks_exact(2).filter(|pair| matches!(pair[0], b"local" | b"worktree")) {
-        let Some(end) = pair[1].iter().rposition(|byte| *byte == b'.') else { continue };
-        for (member, value) in [("clean", ""), ("process", ""), ("required", "false")] {
-            // By the environment: a filter's name may have an equals sign.
-            let name = [&pair[1][..=end], member.as_bytes()].concat();
-            command
-                .env(format!("GIT_CONFIG_KEY_{count}"), OsStr::from_bytes(&name))
-                .env(format!("GIT_CONFIG_VALUE_{count}"), value);
-            count += 1;
-        }
+    let ran = command.output().map_err(|error| GitError::Start(error.to_string()))?;
+    if ran.status.success() {
+        return Ok(ran.stdout);
     }
-    command.env("GIT_CONFIG_COUNT", count.to_string());
-    command
+    let said = String::from_utf8_lossy(&ran.stderr).trim().chars().take(512).collect();
+    Err(GitError::Refused { command: arguments.first().copied().unwrap_or_default().into(), said })
 }
 
 fn hash(said: &[u8]) -> Option<Commit> {

@@ -1,6 +1,7 @@
 //! A configuration and the files it names become a statement.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops;
 
 use attest::eval::{Bound, EvalError, Figures, RESULTS_LIMIT, SCORING_LIMIT};
 use attest::files::{FileError, is_path};
@@ -67,22 +68,25 @@ impl Checkout {
 }
 
 /// Those of the changed files, as a repository calls them, that are attested or lie in a directory of
-/// which all files are: their paths begin at the attested root, which is somewhere below the
-/// repository's.
+/// which all files are, or stand for a directory with one, as a submodule does: their paths begin at
+/// the attested root, which is somewhere below the repository's.
 pub fn among<'c, 's>(
     changed: impl IntoIterator<Item = &'c str>,
     subjects: impl IntoIterator<Item = &'s Subject>,
     trees: &[&Tree],
 ) -> impl Iterator<Item = &'c str> {
-    let mut attested = HashSet::new();
-    for subject in subjects {
-        // a repository within is told as a directory, whatever changed in it
-        let above = subject.path.match_indices('/');
-        attested.extend(above.filter_map(|(at, _)| subject.path.get(..=at)));
-        attested.insert(subject.path.as_str());
-    }
-    let is_attested =
-        move |path: &str| attested.contains(path) || trees.iter().any(|tree| tree.holds(path));
+    let attested: BTreeSet<&str> =
+        subjects.into_iter().map(|subject| subject.path.as_str()).collect();
+    let is_attested = move |path: &str| {
+        // git puts a slash behind a repository that it does not know
+        let path = path.trim_end_matches('/');
+        let below = format!("{path}/");
+        let next =
+            attested.range::<str, _>((ops::Bound::Included(below.as_str()), ops::Bound::Unbounded));
+        attested.contains(path)
+            || next.take(1).any(|one| one.starts_with(&below))
+            || trees.iter().any(|tree| tree.holds(path) || tree.path.starts_with(&below))
+    };
     changed.into_iter().filter(move |changed| {
         // the path as a whole, and from each name in it on
         let starts = changed.match_indices('/').map(|(at, _)| at + 1);

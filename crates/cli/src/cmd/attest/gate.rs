@@ -146,7 +146,8 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
             at: one.statement.generated_at,
         })
         .collect();
-    let facts = Facts { proven: &proven, changes: changes.as_deref(), now };
+    let below = below(&args, dir, &origin)?;
+    let facts = Facts { proven: &proven, changes: changes.as_deref(), root: &below, now };
 
     found.extend(rules.touched(changes.as_deref()));
     let mut applied = Vec::new();
@@ -193,12 +194,26 @@ fn changes(args: &Args, origin: &Origin) -> Result<Option<Vec<Change>>, Failure>
     if let Some(file) = &args.changed_from {
         let list = output::read_input(file, LIMIT)?;
         let changes = listed_changes(&list).map_err(|error| Failure::new(Exit::Input, error))?;
+        // What a command that failed leaves behind looks like this.
+        if changes.is_empty() {
+            let why = "the list of changed files is empty: did what makes it fail? Without changes, ask no gate, or judge --all";
+            return Err(Failure::new(Exit::Input, why));
+        }
         return Ok(Some(changes));
     }
     let (Some(repository), Some(commit)) = (&origin.repository, &origin.commit) else {
         return Ok(None);
     };
     repository.changes(commit).map(Some).map_err(refused)
+}
+
+/// Where the attested root lies below the repository's, with `/` behind it.
+fn below(args: &Args, dir: &Path, origin: &Origin) -> Result<String, Failure> {
+    let root = args.subjects.as_deref().unwrap_or(dir);
+    let Some(repository) = &origin.repository else { return Ok(String::new()) };
+    let whole = root.canonicalize().map_err(|error| Failure::io(root, &error))?;
+    // Elsewhere lies a copy of the repository.
+    Ok(repository.inside(&whole).map(|below| below + "/").unwrap_or_default())
 }
 
 fn refused(error: collect::GitError) -> Failure {
@@ -324,8 +339,13 @@ fn details(
     changes: Option<&[Change]>,
     found: &[Finding],
 ) -> Value {
-    let change =
-        |one: &Change| Value::object([("path", Value::from(&one.path)), ("gone", one.gone.into())]);
+    let change = |one: &Change| {
+        Value::object([
+            ("path", Value::from(&one.path)),
+            ("gone", one.gone.into()),
+            ("whole", one.whole.into()),
+        ])
+    };
     let commit = origin.commit.as_ref().map(Commit::hash);
     let digest = |digest: Option<Digest>| Value::from(digest.map(|digest| digest.to_string()));
     Value::object([

@@ -12,11 +12,12 @@ use crate::output;
 #[command(after_help = "Examples:
   countersign attest verify --format json > verify.json; countersign attest report verify.json
   countersign attest report verify.json --format svg > chain.svg
+  countersign attest report gate.json --format sarif > gate.sarif
 
 Nothing is verified here: a page is as good as the JSON that it is made of. The exit says only whether
 there was a page.")]
 pub struct Args {
-    /// What `attest verify --format json` printed; - for standard input
+    /// What `attest verify` or `attest gate` printed with --format json; - for standard input
     file: PathBuf,
     /// How to print
     #[arg(long, default_value = "markdown")]
@@ -33,8 +34,9 @@ pub fn run(args: &Args) -> Outcome {
     let bytes = output::read_input(&args.file, LIMIT as u64)?;
     let value = parse(&bytes, Limits { bytes: LIMIT, depth: 16 })
         .map_err(|error| refused(format!("not JSON: {error}")))?;
-    if value.get("kind").and_then(Value::as_str) != Some("attestations") {
-        return Err(refused("is not what `attest verify --format json` prints".into()));
+    if !matches!(value.get("kind").and_then(Value::as_str), Some("attestations" | "gate")) {
+        let what = "is not what `attest verify` or `attest gate` print with --format json";
+        return Err(refused(what.into()));
     }
     print::again(&value, args.format)?;
     Ok(Exit::Ok)

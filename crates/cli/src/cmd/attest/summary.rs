@@ -1,5 +1,6 @@
 //! The summary that `attest verify --vsa` signs, for who consumes it instead of verifying again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use attest::statement::PAYLOAD_TYPE;
@@ -35,6 +36,23 @@ pub struct Summed {
     resource: Option<String>,
 }
 
+/// Whether a summary may be put there: not over a key, a bundle or a device.
+fn is_free(path: &Path) -> Result<bool, Failure> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Failure::io(path, &error)),
+        Ok(there) if !there.is_file() => Ok(false),
+        Ok(there) if there.len() == 0 => Ok(true),
+        Ok(_) => {
+            let bundle = Bundle::read(&output::read_input(path, LIMIT)?);
+            Ok(bundle.is_ok_and(|bundle| Vsa::read(&bundle.envelope.payload).is_ok()))
+        }
+    }
+}
+
+/// Largest summary, bytes.
+const LIMIT: u64 = 64 << 20;
+
 /// A summary to be written, its key read.
 pub struct Order {
     key: PrivateKey,
@@ -49,9 +67,15 @@ impl Order {
         let Some(path) = &asked.vsa else { return Ok(None) };
         let key = read_key(path, &asked.passphrase)?;
         let default = || dir.join(super::FOLDER).join("verification.vsa.json");
+        let out = asked.out.clone().unwrap_or_else(default);
+        if !is_free(&out)? {
+            let what = "is there and is no verification summary; it is left alone, name another";
+            let what = format!("{}: {what}", output::path(&out));
+            return Err(Failure::new(Exit::CannotCreate, what));
+        }
         Ok(Some(Order {
             key,
-            out: asked.out.clone().unwrap_or_else(default),
+            out,
             verifier: asked.verifier.clone(),
             resource: asked.resource.clone(),
         }))

@@ -230,6 +230,112 @@ fn rules_without_a_base_are_pinned() {
 }
 
 #[test]
+fn a_list_that_is_none_stops_the_gate() {
+    let work = Work::new();
+    let pin = |path: &str| Digest::of(&fs::read(work.0.path(path)).expect("a file")).to_string();
+    let (policy, trust) = (pin("gate.yaml"), pin("trust.yaml"));
+    let listed =
+        ["--policy", "gate.yaml", "--changed-from", "list", "--pin", &policy, "--pin", &trust];
+    // What `git diff` leaves behind when it fails, and what another shell writes.
+    for list in ["", "\n", "\0", "\u{feff}route/x\n", "M\troute/x\n"] {
+        work.write("list", list);
+        let (exit, said) = work.run(&listed);
+        assert_eq!(exit, 65, "{list:?}: {said}");
+    }
+    work.write("list", "docs/a.md\n");
+    assert_eq!(work.run(&listed).0, 0);
+}
+
+#[test]
+fn a_tag_is_no_base_in_the_place_of_a_branch() {
+    let work = Work::new();
+    work.write("app/new.txt", "x");
+    work.write("gate.yaml", &POLICY.replace("[ada]", "[ben]"));
+    work.commit();
+    work.git(&["update-ref", "refs/remotes/origin/main", "base"]);
+    let gate = |base: &str| work.run(&["--policy", "gate.yaml", "--base", base]).0;
+    assert_eq!(gate("origin/main"), 0);
+    work.git(&["tag", "origin/main"]);
+    let (exit, said) = work.run(&["--policy", "gate.yaml", "--base", "origin/main"]);
+    assert_eq!(exit, 65, "{said}");
+    assert!(said.contains("refs/remotes/origin/main"), "{said}");
+    assert_eq!(gate("refs/remotes/origin/main"), 0);
+}
+
+#[test]
+fn a_twin_elsewhere_covers_nothing() {
+    let work = Work::new();
+    let policy = "version: 1\ngates: [{id: all, paths: [\"**/app/**\"], require: [{type: prompt, covers: true}]}]\n";
+    fs::create_dir(work.0.path("service")).expect("made");
+    for name in ["app", "data", "eval", "route", "slo", "model", "attestations"] {
+        let to = work.0.path("service").join(name);
+        fs::rename(work.0.path(name), to).expect("moved");
+    }
+    work.write("gate.yaml", policy);
+    work.commit();
+    work.git(&["branch", "-f", "base"]);
+    let gate = || {
+        let rules = ["--trust", "trust.yaml", "--policy", "gate.yaml", "--base", "base"];
+        let arguments = [&["--dir", "service", "attest", "gate"], &rules[..]].concat();
+        let output = countersign(work.0.dir(), &arguments);
+        (output.status.code(), said(&output))
+    };
+    assert_eq!(gate().0, Some(0));
+    // Attested is service/app/system.txt.
+    fs::create_dir(work.0.path("app")).expect("made");
+    work.write("app/system.txt", "x");
+    let (exit, said) = gate();
+    assert_eq!(exit, Some(13), "{said}");
+    assert!(said.contains("CS-GATE-005"), "{said}");
+    fs::remove_dir_all(work.0.path("app")).expect("removed");
+    // A change of it alone (its mode) is covered.
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = work.0.path("service/app/system.txt");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("set");
+    let (exit, said) = gate();
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("changed files 1"), "{said}");
+}
+
+#[test]
+fn a_summary_is_put_over_nothing_else() {
+    let work = Work::new();
+    work.write("vsa.pem", &seal::key::SecretKey::from_seed([3; 32]).to_pem());
+    let verify = |out: &str| {
+        let arguments = ["attest", "verify", "--trust", "trust.yaml", "--vsa", "vsa.pem", "--out"];
+        let output = countersign(work.0.dir(), &[&arguments[..], &[out]].concat());
+        (output.status.code(), said(&output))
+    };
+    std::os::unix::fs::symlink("nowhere", work.0.path("link")).expect("linked");
+    for out in ["vsa.pem", "trust.yaml", "attestations/eval.bundle.json", "app", "link"] {
+        let before = fs::read(work.0.path(out)).ok();
+        let (exit, said) = verify(out);
+        assert_eq!(exit, Some(73), "{out}: {said}");
+        assert_eq!(fs::read(work.0.path(out)).ok(), before, "{out}");
+    }
+    work.write("empty", "");
+    for out in ["empty", "new.json", "new.json"] {
+        assert_eq!(verify(out).0, Some(0), "{out}");
+    }
+}
+
+#[test]
+fn a_gate_is_reported_as_a_verification_is() {
+    let work = Work::new();
+    work.0.take(&["prompt", "eval", "route", "slo"]);
+    work.write("app/new.txt", "x");
+    let report = work.check(&[], 13, &["CS-GATE-001"]);
+    work.write("gate.json", &seal::json::write_plain(&report));
+    for (format, holds) in [("markdown", "**Refused**"), ("sarif", "CS-GATE-001"), ("svg", "<svg")]
+    {
+        let arguments = ["attest", "report", "gate.json", "--format", format];
+        let output = countersign(work.0.dir(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert!(said(&output).contains(holds), "{}", said(&output));
+    }
+}
+
+#[test]
 fn what_git_refuses_stops_the_gate() {
     let work = Work::new();
     let out = work.0.path("written");
