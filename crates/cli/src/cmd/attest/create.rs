@@ -395,7 +395,7 @@ fn replaced(
             folder.remove(&format!("{stem}{ending}")).map_err(failure::folder)?;
         }
         if let Some(stem) = old.file.strip_suffix(collect::BUNDLE) {
-            folder.remove(&format!("{stem}{}", super::enter::PROOF)).map_err(failure::folder)?;
+            folder.remove(&format!("{stem}{}", attest::bundle::PROOF)).map_err(failure::folder)?;
         }
     }
     Ok(())
