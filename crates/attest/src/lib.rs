@@ -15,6 +15,7 @@ pub mod privacy;
 pub mod render;
 pub mod shape;
 pub mod statement;
+pub mod tlog;
 pub mod types;
 pub mod verify;
 pub mod vsa;
