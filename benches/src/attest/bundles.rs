@@ -144,7 +144,8 @@ fn gates(project: &Path, folder: &Path, trust: &Path, table: &mut Table) -> Resu
             statement: one.statement,
             payload: one.payload,
             signers: &one.signers,
-            at: one.statement.generated_at,
+            stamped: one.stamped,
+            logged: one.logged,
         })
         .collect();
     let facts = Facts { proven: &proven, changes: None, root: "", now };
@@ -157,7 +158,7 @@ fn gates(project: &Path, folder: &Path, trust: &Path, table: &mut Table) -> Resu
         ensure!(black_box(policy.judge(&facts)).findings.is_empty(), "a gate is shut");
         yaml.push(begun.elapsed().as_secs_f64() * 1e3);
         let begun = Instant::now();
-        let document = Document::of(&facts, &attested, verified.report());
+        let document = Document::of(&facts, verified.report(), &attested);
         made.push(begun.elapsed().as_secs_f64() * 1e3);
         ensure!(rules.judge(document)?.passes(), "a rule is violated");
         judged.push(begun.elapsed().as_secs_f64() * 1e3);

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::folder::{Folder, FolderError};
+use crate::folder::{FRESH, Folder, FolderError};
 
 /// Files that lie in a folder under names of their own, which begin with a dot, until all are there.
 ///
@@ -33,7 +34,9 @@ impl<'f> Batch<'f> {
     /// Writes the content of a file; `secret` is for its owner's eyes.
     pub fn put(&mut self, name: &str, bytes: &[u8], secret: bool) -> Result<(), FolderError> {
         debug_assert!(attest::files::is_path(name) && !name.contains('/'));
-        let fresh = format!(".{name}.{}.new", std::process::id());
+        // a process that was killed may have left one under the same number, as in a container
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let fresh = format!(".{name}.{}-{}{FRESH}", std::process::id(), since.as_nanos());
         let mut file = self.folder.create(&fresh, name, secret)?;
         self.names.push((fresh, name.to_owned()));
         file.write_all(bytes).map_err(|error| self.folder.failed(name, error))?;

@@ -47,6 +47,11 @@ impl Root {
         Ok(Root(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
+    /// A directory below, reached over no link, as the root of what lies in it.
+    pub fn below(&self, path: &str) -> Result<Root, FileError> {
+        self.directory(path).map(Root)
+    }
+
     /// Opens a regular file.
     pub fn file(&self, path: &str) -> Result<Opened, FileError> {
         if !is_path(path) {
@@ -87,10 +92,10 @@ pub(crate) fn open_in(dir: BorrowedFd<'_>, path: &str) -> Result<Opened, FileErr
 
 /// What [`is_path`] says of `path` holds.
 fn beneath(dir: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, FileError> {
-    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let flags = flags | OFlags::CLOEXEC;
     match resolved(dir, path, flags) {
         Some(opened) => opened.map_err(told),
-        None => stepped(dir, path, flags).map_err(told),
+        None => stepped(dir, path, flags | OFlags::NOFOLLOW).map_err(told),
     }
 }
 
@@ -284,6 +289,16 @@ mod tests {
         for path in ["a", "socket"] {
             assert_eq!(root.read(path, None), Err(FileError::Special), "{path}");
         }
+    }
+
+    #[test]
+    fn a_directory_over_a_link_is_not_said_to_be_missing() {
+        let (_dir, root) = place();
+        assert!(root.below("a/b").is_ok());
+        assert_eq!(root.below("link").err(), Some(FileError::Outside));
+        assert_eq!(root.below("link/b").err(), Some(FileError::Outside));
+        assert_eq!(root.below("nothing").err(), Some(FileError::Missing));
+        assert_eq!(crate::tree::list(&root, "link"), Err(FileError::Outside));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use attest::Subject;
-use attest::gate::{Change, Facts};
+use attest::gate::{Change, Facts, Proven};
 use attest::verify::Attested;
 use record::cores;
 use record::report::{Finding, Report};
@@ -15,7 +15,7 @@ pub struct Document(pub(crate) regorus::Value);
 
 impl Document {
     /// Of what was verified and what changed.
-    pub fn of(facts: &Facts<'_>, attested: &[Attested<'_>], report: &Report) -> Document {
+    pub fn of(facts: &Facts<'_>, report: &Report, attested: &[Attested<'_>]) -> Document {
         let nanoseconds = i64::try_from(facts.now.0).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let changes = facts.changes.unwrap_or_default();
         let verification = object([
@@ -30,7 +30,7 @@ impl Document {
             ("all", facts.changes.is_none().into()),
             ("changes", list(changes.iter().map(change))),
             ("verification", verification),
-            ("statements", statements(attested)),
+            ("statements", statements(attested, facts.proven)),
         ]))
     }
 }
@@ -59,28 +59,33 @@ fn finding(one: &Finding) -> regorus::Value {
 }
 
 /// On all cores: this is half of the time that a gate takes.
-fn statements(attested: &[Attested<'_>]) -> regorus::Value {
+fn statements(attested: &[Attested<'_>], proven: &[Proven<'_>]) -> regorus::Value {
     let mut all = Vec::with_capacity(attested.len());
-    let some = |some: &[Attested<'_>]| some.iter().map(statement).collect::<Vec<_>>();
+    let some = |(some, proven): (&[Attested<'_>], &[Proven<'_>])| {
+        let made = some.iter().zip(proven).map(|(one, proven)| statement(one, proven));
+        made.collect::<Vec<_>>()
+    };
     cores::ordered(
         // one, where there is too little to share
         if attested.len() > SOME { 0 } else { 1 },
         some,
         |mut made: Vec<regorus::Value>| all.append(&mut made),
-        |give| attested.chunks(SOME).for_each(give),
+        |give| attested.chunks(SOME).zip(proven.chunks(SOME)).for_each(give),
     );
     all.into()
 }
 
 const SOME: usize = 64;
 
-fn statement(one: &Attested<'_>) -> regorus::Value {
+fn statement(one: &Attested<'_>, proven: &Proven<'_>) -> regorus::Value {
     object([
         ("type", one.statement.kind.name.into()),
         ("payload", one.payload.text().into()),
         ("bundles", list(one.files.iter().map(|file| (*file).into()))),
         ("signers", list(one.signers.iter().map(|signer| (*signer).into()))),
-        ("at", one.statement.generated_at.to_string().into()),
+        ("at", proven.at().to_string().into()),
+        ("stamped", one.stamped.map_or(regorus::Value::Null, |at| at.to_string().into())),
+        ("logged", one.logged.into()),
         ("subject", list(one.statement.subjects.iter().map(subject))),
         ("predicate", plain(&one.statement.predicate())),
     ])
@@ -163,15 +168,28 @@ mod tests {
             payload: Digest::of(&[n]),
             statement: &one,
             signers: vec!["ada"],
-            stamped: None,
+            stamped: (n == 3).then_some(UnixMillis(5_000)),
+            logged: n == 4,
             files: vec!["x.bundle.json"],
         };
         let all: Vec<Attested<'_>> = (0..200).map(attested).collect();
         let changes = [Change { path: "app/1".into(), gone: true, whole: false }];
-        let facts = Facts { proven: &[], changes: Some(&changes), root: "", now: UnixMillis(7) };
+        let proven: Vec<Proven<'_>> = all
+            .iter()
+            .map(|one| Proven {
+                place: "x",
+                statement: one.statement,
+                payload: one.payload,
+                signers: &one.signers,
+                stamped: one.stamped,
+                logged: one.logged,
+            })
+            .collect();
+        let facts =
+            Facts { proven: &proven, changes: Some(&changes), root: "", now: UnixMillis(7) };
         let mut report = Report::default();
         report.push(Finding::new(Code::EvidenceEmpty, "place", "why"));
-        let document = Document::of(&facts, &all, &report).0;
+        let document = Document::of(&facts, &report, &all).0;
         let statements = &document["statements"];
         assert_eq!(statements.as_array().unwrap().len(), 200);
         let whole = plain(&one.to_value());
@@ -180,7 +198,11 @@ mod tests {
             assert_eq!(statement["subject"], whole["subject"]);
             assert_eq!(statement["predicate"], whole["predicate"]);
             assert_eq!(statement["type"], "prompt".into());
-            assert_eq!(statement["at"], "2023-11-14T22:13:20Z".into());
+            let at = if n == 3 { "1970-01-01T00:00:05Z" } else { "2023-11-14T22:13:20Z" };
+            assert_eq!(statement["at"], at.into());
+            let stamped = if n == 3 { at.into() } else { regorus::Value::Null };
+            assert_eq!(statement["stamped"], stamped);
+            assert_eq!(statement["logged"], (n == 4).into());
             assert_eq!(statement["signers"], plain(&Value::array(["ada"])));
             assert_eq!(statement["bundles"], plain(&Value::array(["x.bundle.json"])));
         }

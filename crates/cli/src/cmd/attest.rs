@@ -18,6 +18,7 @@ mod show;
 mod sign;
 mod summary;
 mod verify;
+mod written;
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,6 +1,7 @@
 //! Attestations from end to end.
 
 mod gate;
+mod logs;
 mod peers;
 mod project;
 mod reading;

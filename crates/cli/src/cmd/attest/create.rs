@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use attest::Statement;
 use attest::glob::Glob;
 use attest::privacy::Archive;
 use attest::statement::Privacy;
-use attest::types::Type;
+use attest::types::{Count, Type};
 use collect::{
-    Batch, CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order,
-    Project, Repository, Root, STATEMENT, listed_changes, make, name_of,
+    CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order, Project,
+    Repository, Root, STATEMENT, listed_changes, make, name_of,
 };
 use crypt::Recipients;
 use seal::Digest;
@@ -16,6 +17,7 @@ use seal::json::Value;
 
 use super::failure::{self, config_failure};
 use super::schema::kind;
+use super::written::Written;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -65,7 +67,8 @@ pub struct Args {
     /// Do not read files again that have the times and lengths of the last run
     #[arg(long)]
     incremental: bool,
-    /// Remove earlier statements of the same type and name, and their bundles, from the folder
+    /// Remove earlier statements of the same type and name, and their bundles, from the folder; where
+    /// the project has several of a type, those over the same single files
     #[arg(long)]
     replace: bool,
     /// Let statements hold their files in the clear (privacy_mode: plaintext_explicit)
@@ -80,15 +83,11 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let work = Work::of(args, dir)?;
     let out = args.out.clone().unwrap_or_else(|| dir.join(super::FOLDER));
     // git looks at the files while we do
-    let asked = match &args.commit {
-        Some(_) => None,
-        None => {
-            let root = work.root_path.clone();
-            std::thread::Builder::new().spawn(move || Checkout::of(&root)).ok()
-        }
-    };
-    // What lies there already may be built on, or replaced; a folder that is not there is not made
-    // yet.
+    let asked = args.commit.is_none().then(|| {
+        let root = work.root_path.clone();
+        std::thread::spawn(move || Checkout::of(&root))
+    });
+    // What lies there already may be built on, or replaced; a folder that is not there is not made yet.
     let needed = args.replace || work.configs.iter().any(|one| !one.leans_on().is_empty());
     let (mut known, odd) = match out.try_exists() {
         Ok(true) | Err(_) if needed => {
@@ -96,10 +95,10 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         }
         Ok(_) | Err(_) => (Vec::new(), Vec::new()),
     };
-    let old = known.len();
     for one in odd {
         output::complain(&output::safe(&format!("passed over: {one}")));
     }
+    let before = if args.replace { known.clone() } else { Vec::new() };
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
     let checkout = match &args.commit {
         Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
@@ -107,7 +106,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     };
     if args.changed_only && work.configs.is_empty() {
         output::complain("no file that is attested changed: nothing to create");
-        return told(None, &[], &[], args.format);
+        return told(None, &[], args.format);
     }
     let mut all: Vec<(Made, Option<Vec<u8>>)> = Vec::new();
     for config in &work.configs {
@@ -140,29 +139,31 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         all.push((made, sealed));
     }
     let folder = Folder::make(&out).map_err(failure::folder)?;
-    let mut batch = Batch::of(&folder);
+    folder.alone();
+    let mut written = Written::to(&folder);
+    let ignore = ".gitignore";
+    let salted = all.iter().any(|(made, _)| made.salts.is_some());
+    if salted && folder.path(ignore).symlink_metadata().is_err() {
+        // whoever adds the folder to git must not publish them
+        written.put(ignore, super::init::IGNORED.as_bytes(), false)?;
+    }
     for (made, sealed) in &all {
         let statement = &made.statement;
-        let mut put = |ending: &str, bytes: &[u8], secret: bool| {
-            batch.put(&name_of(statement, ending), bytes, secret).map_err(failure::folder)
-        };
         if let Some(salts) = &made.salts {
-            put(SALTS, salts.write(&statement.id).as_bytes(), true)?;
+            let text = salts.write(&statement.id);
+            written.put(&name_of(statement, SALTS), text.as_bytes(), true)?;
         }
         if let Some(sealed) = sealed {
-            put(PAYLOAD, sealed, false)?;
+            written.put(&name_of(statement, PAYLOAD), sealed, false)?;
         }
-        put(STATEMENT, made.payload.as_bytes(), false)?;
+        written.put(&name_of(statement, STATEMENT), made.payload.as_bytes(), false)?;
     }
-    batch.keep().map_err(failure::folder)?;
-    let (old, new) = known.split_at(old);
-    if args.replace {
-        replaced(&folder, old, new)?;
-    }
+    written.keep()?;
+    replaced(&folder, &all, &before, &work.several)?;
     if let Some(cache) = cache {
         save(cache, dir);
     }
-    told(Some(&folder), &all, new, args.format)
+    told(Some(&folder), &all, args.format)
 }
 
 /// How the names of salts end, which their owner keeps.
@@ -176,6 +177,8 @@ struct Work {
     root: Root,
     configs: Vec<Config>,
     plaintext: Vec<String>,
+    /// Types of which the project has more than one statement.
+    several: Vec<&'static Type>,
 }
 
 impl Work {
@@ -198,7 +201,14 @@ impl Work {
             (None, Some(project)) => dir.join(&project.root),
             (None, None) => dir.to_owned(),
         };
-        let root = Root::open(&root_path).map_err(|error| Failure::io(&root_path, &error))?;
+        let opened = |path: &Path| Root::open(path).map_err(|error| Failure::io(path, &error));
+        let root = match (&args.root, &project) {
+            // whoever wrote the file does not lead out of its directory, whoever runs the command may
+            (None, Some(project)) => opened(dir)?.below(&project.root).map_err(|error| {
+                failure::make(collect::MakeError::File { path: project.root.clone(), error })
+            })?,
+            _ => opened(&root_path)?,
+        };
         let plaintext = project.as_ref().map(|one| one.plaintext.clone()).unwrap_or_default();
         let configs = match (args.kind, &args.config) {
             (Some(kind), Some(file)) => {
@@ -214,7 +224,13 @@ impl Work {
                     .collect::<Result<_, _>>()?
             }
         };
-        let mut work = Work { root_path, root, configs, plaintext };
+        let listed = project.iter().flat_map(|project| &project.statements);
+        let mut several: Vec<&'static Type> = listed.map(|one| one.kind).collect();
+        several.retain(|kind| {
+            let listed = project.iter().flat_map(|project| &project.statements);
+            listed.filter(|one| one.kind == *kind).count() > 1
+        });
+        let mut work = Work { root_path, root, configs, plaintext, several };
         if args.changed_only
             && let Some(project) = &project
         {
@@ -357,18 +373,32 @@ fn cache_path(dir: &Path) -> PathBuf {
 
 /// A cache that cannot be kept costs time and nothing else.
 fn save(cache: Cache, dir: &Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
     let path = cache_path(dir);
-    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let own = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let folder = path.parent().map_or(Ok(()), own);
     if let Err(error) = folder.and_then(|()| cache.save()) {
         output::complain(&format!("{}: {error}; the cache is not kept", output::path(&path)));
     }
 }
 
-/// Takes away what the new statements stand for: earlier ones of their type and name.
-fn replaced(folder: &Folder, old: &[Known], new: &[Known]) -> Result<(), Failure> {
-    for old in old {
-        let newer = |new: &Known| new.kind == old.kind && new.name == old.name && new.id != old.id;
-        if !new.iter().any(newer) {
+/// Takes away what the new statements stand for: of those that lay there before, the ones of their type
+/// and name. Where a project has several of a type, its single files tell them apart.
+fn replaced(
+    folder: &Folder,
+    all: &[(Made, Option<Vec<u8>>)],
+    before: &[Known],
+    several: &[&'static Type],
+) -> Result<(), Failure> {
+    for old in before {
+        let newer = all.iter().map(|(made, _)| &made.statement).find(|new| {
+            let name = new.own.get("name").and_then(Value::as_str);
+            let same = || lying(folder, old).is_some_and(|old| single(&old) == single(new));
+            new.kind == old.kind
+                && name == old.name.as_deref()
+                && (!several.contains(&new.kind) || same())
+        });
+        if newer.is_none() {
             continue;
         }
         folder.remove(&old.file).map_err(failure::folder)?;
@@ -377,24 +407,36 @@ fn replaced(folder: &Folder, old: &[Known], new: &[Known]) -> Result<(), Failure
             folder.remove(&format!("{stem}{ending}")).map_err(failure::folder)?;
         }
         if let Some(stem) = old.file.strip_suffix(collect::BUNDLE) {
-            folder.remove(&format!("{stem}{}", super::enter::PROOF)).map_err(failure::folder)?;
+            folder.remove(&format!("{stem}{}", attest::bundle::PROOF)).map_err(failure::folder)?;
         }
     }
     Ok(())
 }
 
-fn told(
-    folder: Option<&Folder>,
-    all: &[(Made, Option<Vec<u8>>)],
-    known: &[Known],
-    format: Format,
-) -> Outcome {
+fn lying(folder: &Folder, known: &Known) -> Option<Statement> {
+    match known.hint {
+        None => folder.payload(&known.file).ok().map(|(_, statement)| statement),
+        Some(_) => folder.bundle(&known.file).ok().map(|(_, statement)| statement),
+    }
+}
+
+/// The files of roles that have one.
+fn single(statement: &Statement) -> Vec<(&str, &str)> {
+    let single =
+        |role: &str| statement.kind.role(role).is_some_and(|role| matches!(role.count, Count::One));
+    let files = statement.subjects.iter().filter(|one| single(&one.role));
+    files.map(|one| (one.role.as_str(), one.path.as_str())).collect()
+}
+
+fn told(folder: Option<&Folder>, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {
     let place = |one| {
         let name = name_of(one, STATEMENT);
         folder.map_or_else(|| PathBuf::from(&name), |folder| folder.path(&name))
     };
-    let statements: Vec<_> =
-        all.iter().zip(known).map(|((made, _), known)| (&made.statement, known.digest)).collect();
+    let statements: Vec<_> = all
+        .iter()
+        .map(|(made, _)| (&made.statement, Digest::of(made.payload.as_bytes())))
+        .collect();
     match format {
         Format::Table => {
             let lines = statements.iter().map(|(one, digest)| {
