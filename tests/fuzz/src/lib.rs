@@ -6,7 +6,6 @@
 
 mod api;
 mod attest;
-mod collect;
 mod evidence;
 mod feeds;
 mod gates;
@@ -27,11 +26,8 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("anchor", stamps::anchor),
     ("answer", api::answer),
-    ("archive", collect::archive),
-    ("attestconfig", collect::attestconfig),
     ("audit", evidence::audit),
     ("bundle", attest::bundle),
-    ("cache", collect::cache),
     ("capability", evidence::capability),
     ("chain", evidence::chain),
     ("config", gateway::config),
@@ -43,21 +39,18 @@ pub const TARGETS: &[Target] = &[
     ("feedrotation", feeds::feedrotation),
     ("gate", gates::gate),
     ("head", gateway::head),
-    ("journal", journal::journal),
     ("json", text::json),
+    ("journal", journal::journal),
     ("keychange", evidence::keychange),
     ("keyring", gateway::keyring),
-    ("manifest", collect::manifest),
     ("note", text::note),
     ("policy", proofs::policy),
-    ("project", collect::project),
     ("proof", proofs::proof),
     ("receipt", evidence::receipt),
     ("request", api::request),
     ("results", attest::results),
     ("retention", retention::retention),
     ("rules", rules::rules),
-    ("salts", collect::salts),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),

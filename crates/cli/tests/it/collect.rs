@@ -2,7 +2,6 @@
 
 mod hostile;
 mod outside;
-mod room;
 
 use std::fs;
 use std::os::unix::fs::symlink;
