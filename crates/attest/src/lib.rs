@@ -24,5 +24,5 @@ pub use bundle::Bundle;
 pub use files::{FileError, Files};
 pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
-pub use verify::{Verification, verify};
+pub use verify::{Verification, faults, verify};
 pub use vsa::Vsa;

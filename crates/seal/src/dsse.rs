@@ -163,6 +163,28 @@ enum Secret {
     P256(p256::ecdsa::SigningKey),
 }
 
+/// Whether a key can be derived from the passphrase in seconds and a quarter of a gibibyte: a key file
+/// says itself what that costs.
+fn affordable(scheme: &pkcs8::pkcs5::EncryptionScheme) -> Result<(), KeyError> {
+    use pkcs8::pkcs5::pbes2::Kdf;
+    let kdf = &scheme.pbes2().ok_or(KeyError::Encryption)?.kdf;
+    let fits = match (kdf, kdf.scrypt()) {
+        (Kdf::Pbkdf2(params), _) => params.iteration_count <= PBKDF2_ROUNDS,
+        (_, Some(params)) => {
+            let memory = params.cost_parameter.saturating_mul(u64::from(params.block_size));
+            memory <= SCRYPT_BLOCKS && params.parallelization <= SCRYPT_LANES
+        }
+        _ => return Err(KeyError::Encryption),
+    };
+    if fits { Ok(()) } else { Err(KeyError::Costly) }
+}
+
+/// Most rounds of PBKDF2 (OpenSSL's default is 2,048; 600,000 are advised).
+const PBKDF2_ROUNDS: u32 = 10_000_000;
+/// Most blocks of 128 bytes that scrypt may fill.
+const SCRYPT_BLOCKS: u64 = 2 << 20;
+/// Most times that it may do so.
+const SCRYPT_LANES: u16 = 4;
 /// Longest text of a private key looked at, bytes.
 const PEM_LIMIT: usize = 16 << 10;
 /// How the text of an encrypted key begins.
@@ -189,7 +211,8 @@ impl PrivateKey {
             return Err(KeyError::AnyPrivatePem);
         }
         let locked = pkcs8::EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
-            .map_err(|_| KeyError::AnyPrivatePem)?;
+            .map_err(|_| KeyError::Encryption)?;
+        affordable(&locked.encryption_algorithm)?;
         let opened = locked.decrypt(passphrase).map_err(|_| KeyError::Passphrase)?;
         let plain = opened
             .to_pem("PRIVATE KEY", pkcs8::LineEnding::LF)
