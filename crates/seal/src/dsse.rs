@@ -51,14 +51,15 @@ pub struct EnvelopeError {
 }
 
 impl Envelope {
-    /// Signs `payload`.
+    /// Signs `payload`. `keyid` stays empty: verifiers of the DSSE libraries of Go, cosign among them, pass
+    /// over a signature whose `keyid` is not what they call the key, and there is no name that all use.
     pub fn sign(
         payload_type: &str,
         payload: Vec<u8>,
         signer: &dyn Signer,
     ) -> Result<Envelope, SignError> {
         let sig = signer.sign(&pae(payload_type, &payload))?;
-        let signature = Signature { keyid: signer.public().hint(), sig };
+        let signature = Signature { keyid: String::new(), sig };
         Ok(Envelope { payload_type: payload_type.into(), payload, signatures: vec![signature] })
     }
 

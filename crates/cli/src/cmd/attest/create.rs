@@ -135,6 +135,12 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let folder = Folder::make(&out).map_err(failure::folder)?;
     folder.alone();
     let mut written = Written::to(&folder);
+    let ignore = ".gitignore";
+    let salted = all.iter().any(|(made, _)| made.salts.is_some());
+    if salted && folder.path(ignore).symlink_metadata().is_err() {
+        // whoever adds the folder to git must not publish them
+        written.put(ignore, super::init::IGNORED.as_bytes(), false)?;
+    }
     for (made, sealed) in &all {
         let statement = &made.statement;
         if let Some(salts) = &made.salts {

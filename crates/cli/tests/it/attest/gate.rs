@@ -247,6 +247,27 @@ fn a_list_that_is_none_stops_the_gate() {
 }
 
 #[test]
+fn a_key_that_is_not_there_is_said_to_be() {
+    let work = Work::new();
+    let pem = seal::signer::Signer::public(&seal::key::SecretKey::from_seed([1; 32])).to_pem();
+    work.write("ada.pem", &pem);
+    let trust = "version: 1\nkeys: [{name: ada, purpose: statements, key: \"file:ada.pem\"}]\n";
+    work.write("trust.yaml", trust);
+    let pins = ["gate.yaml", "trust.yaml", "ada.pem"]
+        .map(|name| Digest::of(&fs::read(work.0.path(name)).expect("read")).to_string());
+    let all = ["--policy", "gate.yaml", "--all", "--pin", &pins[0], "--pin", &pins[1]];
+    let (exit, said) = work.run(&all);
+    assert_eq!(exit, 78, "{said}");
+    assert!(said.contains(&format!("--pin {}", pins[2])), "{said}");
+    assert_eq!(work.run(&[&all[..], &["--pin", &pins[2]]].concat()).0, 13);
+    work.git(&["rm", "-q", "--cached", "-f", "--ignore-unmatch", "ada.pem"]);
+    work.git(&["commit", "-q", "-m", "trust", "trust.yaml"]);
+    let (exit, said) = work.run(&["--policy", "gate.yaml", "--base", "HEAD"]);
+    assert_eq!(exit, 78, "{said}");
+    assert!(said.contains("ada.pem is no plain file"), "{said}");
+}
+
+#[test]
 fn a_tag_is_no_base_in_the_place_of_a_branch() {
     let work = Work::new();
     work.write("app/new.txt", "x");

@@ -291,3 +291,28 @@ fn files_that_are_committed_to_do_not_fill_the_memory() {
     let output = output.expect("the binary runs");
     assert!(output.status.success(), "{}", said(&output));
 }
+
+#[test]
+fn salts_are_not_added_to_git_by_mistake() {
+    let project = Project::new();
+    configure(&project, "salted: [system_prompt]\n");
+    project.attest(CREATE, 0);
+    assert_eq!(project.made(".salts.json").len(), 1);
+    commit(project.0.path());
+    let listed = git(project.0.path(), &["ls-files", "attestations"]).stdout;
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    assert!(listed.contains(".statement.json") && !listed.contains("salts"), "{listed}");
+    // one that is there says what its owner wants
+    project.write("attestations/.gitignore", "");
+    project.attest(CREATE, 0);
+    assert_eq!(fs::read(project.path("attestations/.gitignore")).expect("bytes"), b"");
+}
+
+#[test]
+fn a_type_that_is_named_twice_is_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let output = countersign(dir.path(), &["attest", "init", "--type", "slo", "--type", "slo"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = fs::read_to_string(dir.path().join("countersign.attest.yaml")).expect("text");
+    assert_eq!(text.matches("type: slo").count(), 1, "{text}");
+}
