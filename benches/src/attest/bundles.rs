@@ -130,6 +130,7 @@ fn gates(project: &Path, folder: &Path, trust: &Path, table: &mut Table) -> Resu
     let blobs = paths.iter().map(|path| Blob {
         name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         bytes: Ok(fs::read(path).unwrap_or_default()),
+        proof: None,
     });
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let now = UnixMillis(u64::try_from(now.as_millis())?);

@@ -180,10 +180,8 @@ impl Policy {
             interpreter.eval_rule(rule.to_owned())
         };
         let (counted, ahead) = std::thread::scope(|scope| {
-            let ahead = std::thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, || ask(Some(AHEAD)).ok());
-            (counted(program, rule, input), ahead.ok().and_then(|thread| thread.join().ok()?))
+            let ahead = scope.spawn(|| ask(Some(AHEAD)).ok());
+            (counted(program, rule, input), ahead.join().ok().flatten())
         });
         let counted = counted?;
         // Whatever kept it from an answer, this run has the last word: its work is bounded now.
@@ -201,8 +199,6 @@ const AHEAD: ExecutionTimerConfig = ExecutionTimerConfig {
     limit: Duration::from_secs(2),
     check_interval: NonZeroU32::new(256).expect("not zero"),
 };
-/// Of its thread: that of a process's first one.
-const STACK: usize = 8 << 20;
 
 /// A rule made ready, if there is one of this name, and whether anything is called `other`.
 fn ready(
