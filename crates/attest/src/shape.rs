@@ -5,6 +5,8 @@ use seal::digest::Digest;
 use seal::json::Value;
 use seal::time::parse_rfc3339;
 
+use crate::purl::Purl;
+
 /// A member of an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -41,6 +43,8 @@ pub enum Shape {
     Sha256,
     /// A random UUID (RFC 9562) in its lower-case text.
     Uuid,
+    /// A package URL, such as `pkg:huggingface/org/name@revision`.
+    Purl,
     /// A list with so many items at least.
     List(&'static Shape, usize),
     /// An object of any names, such as those of metrics, with so many members at least.
@@ -145,6 +149,7 @@ impl Shape {
             Shape::Time => text.ends_with('Z') && parse_rfc3339(text).is_some(),
             Shape::Sha256 => Digest::from_hex(text).is_some(),
             Shape::Uuid => is_uuid(text),
+            Shape::Purl => Purl::parse(text).is_ok(),
             _ => false,
         }
     }
@@ -161,6 +166,7 @@ impl Shape {
             Shape::Time => "a UTC time as RFC 3339, such as 2026-11-20T00:00:00Z".into(),
             Shape::Sha256 => "64 lower-case hexadecimal digits".into(),
             Shape::Uuid => "a random UUID in lower case".into(),
+            Shape::Purl => "a package URL, such as pkg:huggingface/org/name@revision".into(),
             Shape::List(..) => "a list".into(),
             Shape::Map(..) | Shape::Object(_) => "an object".into(),
         }
@@ -197,6 +203,7 @@ impl Shape {
             Shape::Uuid => {
                 text("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
             }
+            Shape::Purl => text("^[Pp][Kk][Gg]:/*[A-Za-z][A-Za-z0-9.-]*/[^\\s\\u0000-\\u001f]+$"),
             Shape::List(inner, least) => Value::object([
                 ("type", Value::from("array")),
                 ("items", inner.schema()),
@@ -323,6 +330,7 @@ mod tests {
         may("at", Shape::Time, "when"),
         may("scores", Shape::Map(&Shape::Decimal, 1), "scores"),
         may("tags", Shape::List(&Shape::OneOf(&["a", "b"]), 0), "tags"),
+        may("purl", Shape::Purl, "package"),
     ]);
 
     fn misfits(text: &str) -> Vec<String> {
@@ -334,6 +342,8 @@ mod tests {
     fn every_fault_is_told_with_its_place() {
         let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
         assert_eq!(misfits(&format!(r#"{{"id":"{id}","at":"2026-01-01T00:00:00Z"}}"#)), [""; 0]);
+        assert_eq!(misfits(&format!(r#"{{"id":"{id}","purl":"pkg:x/y@1"}}"#)), [""; 0]);
+        assert_eq!(misfits(&format!(r#"{{"id":"{id}","purl":"x/y@1"}}"#)), ["/purl"]);
         assert_eq!(misfits("[]"), [""]);
         assert_eq!(misfits("{}"), [""]);
         assert_eq!(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use seal::json::{Limits, Value, parse};
 
 use super::print::{self, Kind};
+use super::sbom;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -16,7 +17,7 @@ use crate::output;
 Nothing is verified here: a page is as good as the JSON that it is made of. The exit says only whether
 there was a page.")]
 pub struct Args {
-    /// What `attest verify --format json` printed; - for standard input
+    /// What `attest verify` or `attest match` printed with --format json; - for standard input
     file: PathBuf,
     /// How to print
     #[arg(long, default_value = "markdown")]
@@ -33,7 +34,8 @@ pub fn run(args: &Args) -> Outcome {
     let bytes = output::read_input(&args.file, LIMIT as u64)?;
     let value = parse(&bytes, Limits { bytes: LIMIT, depth: 16 })
         .map_err(|error| refused(format!("not JSON: {error}")))?;
-    if value.get("kind").and_then(Value::as_str) != Some("attestations") {
+    let kind = value.get("kind").and_then(Value::as_str);
+    if !kind.is_some_and(|kind| matches!(kind, "attestations" | sbom::KIND)) {
         return Err(refused("is not what `attest verify --format json` prints".into()));
     }
     print::again(&value, args.format)?;
