@@ -14,7 +14,7 @@ use seal::digest::Digest;
 use seal::time::UnixMillis;
 
 use crate::glob::Glob;
-use crate::statement::{Privacy, Statement};
+use crate::statement::{Privacy, Statement, Subject};
 use crate::types::Type;
 
 pub use condition::Condition;
@@ -91,6 +91,9 @@ pub struct Change {
     pub path: String,
     /// Whether it is no longer there.
     pub gone: bool,
+    /// Whether it stands for all below it, which nobody lists: a submodule, a repository within this
+    /// one, a link.
+    pub whole: bool,
 }
 
 /// What a gate judges.
@@ -100,6 +103,9 @@ pub struct Facts<'f> {
     pub proven: &'f [Proven<'f>],
     /// The files that changed; `None` opens every gate, whatever its paths.
     pub changes: Option<&'f [Change]>,
+    /// Where the attested root lies below the repository's, with `/` behind it; empty where they are
+    /// one. Changed files are named from the one, attested files from the other.
+    pub root: &'f str,
     /// The time of judging.
     pub now: UnixMillis,
 }
@@ -133,6 +139,12 @@ impl Policy {
         &self.gates
     }
 
+    /// A gate, by its id, that asks for changed files to be covered: it needs to be told which.
+    pub fn covering(&self) -> Option<&str> {
+        let covers = |gate: &&Gate| gate.require.iter().any(|required| required.covers);
+        self.gates.iter().find(covers).map(|gate| gate.id.as_str())
+    }
+
     /// Judges. Nothing stops at the first violation.
     pub fn judge(&self, facts: &Facts<'_>) -> Ruling {
         let mut ruling = Ruling::default();
@@ -148,7 +160,7 @@ impl Policy {
             ruling.applied.push(gate.id.clone());
             for required in &gate.require {
                 let candidates = of_type.get(required.kind.name).map_or(&[][..], Vec::as_slice);
-                let found = required.judge(candidates, &touched, facts.now);
+                let found = required.judge(candidates, &touched, facts);
                 ruling
                     .findings
                     .extend(found.into_iter().map(|(code, why)| gate.finding(code, why)));
@@ -183,7 +195,9 @@ impl Gate {
     /// The changed files it applies to; `None` when it does not apply.
     fn touched<'c>(&self, changes: Option<&'c [Change]>) -> Option<Vec<&'c Change>> {
         let fits = |change: &&Change| {
-            self.paths.is_empty() || self.paths.iter().any(|glob| glob.fits(&change.path))
+            let below = |glob: &Glob| change.whole && glob.fits_below(&change.path);
+            let fits = |glob: &Glob| glob.fits(&change.path) || below(glob);
+            self.paths.is_empty() || self.paths.iter().any(fits)
         };
         let Some(changes) = changes else { return Some(Vec::new()) };
         let touched: Vec<&Change> = changes.iter().filter(fits).collect();
@@ -204,14 +218,14 @@ impl Requirement {
         &self,
         candidates: &[&Proven<'_>],
         touched: &[&Change],
-        now: UnixMillis,
+        facts: &Facts<'_>,
     ) -> Vec<(Code, String)> {
         let name = self.kind.name;
         if candidates.is_empty() {
             return vec![(Code::GateMissing, format!("there is no {name} statement that holds"))];
         }
         let judged: Vec<Vec<(Code, String)>> =
-            candidates.iter().map(|proven| self.look(proven, now)).collect();
+            candidates.iter().map(|proven| self.look(proven, facts.now)).collect();
         let counted: Vec<&&Proven<'_>> = candidates
             .iter()
             .zip(&judged)
@@ -224,9 +238,9 @@ impl Requirement {
         }
         if self.covers {
             let covered = |change: &Change| {
-                counted
-                    .iter()
-                    .any(|one| one.statement.subjects.iter().any(|s| s.path == change.path))
+                let path = change.path.strip_prefix(facts.root);
+                let is = |subject: &Subject| Some(subject.path.as_str()) == path;
+                counted.iter().any(|one| one.statement.subjects.iter().any(is))
             };
             let bare = touched.iter().filter(|change| !change.gone && !covered(change));
             found.extend(bare.map(|change| {

@@ -80,7 +80,20 @@ impl Glob {
 
     /// Whether it fits a path: names with `/` between them, relative to the root.
     pub fn fits(&self, path: &str) -> bool {
+        self.reaches(path).last().copied().unwrap_or(false)
+    }
+
+    /// Whether it may fit something below a path.
+    pub fn fits_below(&self, path: &str) -> bool {
+        let reached = self.reaches(path);
+        reached.iter().take(self.names.len()).any(|reached| *reached)
+            || (reached.last() == Some(&true) && self.names.last() == Some(&Name::Any))
+    }
+
+    /// For none, one, two … of its names: whether they fit the whole path.
+    fn reaches(&self, path: &str) -> Vec<bool> {
         let names: Vec<&str> = path.split('/').collect();
+        let mut reached = vec![false];
         // `open[i]`: the first i names of the path fit the names of the pattern so far.
         let mut open = vec![false; names.len() + 1];
         open[0] = true;
@@ -101,8 +114,9 @@ impl Glob {
                 }
             }
             open = next;
+            reached.push(open[names.len()]);
         }
-        open[names.len()]
+        reached
     }
 
     /// As it was written.
@@ -262,6 +276,24 @@ mod tests {
             if pattern != "**" {
                 check(pattern, unfit, false);
             }
+        }
+    }
+
+    #[test]
+    fn what_may_lie_below_a_path() {
+        for (pattern, path, expect) in [
+            ("vendor/sub/a.txt", "vendor/sub", true),
+            ("vendor/sub/a.txt", "vendor", true),
+            ("vendor/sub/a.txt", "vendor/sub/a.txt", false),
+            ("vendor/*/a.txt", "vendor/x", true),
+            ("vendor/sub/**", "vendor/sub", true),
+            ("vendor/sub/**", "vendor/sub/x", true),
+            ("**/*.md", "vendor/sub", true),
+            ("vendor/sub/a.txt", "vendor/other", false),
+            ("*.md", "vendor", false),
+        ] {
+            let glob = Glob::parse(pattern).unwrap();
+            assert_eq!(glob.fits_below(path), expect, "{pattern} below {path}");
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Shape {
     Any,
     /// Text of 1 to [`TEXT`] characters without control characters.
     Text,
+    /// Any text, such as the content of a file.
+    Content,
     /// Exactly this text.
     Is(&'static str),
     /// One of these texts.
@@ -132,7 +134,9 @@ impl Shape {
                     place.truncate(length);
                 }
             }
-            (Shape::Any, _) | (Shape::Bool, Value::Bool(_)) => {}
+            (Shape::Any, _)
+            | (Shape::Bool, Value::Bool(_))
+            | (Shape::Content, Value::String(_)) => {}
             (Shape::Count, Value::Int(number))
                 if (0..=seal::json::MAX_SAFE_INTEGER).contains(number) => {}
             (shape, Value::String(text)) if shape.takes(text) => {}
@@ -146,7 +150,7 @@ impl Shape {
             Shape::Is(one) => text == one,
             Shape::OneOf(all) => all.contains(&text),
             Shape::Decimal => Decimal::parse(text).is_some(),
-            Shape::Time => text.ends_with('Z') && parse_rfc3339(text).is_some(),
+            Shape::Time => is_time(text),
             Shape::Sha256 => Digest::from_hex(text).is_some(),
             Shape::Uuid => is_uuid(text),
             Shape::Purl => Purl::parse(text).is_ok(),
@@ -158,6 +162,7 @@ impl Shape {
         match self {
             Shape::Any => "anything".into(),
             Shape::Text => format!("text of 1 to {TEXT} characters"),
+            Shape::Content => "text".into(),
             Shape::Is(one) => format!("{one:?}"),
             Shape::OneOf(all) => format!("one of {}", all.join(", ")),
             Shape::Decimal => "a decimal number as text, such as \"0.95\"".into(),
@@ -174,34 +179,34 @@ impl Shape {
 
     /// The JSON Schema (draft 2020-12) of the same.
     pub fn schema(self) -> Value {
-        let text = |pattern: &str| {
-            Value::object([("type", Value::from("string")), ("pattern", pattern.into())])
-        };
         match self {
             Shape::Any => Value::Object(Vec::new()),
             Shape::Text => Value::object([
                 ("type", Value::from("string")),
                 ("minLength", 1u32.into()),
                 ("maxLength", TEXT.into()),
-                ("pattern", "^[^\\u0000-\\u001f\\u007f-\\u009f]*$".into()),
+                ("not", without(CONTROL)),
             ]),
+            Shape::Content => Value::object([("type", Value::from("string"))]),
             Shape::Is(one) => Value::object([("const", one)].map(|(k, v)| (k, v.into()))),
             Shape::OneOf(all) => Value::object([("enum", Value::array(all.iter().copied()))]),
-            Shape::Decimal => text("^-?(0|[1-9][0-9]{0,14})(\\.[0-9]{1,9})?$"),
+            Shape::Decimal => pattern("^-?(0|[1-9][0-9]{0,14})(\\.[0-9]{1,9})?$"),
             Shape::Count => Value::object([
                 ("type", Value::from("integer")),
                 ("minimum", 0u32.into()),
                 ("maximum", seal::json::MAX_SAFE_INTEGER.into()),
             ]),
             Shape::Bool => Value::object([("type", Value::from("boolean"))]),
-            Shape::Time => Value::object([
-                ("type", Value::from("string")),
-                ("format", "date-time".into()),
-                ("pattern", "Z$".into()),
-            ]),
-            Shape::Sha256 => text("^[0-9a-f]{64}$"),
+            Shape::Time => {
+                let mut schema = pattern(TIME);
+                if let Value::Object(members) = &mut schema {
+                    members.push(("format".into(), "date-time".into()));
+                }
+                schema
+            }
+            Shape::Sha256 => pattern("^[0-9a-f]{64}$"),
             Shape::Uuid => {
-                text("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+                pattern("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
             }
             Shape::Purl => text("^[Pp][Kk][Gg]:/*[A-Za-z][A-Za-z0-9.-]*/[^\\s\\u0000-\\u001f]+$"),
             Shape::List(inner, least) => Value::object([
@@ -237,6 +242,26 @@ impl Shape {
     }
 }
 
+/// Patterns here are read alike by all engines: `$` stands before a last line feed in some of them, so
+/// that control characters are forbidden by themselves.
+fn pattern(pattern: &str) -> Value {
+    Value::object([
+        ("type", Value::from("string")),
+        ("pattern", pattern.into()),
+        ("not", without(CONTROL)),
+    ])
+}
+
+fn without(pattern: &str) -> Value {
+    Value::object([("pattern", pattern)].map(|(k, v)| (k, v.into())))
+}
+
+const CONTROL: &str = "[\\x00-\\x1f\\x7f-\\x9f]";
+
+/// RFC 3339 in UTC, from 1970 on. Which days a month has says the format `date-time`.
+const TIME: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T\
+    ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z$";
+
 /// So many faults of a document are told.
 pub const MISFITS: usize = 32;
 
@@ -260,6 +285,11 @@ fn many(count: usize, least: usize, place: &str, found: &mut Vec<Misfit>) {
 
 fn is_text(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= TEXT && !text.chars().any(char::is_control)
+}
+
+fn is_time(text: &str) -> bool {
+    // RFC 3339 has a note on spaces and small letters; here a time has one spelling.
+    text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z') && parse_rfc3339(text).is_some()
 }
 
 /// Version 4, variant 10, lower case.

@@ -4,6 +4,8 @@
 //! SHA-256, and in its annotations what it is for and how long it is. The predicate does not repeat
 //! digests, so that there is nothing to compare.
 
+mod schema;
+
 use seal::digest::Digest;
 use seal::json::{Limits, Value, parse, write_receipt};
 use seal::time::{UnixMillis, parse_rfc3339};
@@ -11,6 +13,7 @@ use seal::time::{UnixMillis, parse_rfc3339};
 use crate::manifest::{Entry, labelled};
 use crate::shape::{Field, Misfit, Shape, may, must};
 use crate::types::{self, Type};
+pub use schema::schema;
 
 /// `_type` of every statement.
 pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
@@ -166,20 +169,29 @@ const SOURCE: &[Field] = &[
     must("commit", Shape::Text, "The commit that was attested."),
 ];
 
-const FILE: &[Field] =
-    &[must("name", Shape::Text, "Path of the subject."), must("content", Shape::Any, "Its text.")];
+const FILE: &[Field] = &[
+    must("name", Shape::Text, "Path of the subject."),
+    must("content", Shape::Content, "Its text."),
+];
 
 const PRIVACY: &[Field] = &[
-    must(
-        "mode",
-        Shape::OneOf(&["hash_only", "plaintext_explicit", "encrypted_payload"]),
-        "How much can be told from the statement.",
-    ),
+    must("mode", Shape::OneOf(&MODES), "How much can be told from the statement."),
     may("files", Shape::List(&Shape::Object(FILE), 1), "With plaintext_explicit: the files."),
     may("ciphertext", Shape::Sha256, "With encrypted_payload: of the encrypted bytes."),
     may("commitment", Shape::Sha256, "With encrypted_payload: to what is inside."),
     may("recipients", Shape::Count, "With encrypted_payload: how many can read it."),
 ];
+
+const MODES: [&str; 3] = ["hash_only", "plaintext_explicit", "encrypted_payload"];
+
+/// The members that `privacy` has in a mode, besides `mode`: what is embedded is told by its mode.
+fn of_mode(mode: &str) -> &'static [&'static str] {
+    match mode {
+        "plaintext_explicit" => &["files"],
+        "encrypted_payload" => &["ciphertext", "commitment", "recipients"],
+        _ => &[],
+    }
+}
 
 /// What predicates of all types have.
 pub(crate) const COMMON: &[Field] = &[
@@ -416,6 +428,20 @@ impl Statement {
     }
 }
 
+/// Where `privacy` has not the members of its mode.
+fn embedded(privacy: &Value) -> Vec<Misfit> {
+    let mode = privacy.get("mode").and_then(Value::as_str).unwrap_or_default();
+    let wanted = of_mode(mode);
+    let told = |why: String| Misfit { place: "/predicate/privacy".into(), why };
+    let others = PRIVACY.iter().map(|field| field.name).filter(|name| *name != "mode");
+    let found = others.filter_map(|name| match (privacy.get(name), wanted.contains(&name)) {
+        (None, true) => Some(told(format!("has no member {name:?}"))),
+        (Some(_), false) => Some(told(format!("has {name:?}, which is not of {mode:?}"))),
+        (None, false) | (Some(_), true) => None,
+    });
+    found.collect()
+}
+
 /// Where a statement of `kind` is not of its shape.
 fn misfits(kind: &'static Type, value: &Value) -> Vec<Misfit> {
     let mut found = Shape::Object(WHOLE).judge(value, "");
@@ -425,7 +451,9 @@ fn misfits(kind: &'static Type, value: &Value) -> Vec<Misfit> {
         return found;
     };
     let own = members.iter().position(|(name, _)| name == kind.name).map(|at| members.remove(at));
-    found.extend(Shape::Object(COMMON).judge(&Value::Object(members), "/predicate"));
+    let common = Value::Object(members);
+    found.extend(Shape::Object(COMMON).judge(&common, "/predicate"));
+    found.extend(common.get("privacy").map(embedded).unwrap_or_default());
     match own {
         None => found.push(Misfit {
             place: "/predicate".into(),
@@ -437,37 +465,6 @@ fn misfits(kind: &'static Type, value: &Value) -> Vec<Misfit> {
         }
     }
     found
-}
-
-/// The JSON Schema of statements of a type.
-pub fn schema(kind: &'static Type) -> Value {
-    let mut predicate = Shape::Object(COMMON).schema();
-    if let Some(Value::Object(properties)) = predicate.get_mut("properties") {
-        let mut own = Shape::Object(kind.fields).schema();
-        if let Value::Object(members) = &mut own {
-            members.insert(0, ("description".into(), kind.about.into()));
-        }
-        properties.push((kind.name.into(), own));
-    }
-    if let Some(Value::Array(required)) = predicate.get_mut("required") {
-        required.push(kind.name.into());
-    }
-    let properties = [
-        ("_type", Value::object([("const", Value::from(STATEMENT))])),
-        ("predicateType", Value::object([("const", Value::from(kind.uri))])),
-        ("subject", Shape::List(&Shape::Object(SUBJECT), 1).schema()),
-        ("predicate", predicate),
-    ];
-    let required = properties.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    Value::object([
-        ("$schema", Value::from("https://json-schema.org/draft/2020-12/schema")),
-        ("$id", format!("{}/schema.json", kind.uri).into()),
-        ("title", format!("countersign {} statement", kind.name).into()),
-        ("type", "object".into()),
-        ("required", Value::array(required)),
-        ("properties", Value::object(properties)),
-        ("additionalProperties", false.into()),
-    ])
 }
 
 #[cfg(test)]

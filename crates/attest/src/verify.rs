@@ -156,7 +156,8 @@ pub fn verify(
 ) -> Verification {
     let keys = Keys::of(trust);
     let mut bundles: Vec<Judged> = Vec::new();
-    in_batches(blobs, |blob| open(blob, &keys, how), |judged| bundles.push(judged));
+    let weight = |blob: &Blob| blob.bytes.as_ref().map_or(0, Vec::len);
+    in_batches(blobs, weight, |blob| open(blob, &keys, how), |judged| bundles.push(judged));
     let seen = files.map(|files| subjects::look(&bundles, files));
     // A payload that lies in several bundles is compared once.
     let mut first = BTreeSet::new();
@@ -168,6 +169,7 @@ pub fn verify(
     let mut found = Vec::new();
     in_batches(
         jobs,
+        |_| 0,
         |(at, first)| match bundles[at].statement.as_ref().filter(|_| first) {
             None => Vec::new(),
             Some(statement) => {
@@ -469,9 +471,11 @@ fn threshold(bundles: &[Judged], kind: &Type, least: usize, report: &mut Report)
     }
 }
 
-/// Jobs on all cores, a few dozen at once: one signature is too little for a hand-off.
+/// Jobs on all cores, a few dozen at once: one signature is too little for a hand-off. What weighs
+/// much goes alone: some batches are held in memory at a time.
 fn in_batches<J: Send, R: Send>(
     jobs: impl IntoIterator<Item = J>,
+    weight: impl Fn(&J) -> usize,
     work: impl Fn(J) -> R + Sync,
     mut take: impl FnMut(R),
 ) {
@@ -481,10 +485,13 @@ fn in_batches<J: Send, R: Send>(
         |results| results.into_iter().for_each(&mut take),
         |give| {
             let mut batch = Vec::with_capacity(BATCH);
+            let mut weighs = 0;
             for job in jobs {
+                weighs += weight(&job);
                 batch.push(job);
-                if batch.len() == BATCH {
+                if batch.len() == BATCH || weighs > HEAVY {
                     give(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                    weighs = 0;
                 }
             }
             if !batch.is_empty() {
@@ -495,3 +502,5 @@ fn in_batches<J: Send, R: Send>(
 }
 
 const BATCH: usize = 16;
+/// Bytes of a batch that is given away before it is full.
+const HEAVY: usize = 1 << 20;

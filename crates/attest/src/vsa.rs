@@ -38,6 +38,9 @@ pub struct Vsa {
     pub policy: (String, Digest),
     /// The statements that were judged: name, and the digest of the payload.
     pub inputs: Vec<(String, Digest)>,
+    /// The commit that the compared files are of, hexadecimal. Without one nobody can tell later which
+    /// files they were.
+    pub source: Option<String>,
     /// Nothing was wrong.
     pub passed: bool,
     /// What was judged of all of them and holds.
@@ -45,10 +48,16 @@ pub struct Vsa {
 }
 
 const DIGEST: &[Field] = &[must("sha256", Shape::Sha256, "SHA-256.")];
-const NAMED: &[Field] = &[
-    must("name", Shape::Text, "Type and id."),
-    must("digest", Shape::Object(DIGEST), "Of the payload."),
+const SUBJECT_DIGEST: &[Field] = &[
+    may("sha256", Shape::Sha256, "SHA-256 of the payload of a statement."),
+    may("gitCommit", Shape::Text, "The commit that the compared files are of."),
 ];
+const NAMED: &[Field] = &[
+    must("name", Shape::Text, "Type and id, or `source`."),
+    must("digest", Shape::Object(SUBJECT_DIGEST), "One of them."),
+];
+/// What a summary calls the commit.
+const SOURCE: &str = "source";
 const INPUT: &[Field] = &[
     must("uri", Shape::Text, "Type and id."),
     must("digest", Shape::Object(DIGEST), "Of the payload."),
@@ -82,6 +91,7 @@ impl Vsa {
         verifier: &str,
         resource: &str,
         policy: (String, Digest),
+        source: Option<String>,
         at: UnixMillis,
     ) -> Option<Vsa> {
         let nodes = &verification.chain().nodes;
@@ -98,6 +108,7 @@ impl Vsa {
             resource: resource.to_owned(),
             policy,
             inputs,
+            source,
             passed: verification.report().ok(),
             levels: levels.map(|(name, _)| (*name).to_owned()).collect(),
         })
@@ -114,24 +125,28 @@ impl Vsa {
     pub fn write(&self) -> String {
         let sha256 = |digest: &Digest| Value::object([("sha256", Value::from(digest.hex()))]);
         let list = |key: &'static str| {
-            Value::array(self.inputs.iter().map(|(name, digest)| {
+            self.inputs.iter().map(move |(name, digest)| {
                 Value::object([(key, Value::from(name)), ("digest", sha256(digest))])
-            }))
+            })
         };
+        let source = self.source.iter().map(|commit| {
+            let digest = Value::object([("gitCommit", Value::from(commit))]);
+            Value::object([("name", Value::from(SOURCE)), ("digest", digest)])
+        });
         let (uri, digest) = &self.policy;
         let predicate = Value::object([
             ("verifier", Value::object([("id", Value::from(&self.verifier))])),
             ("timeVerified", self.at.to_string().into()),
             ("resourceUri", Value::from(&self.resource)),
             ("policy", Value::object([("uri", Value::from(uri)), ("digest", sha256(digest))])),
-            ("inputAttestations", list("uri")),
+            ("inputAttestations", Value::array(list("uri"))),
             ("verificationResult", if self.passed { "PASSED" } else { "FAILED" }.into()),
             ("verifiedLevels", Value::array(&self.levels)),
             ("slsaVersion", "1.1".into()),
         ]);
         let whole = Value::object([
             ("_type", Value::from(STATEMENT)),
-            ("subject", list("name")),
+            ("subject", Value::array(list("name").chain(source))),
             ("predicateType", URI.into()),
             ("predicate", predicate),
         ]);
@@ -158,12 +173,32 @@ impl Vsa {
         let inputs = predicate.get("inputAttestations")?.as_array()?;
         let policy = predicate.get("policy")?;
         let levels = predicate.get("verifiedLevels")?.as_array()?.iter();
+        let inputs: Vec<(String, Digest)> = inputs.iter().map(input).collect::<Option<_>>()?;
+        // The subjects are the statements in their order, and behind them the commit.
+        let (subjects, rest) = value.get("subject")?.as_array()?.split_at_checked(inputs.len())?;
+        let subject = |one: &Value| Some((text(one, "name")?, digest(one)?));
+        let only = |one: &Value| one.get("digest").and_then(Value::as_object).map(<[_]>::len);
+        if !subjects
+            .iter()
+            .zip(&inputs)
+            .all(|(one, input)| subject(one).as_ref() == Some(input) && only(one) == Some(1))
+        {
+            return None;
+        }
+        let source = match rest {
+            [] => None,
+            [one] if text(one, "name")? == SOURCE && only(one) == Some(1) => {
+                Some(text(one.get("digest")?, "gitCommit").filter(|id| is_commit(id))?)
+            }
+            _ => return None,
+        };
         Some(Vsa {
             verifier: text(predicate.get("verifier")?, "id")?,
             at: parse_rfc3339(predicate.get("timeVerified")?.as_str()?)?,
             resource: text(predicate, "resourceUri")?,
             policy: (text(policy, "uri")?, digest(policy)?),
-            inputs: inputs.iter().map(input).collect::<Option<_>>()?,
+            inputs,
+            source,
             passed: predicate.get("verificationResult")?.as_str()? == "PASSED",
             levels: levels.map(|one| Some(one.as_str()?.to_owned())).collect::<Option<_>>()?,
         })
@@ -205,6 +240,12 @@ impl Vsa {
     }
 }
 
+/// The id of a commit: SHA-1 or SHA-256, lower-case hexadecimal.
+fn is_commit(text: &str) -> bool {
+    let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    hex && matches!(text.len(), 40 | 64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +261,7 @@ mod tests {
             resource: "attestations".into(),
             policy: ("trust.yaml".into(), Digest::of(b"trust")),
             inputs: vec![("prompt/x".into(), Digest::of(b"p"))],
+            source: Some("0123456789".repeat(4)),
             passed: true,
             levels: vec!["COUNTERSIGN_SIGNATURE".into()],
         }
@@ -246,12 +288,19 @@ mod tests {
         vsa.passed = false;
         assert_eq!(Vsa::read(vsa.write().as_bytes()), Ok(vsa.clone()));
         assert!(!vsa.covers([&Digest::of(b"p")]));
+        vsa.source = None;
+        assert_eq!(Vsa::read(vsa.write().as_bytes()), Ok(vsa.clone()));
+        vsa.source = sample().source;
         let text = vsa.write();
         for (from, to) in [
             ("verification_summary/v1", "verification_summary/v2"),
             ("FAILED", "MAYBE"),
             ("\"timeVerified\"", "\"time\""),
             ("2024-01-01T00:00:00Z", "today"),
+            ("\"name\":\"source\"", "\"name\":\"other\""),
+            ("\"name\":\"prompt/x\"", "\"name\":\"prompt/y\""),
+            ("0123456789\"", "012345678X\""),
+            ("\"gitCommit\"", "\"sha256\""),
         ] {
             assert!(text.contains(from), "{from}");
             assert!(Vsa::read(text.replace(from, to).as_bytes()).is_err(), "{to}");

@@ -6,10 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use attest::gate::Change;
+
+use crate::make::Checkout;
 
 /// A repository with a work tree.
 #[derive(Debug, Clone)]
@@ -49,6 +52,14 @@ pub enum GitError {
     /// No such commit.
     #[error("{0:?} names no commit here; fetch it, or name another")]
     Unknown(String),
+    /// Several things have this name, and git would take the tag.
+    #[error("{name:?} is said of {}; name one of them as a whole", found.join(" and "))]
+    Ambiguous {
+        /// The revision.
+        name: String,
+        /// What it may mean.
+        found: Vec<String>,
+    },
     /// Two commits that have nothing in common, or not in a clone that is cut off.
     #[error("the base and HEAD have no commit in common here; is the clone shallow?")]
     Unrelated,
@@ -70,9 +81,13 @@ impl Repository {
     pub fn of(dir: &Path) -> Result<Repository, GitError> {
         let said = ask(dir, &["rev-parse", "--show-toplevel"])?;
         let root = said.strip_suffix(b"\n").filter(|root| !root.is_empty());
-        let root = root.ok_or_else(|| GitError::Answer("rev-parse --show-toplevel".into()))?;
-        use std::os::unix::ffi::OsStrExt;
-        Ok(Repository { root: PathBuf::from(OsStr::from_bytes(root)) })
+        let answer = || GitError::Answer("rev-parse --show-toplevel".into());
+        let root = PathBuf::from(OsStr::from_bytes(root.ok_or_else(answer)?));
+        // `core.worktree` may name any directory, and another repository in it would be asked.
+        match dir.canonicalize().is_ok_and(|dir| dir.starts_with(&root)) {
+            true => Ok(Repository { root }),
+            false => Err(answer()),
+        }
     }
 
     /// The root of its work tree.
@@ -86,12 +101,44 @@ impl Repository {
         if revision.is_empty() || revision.contains('\0') {
             return Err(unknown());
         }
+        self.unambiguous(revision)?;
         let named = format!("{revision}^{{commit}}");
         let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &named];
         match ask(&self.root, &arguments) {
             Ok(said) => hash(&said).ok_or_else(unknown),
             Err(GitError::Refused { .. }) => Err(unknown()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Who may push a tag may call it `origin/main`, and git would take it for that branch.
+    fn unambiguous(&self, revision: &str) -> Result<(), GitError> {
+        let name = revision.split(['^', '~', ':', '@']).next().unwrap_or_default();
+        // gitrevisions(7), <refname>
+        let mut places: Vec<String> = ["refs/", "refs/tags/", "refs/heads/", "refs/remotes/"]
+            .iter()
+            .map(|above| format!("{above}{name}"))
+            .collect();
+        places.push(format!("refs/remotes/{name}/HEAD"));
+        if name.starts_with("refs/") {
+            places.push(name.to_owned());
+        }
+        let mut arguments = vec!["for-each-ref", "--format=%(refname)"];
+        arguments.extend(places.iter().map(String::as_str));
+        let said = ask(&self.root, &arguments)?;
+        let mut found: Vec<String> = said.split(|byte| *byte == b'\n').map(text).collect();
+        found.retain(|one| places.contains(one));
+        let hex = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if hex && (4..40).contains(&name.len()) && !found.is_empty() {
+            let short = format!("--disambiguate={name}");
+            let said = ask(&self.root, &["rev-parse", &short])?;
+            found.extend(said.split(|b| *b == b'\n').filter(|id| !id.is_empty()).map(text));
+        }
+        match found.as_slice() {
+            [] => Ok(()),
+            // A whole name is that, and nothing called so further down.
+            [one] if !name.starts_with("refs/") || one == name => Ok(()),
+            _ => Err(GitError::Ambiguous { name: revision.to_owned(), found }),
         }
     }
 
@@ -112,28 +159,65 @@ impl Repository {
         if bases.is_empty() {
             return Err(GitError::Unrelated);
         }
+        self.differences(&bases, &head)
+    }
+
+    /// What differs from a commit, wherever HEAD is: in HEAD, in the index, in the work tree, and what
+    /// git does not know. Sorted.
+    pub fn since(&self, commit: &Commit) -> Result<Vec<Change>, GitError> {
+        self.differences(std::slice::from_ref(commit), &self.commit("HEAD")?)
+    }
+
+    /// What [`Repository::changes`] says of the files below a directory, by their paths from there.
+    pub fn changes_below(dir: &Path, base: &str) -> Result<Vec<String>, GitError> {
+        let said = ask(dir, &["rev-parse", "--show-prefix"])?;
+        let above = said.strip_suffix(b"\n").map(text);
+        let above = above.ok_or_else(|| GitError::Answer("rev-parse --show-prefix".into()))?;
+        let repository = Repository::of(dir)?;
+        let changes = repository.changes(&repository.commit(base)?)?;
+        let below = |change: Change| change.path.strip_prefix(&above).map(str::to_owned);
+        Ok(changes.into_iter().filter_map(below).collect())
+    }
+
+    fn differences(&self, bases: &[Commit], head: &Commit) -> Result<Vec<Change>, GitError> {
         let mut found = BTreeMap::new();
-        for base in &bases {
+        let off = filters(&self.root)?;
+        for base in bases {
             // In this order: what the work tree says of a file is the last word. All three, for a
             // commit may be undone in the work tree, and the index can be told to overlook files.
-            self.diff(&[&base.0, &head.0], &mut found)?;
-            self.diff(&["--cached", &base.0], &mut found)?;
-            self.diff(&[&base.0], &mut found)?;
+            self.diff(&[&base.0, &head.0], &off, &mut found)?;
+            self.diff(&["--cached", &base.0], &off, &mut found)?;
+            self.diff(&[&base.0], &off, &mut found)?;
+        }
+        for path in overlooked(&self.root)? {
+            let at = self.root.join(OsStr::from_bytes(&path));
+            let gone = at.symlink_metadata().is_err();
+            found.insert(text(&path), (gone, false));
         }
         let untracked =
             ask(&self.root, &["ls-files", "-z", "--others", "--exclude-standard", "--full-name"])?;
         for path in listed(&untracked, "ls-files")? {
-            found.insert(text(path.strip_suffix(b"/").unwrap_or(path)), false);
+            let name = path.strip_suffix(b"/").unwrap_or(path);
+            let at = self.root.join(OsStr::from_bytes(name));
+            let whole = name != path || at.symlink_metadata().is_ok_and(|one| one.is_symlink());
+            found.insert(text(name), (false, whole));
         }
-        Ok(found.into_iter().map(|(path, gone)| Change { path, gone }).collect())
+        let change = |(path, (gone, whole))| Change { path, gone, whole };
+        Ok(found.into_iter().map(change).collect())
     }
 
-    fn diff(&self, what: &[&str], found: &mut BTreeMap<String, bool>) -> Result<(), GitError> {
-        const HOW: [&str; 9] = [
+    fn diff(
+        &self,
+        what: &[&str],
+        off: &[(String, String)],
+        found: &mut BTreeMap<String, (bool, bool)>,
+    ) -> Result<(), GitError> {
+        const HOW: [&str; 10] = [
             "diff",
             "-z",
             "--no-renames",
-            "--name-status",
+            "--raw",
+            "--abbrev=4",
             "--no-ext-diff",
             "--no-textconv",
             "--no-relative",
@@ -141,17 +225,24 @@ impl Repository {
             "--ignore-submodules=none",
         ];
         let arguments: Vec<&str> = HOW.iter().chain(what).copied().chain(["--"]).collect();
-        let said = ask(&self.root, &arguments)?;
+        let said = ask_with(&self.root, off, &arguments)?;
         let no_answer = || GitError::Answer("diff".into());
         let mut fields = listed(&said, "diff")?.into_iter();
-        while let Some(status) = fields.next() {
+        while let Some(facts) = fields.next() {
             let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(no_answer)?;
-            let gone = match status {
-                b"D" => true,
-                b"A" | b"M" | b"T" | b"U" => false,
+            // `:<mode> SP <mode> SP <object> SP <object> SP <status>`
+            let facts = std::str::from_utf8(facts).map_err(|_| no_answer())?;
+            let facts: Vec<&str> = facts.strip_prefix(':').unwrap_or_default().split(' ').collect();
+            let [before, after, _, _, status] = facts.as_slice() else { return Err(no_answer()) };
+            let gone = match *status {
+                "D" => true,
+                "A" | "M" | "T" | "U" => false,
                 _ => return Err(no_answer()),
             };
-            found.insert(text(path), gone);
+            // What lies below a submodule or a link is not listed.
+            let whole = [before, after].iter().any(|mode| matches!(**mode, "160000" | "120000"));
+            let known = found.entry(text(path)).or_insert((gone, whole));
+            *known = (gone, known.1 || whole);
         }
         Ok(())
     }
@@ -197,8 +288,39 @@ impl Repository {
     }
 }
 
+impl Checkout {
+    /// What git says of the commit that a directory has checked out, and which files below differ from
+    /// it; nothing where there is no git, or no commit.
+    pub fn of(dir: &Path) -> Option<Checkout> {
+        let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
+        let off = filters(dir).ok()?;
+        let said =
+            ask_with(dir, &off, &[&asked[..], &["--no-renames", "--", "."]].concat()).ok()?;
+        let (mut commit, mut changed) = (None, Vec::new());
+        for line in said.split(|byte| *byte == 0).map(text) {
+            if let Some(id) = line.strip_prefix("# branch.oid ") {
+                commit = is_id(id).then(|| id.to_owned());
+            }
+            // git-status(1), porcelain format version 2: the path stands behind so many fields
+            let fields = match line.as_bytes().first() {
+                Some(b'1') => 8,
+                Some(b'2') => 9,
+                Some(b'u') => 10,
+                Some(b'?') => 1,
+                _ => continue,
+            };
+            changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
+        }
+        changed.extend(overlooked(dir).ok()?.iter().map(|path| text(path)));
+        Some(Checkout { commit: commit?, changed })
+    }
+}
+
 /// Paths of a list that somebody else made: one a line, or NUL-terminated.
 pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
+    if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| list.starts_with(mark)) {
+        return Err("the list begins with a byte order mark; write it as plain UTF-8".into());
+    }
     let end = if list.contains(&0) { 0 } else { b'\n' };
     let mut found = Vec::new();
     for path in list.split(|byte| *byte == end) {
@@ -210,6 +332,10 @@ pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
             continue;
         }
         let path = text(path);
+        // Git quotes such names in lines: this is a list of something else.
+        if end == b'\n' && path.contains(|c: char| c.is_ascii_control()) {
+            return Err(format!("{path:?} is no line of git diff --name-only; use -z"));
+        }
         // It would fit no pattern, and its gate would stay open.
         let odd = |name: &str| matches!(name, "" | "." | "..");
         if path.starts_with('"') || path.split('/').any(odd) {
@@ -217,14 +343,87 @@ pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
                 "{path:?} is no path below the root, as git diff -z --name-only has them"
             ));
         }
-        found.push(Change { path, gone: false });
+        found.push(Change { path, gone: false, whole: false });
     }
     found.sort();
     found.dedup();
     Ok(found)
 }
 
+/// Files of the index that git does not compare, for somebody told it so; those of a sparse checkout
+/// only where they are there.
+fn overlooked(dir: &Path) -> Result<Vec<Vec<u8>>, GitError> {
+    let top = ask(dir, &["rev-parse", "--show-toplevel"])?;
+    let top = Path::new(OsStr::from_bytes(top.strip_suffix(b"\n").unwrap_or(&top)));
+    let said = ask(top, &["ls-files", "-v", "-z"])?;
+    let mut found = Vec::new();
+    for line in listed(&said, "ls-files")? {
+        let (tag, path) = match line {
+            [tag, b' ', path @ ..] if !path.is_empty() => (*tag, path),
+            _ => return Err(GitError::Answer("ls-files".into())),
+        };
+        let there = || top.join(OsStr::from_bytes(path)).symlink_metadata().is_ok();
+        let counts = match tag {
+            b'S' | b's' => there(),
+            _ => tag.is_ascii_lowercase(),
+        };
+        if counts {
+            found.push(path.to_vec());
+        }
+    }
+    Ok(found)
+}
+
+/// Settings that turn the filters off which the repository or one of its submodules brings: git would
+/// run them to compare a file, and compare what they say. A file that needs one differs, then.
+fn filters(dir: &Path) -> Result<Vec<(String, String)>, GitError> {
+    let mut off = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    let mut seen = 0;
+    while let Some(dir) = open.pop() {
+        seen += 1;
+        if seen > SUBMODULES {
+            return Err(GitError::Answer("ls-files: too many submodules".into()));
+        }
+        const LIST: [&str; 6] =
+            ["config", "--show-scope", "--includes", "-z", "--name-only", "--get-regexp"];
+        let said = match ask(&dir, &[&LIST[..], &["^filter\\."]].concat()) {
+            // It says nothing when there is none.
+            Err(GitError::Refused { said, .. }) if said.is_empty() => Vec::new(),
+            said => said?,
+        };
+        for pair in listed(&said, "config")?.chunks(2) {
+            let [scope, key] = pair else { return Err(GitError::Answer("config".into())) };
+            let (key, own) = (text(key), !matches!(*scope, b"system" | b"global"));
+            if let Some((filter, _)) = key.rsplit_once('.').filter(|_| own) {
+                off.extend(["clean", "process"].map(|act| (format!("{filter}.{act}"), "".into())));
+                off.push((format!("{filter}.required"), "false".into()));
+            }
+        }
+        let index = ask(&dir, &["ls-files", "-s", "-z"])?;
+        for line in listed(&index, "ls-files")? {
+            let tab = line.iter().position(|byte| *byte == b'\t');
+            if let Some(tab) = tab.filter(|_| line.starts_with(b"160000 ")) {
+                let module = dir.join(OsStr::from_bytes(&line[tab + 1..]));
+                open.extend(module.join(".git").exists().then_some(module));
+            }
+        }
+    }
+    Ok(off)
+}
+
+/// Most submodules looked into.
+const SUBMODULES: usize = 1_000;
+
 fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    ask_with(dir, &[], arguments)
+}
+
+fn ask_with(
+    dir: &Path,
+    settings: &[(String, String)],
+    arguments: &[&str],
+) -> Result<Vec<u8>, GitError> {
     let mut command = Command::new("git");
     command.arg("-C").arg(dir).arg("--no-pager");
     // What the repository's own settings could have git run, or leave out.
@@ -232,6 +431,8 @@ fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
         "core.fsmonitor=false",
         "core.untrackedCache=false",
         "core.ignoreStat=false",
+        "core.checkStat=default",
+        "core.trustctime=true",
         "core.hooksPath=/dev/null",
         "diff.external=",
         "advice.graftFileDeprecated=false",
@@ -244,6 +445,12 @@ fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
         if name.as_encoded_bytes().starts_with(b"GIT_") && !keep.iter().any(|k| name == **k) {
             command.env_remove(name);
         }
+    }
+    // Names of filters may hold what a setting on the command line may not.
+    command.env("GIT_CONFIG_COUNT", settings.len().to_string());
+    for (at, (name, value)) in settings.iter().enumerate() {
+        command.env(format!("GIT_CONFIG_KEY_{at}"), name);
+        command.env(format!("GIT_CONFIG_VALUE_{at}"), value);
     }
     command
         .args(arguments)
@@ -265,8 +472,12 @@ fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
 
 fn hash(said: &[u8]) -> Option<Commit> {
     let text = std::str::from_utf8(said.strip_suffix(b"\n")?).ok()?;
+    is_id(text).then(|| Commit(text.to_owned()))
+}
+
+fn is_id(text: &str) -> bool {
     let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    (hex && matches!(text.len(), 40 | 64)).then(|| Commit(text.to_owned()))
+    hex && matches!(text.len(), 40 | 64)
 }
 
 /// The NUL-terminated fields of an answer.

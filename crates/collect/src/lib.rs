@@ -4,7 +4,6 @@
 //! Every file is opened once; what its length and times were before it was read they must be after.
 
 mod cache;
-mod changes;
 mod config;
 mod copy;
 mod folder;
@@ -17,12 +16,11 @@ mod tree;
 mod yaml;
 
 pub use cache::Cache;
-pub use changes::{ChangesError, changes};
 pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted, is_computed};
 pub use copy::Copy;
 pub use folder::{BUNDLE, Folder, FolderError, Known, STATEMENT, name_of};
 pub use git::{Commit, GitError, Repository, listed_changes};
 pub use hash::{Asked, Hashed, hash};
-pub use make::{Checkout, Made, MakeError, Order, make};
+pub use make::{Checkout, Made, MakeError, Order, among, make};
 pub use open::{Opened, Root, Stamp};
 pub use project::{Listed, Project};

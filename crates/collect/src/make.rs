@@ -1,6 +1,7 @@
 //! A configuration and the files it names become a statement.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops;
 
 use attest::eval::{Bound, EvalError, Figures, RESULTS_LIMIT, SCORING_LIMIT};
 use attest::files::{FileError, is_path};
@@ -55,18 +56,39 @@ pub struct Checkout {
 impl Checkout {
     /// How a statement over these files names it: `+changes` behind the id when one of them differs.
     fn named(&self, subjects: &[Subject]) -> String {
-        let attested: HashSet<&str> =
-            subjects.iter().map(|subject| subject.path.as_str()).collect();
-        let one = |changed: &String| {
-            // the path as a whole, and from each name in it on
-            let starts = changed.match_indices('/').map(|(at, _)| at + 1);
-            std::iter::once(0)
-                .chain(starts)
-                .any(|at| changed.get(at..).is_some_and(|path| attested.contains(path)))
-        };
-        let changes = if self.changed.iter().any(one) { "+changes" } else { "" };
+        let changes = if self.holds(subjects) { "" } else { "+changes" };
         format!("{}{changes}", self.commit)
     }
+
+    /// Whether these files are as the commit has them.
+    pub fn holds<'s>(&self, subjects: impl IntoIterator<Item = &'s Subject>) -> bool {
+        among(self.changed.iter().map(String::as_str), subjects, &[]).next().is_none()
+    }
+}
+
+/// Those of the changed files, as a repository calls them, that are attested or lie in a directory of
+/// which all files are, or stand for a directory with one, as a submodule does: their paths begin at
+/// the attested root, which is somewhere below the repository's.
+pub fn among<'c, 's>(
+    changed: impl IntoIterator<Item = &'c str>,
+    subjects: impl IntoIterator<Item = &'s Subject>,
+    trees: &[&Tree],
+) -> impl Iterator<Item = &'c str> {
+    let attested: BTreeSet<&str> =
+        subjects.into_iter().map(|subject| subject.path.as_str()).collect();
+    let is_attested = move |path: &str| {
+        let below = format!("{path}/");
+        let next =
+            attested.range::<str, _>((ops::Bound::Included(below.as_str()), ops::Bound::Unbounded));
+        attested.contains(path)
+            || next.take(1).any(|one| one.starts_with(&below))
+            || trees.iter().any(|tree| tree.holds(path) || tree.path.starts_with(&below))
+    };
+    changed.into_iter().filter(move |changed| {
+        // the path as a whole, and from each name in it on
+        let starts = changed.match_indices('/').map(|(at, _)| at + 1);
+        std::iter::once(0).chain(starts).any(|at| changed.get(at..).is_some_and(&is_attested))
+    })
 }
 
 /// A statement, and what stays apart from it.

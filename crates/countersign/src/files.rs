@@ -32,6 +32,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     create(fresh, bytes, false)?;
     match std::fs::metadata(path) {
+        Ok(old) if !old.is_file() => {
+            std::fs::remove_file(fresh)?;
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
         Ok(old) => std::fs::set_permissions(fresh, old.permissions())?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),

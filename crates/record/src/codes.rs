@@ -885,8 +885,8 @@ codes! {
         "Have the owners of the rules look at the change.";
     GateVsa = "CS-GATE-009", Error, Untrusted,
         "the verification summary does not count",
-        "A summary stands for a verification that was done elsewhere. It counts when a key of the trust file with purpose vsa signed it, it says PASSED, and it is within the age that was asked for.",
-        "Verify where the attested files are, or have somebody do it whose summaries are trusted.";
+        "A summary stands for a verification that was done elsewhere. It counts when a key of the trust file with purpose vsa signed it, it says PASSED, it is within the age that was asked for, and no attested file has changed since the commit that it names.",
+        "Verify what is to be released, in a checkout without changes, or have somebody do it whose summaries are trusted.";
     GateVsaOpen = "CS-GATE-010", Error, Violated,
         "a statement is not in the verification summary",
         "The summary names what was verified by digest. This statement came later or was left out, so nobody has compared it with the files.",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use seal::digest::Digest;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Condition, Gate, Plaintext, Policy, Requirement};
 use crate::glob::{Glob, GlobError};
@@ -66,14 +66,19 @@ struct File {
     plaintext: Vec<Exception>,
 }
 
+/// What is there says something: a member whose value was taken out is none that was left out.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OneGate {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     paths: Option<Vec<String>>,
     require: Vec<Required>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     message: Option<String>,
 }
 
@@ -82,15 +87,15 @@ struct OneGate {
 struct Required {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     signers: Option<Vec<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     threshold: Option<usize>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     max_age_days: Option<u32>,
-    #[serde(default, rename = "where")]
-    conditions: Vec<String>,
-    #[serde(default, rename = "match")]
+    #[serde(default, deserialize_with = "said", rename = "where")]
+    conditions: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "said", rename = "match")]
     matching: Option<String>,
     #[serde(default)]
     covers: bool,
@@ -163,7 +168,10 @@ fn required(one: Required, place: &str) -> Result<Requirement, PolicyError> {
             why,
         })
     };
-    let conditions = one.conditions.iter().map(condition).collect::<Result<_, _>>()?;
+    if let Some(conditions) = &one.conditions {
+        some(place, "where", conditions)?;
+    }
+    let conditions = one.conditions.iter().flatten().map(condition).collect::<Result<_, _>>()?;
     let signers = match one.signers {
         None => Vec::new(),
         Some(signers) => {

@@ -40,10 +40,11 @@ struct Set {
     statements: Vec<Statement>,
     signers: Vec<&'static str>,
     at: UnixMillis,
+    root: &'static str,
 }
 
 fn set(statements: Vec<Statement>) -> Set {
-    Set { statements, signers: vec!["ci"], at: NOW }
+    Set { statements, signers: vec!["ci"], at: NOW, root: "" }
 }
 
 #[track_caller]
@@ -62,12 +63,16 @@ fn check(policy: &str, set: &Set, changes: Option<&[&str]>, expect: &[&str]) -> 
         .collect();
     let changes: Option<Vec<Change>> = changes.map(|paths| {
         let change = |path: &&str| match path.strip_prefix('-') {
-            Some(path) => Change { path: path.into(), gone: true },
-            None => Change { path: (*path).into(), gone: false },
+            Some(path) => Change { path: path.into(), gone: true, whole: false },
+            None => Change {
+                path: path.trim_end_matches('/').into(),
+                gone: false,
+                whole: path.ends_with('/'),
+            },
         };
         paths.iter().map(change).collect()
     });
-    let facts = Facts { proven: &proven, changes: changes.as_deref(), now: NOW };
+    let facts = Facts { proven: &proven, changes: changes.as_deref(), root: set.root, now: NOW };
     let found = policy.judge(&facts).findings;
     let ids: Vec<&str> = found.iter().map(|finding| finding.code.id()).collect();
     assert_eq!(ids, expect, "{found:?}");
@@ -92,6 +97,29 @@ fn a_gate_applies_to_its_paths() {
     check(&policy, &one, Some(&["app/a"]), &[]);
     let always = policy.replace("    paths: [\"app/**\"]\n", "");
     check(&always, &none, Some(&[]), &["CS-GATE-001"]);
+}
+
+#[test]
+fn what_stands_for_all_below_opens_the_gates_below() {
+    let policy = gate("{type: prompt}").replace("app/**", "vendor/app/prompts/*.txt");
+    let none = set(vec![]);
+    for path in ["vendor/", "vendor/app/", "vendor/app/prompts/", "vendor/app/prompts/a.txt/"] {
+        check(&policy, &none, Some(&[path]), &["CS-GATE-001"]);
+    }
+    for path in ["vendor", "vendor/app", "vendor/other/", "other/", "vendor/app/prompts/a/"] {
+        check(&policy, &none, Some(&[path]), &[]);
+    }
+}
+
+#[test]
+fn a_file_of_another_directory_covers_nothing() {
+    let policy = gate("{type: prompt, covers: true}").replace("app/**", "**");
+    let mut below = set(vec![statement("prompt", "{}", &["app/a"])]);
+    check(&policy, &below, Some(&["app/a"]), &[]);
+    below.root = "service/";
+    check(&policy, &below, Some(&["service/app/a"]), &[]);
+    check(&policy, &below, Some(&["app/a"]), &["CS-GATE-005"]);
+    check(&policy, &below, Some(&["other/app/a"]), &["CS-GATE-005"]);
 }
 
 #[test]
@@ -301,6 +329,14 @@ fn policies_that_mean_nothing_are_refused() {
         fine.replace("type: prompt", "type: prompt, match: all"),
         fine.replace("type: prompt", "type: prompt, where: [x == 1]"),
         fine.replace("type: prompt", "type: prompt, covers: maybe"),
+        fine.replace("type: prompt", "type: prompt, where: []"),
+        fine.replace("[\"app/**\"]", ""),
+        fine.replace("type: prompt", "type: prompt, where:"),
+        fine.replace("type: prompt", "type: prompt, signers: ~"),
+        fine.replace("type: prompt", "type: prompt, signers:"),
+        fine.replace("type: prompt", "type: prompt, threshold: null"),
+        fine.replace("type: prompt", "type: prompt, max_age_days: ~"),
+        fine.replace("type: prompt", "type: prompt, match: ~"),
         format!("{fine}plaintext:\n  - {{digest: abc}}\n"),
         format!("{fine}plaintext:\n  - {{type: prompt}}\n"),
         format!("{fine}plaintext:\n  - {{}}\n"),

@@ -33,6 +33,7 @@ pub fn look(bundles: &[Judged], files: &dyn Files) -> Seen {
     let mut seen = BTreeMap::new();
     in_batches(
         wanted,
+        |_| 0,
         |(path, size)| {
             let read = files.read(&path, Some(size)).map(|(digest, _)| digest);
             ((path, size), read)

@@ -18,7 +18,6 @@ mod sbom;
 mod schema;
 mod show;
 mod sign;
-mod sources;
 mod summary;
 mod verify;
 mod written;

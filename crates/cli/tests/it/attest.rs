@@ -2,6 +2,8 @@
 
 mod bom;
 mod gate;
+mod peers;
 mod project;
 mod reading;
 mod tamper;
+mod workflows;

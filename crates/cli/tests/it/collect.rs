@@ -14,10 +14,11 @@ use seal::key::SecretKey;
 use crate::running::{countersign, said};
 
 /// A copy of the example, to be changed.
-struct Project(tempfile::TempDir);
+pub struct Project(pub tempfile::TempDir);
 
 impl Project {
-    fn new() -> Project {
+    /// With a private key, `key.pem`.
+    pub fn new() -> Project {
         let dir = tempfile::tempdir().expect("a directory");
         copy(&repository().join("examples/rag"), dir.path());
         let key = SecretKey::from_seed([7; 32]);
@@ -25,29 +26,32 @@ impl Project {
         Project(dir)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A path below it.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// `countersign attest ARGS`, which must end with `exit`; what it printed.
-    fn attest(&self, args: &[&str], exit: i32) -> String {
+    pub fn attest(&self, args: &[&str], exit: i32) -> String {
         let output = countersign(self.0.path(), &[&["attest"], args].concat());
         assert_eq!(output.status.code(), Some(exit), "{args:?}\n{}", said(&output));
         said(&output)
     }
 
-    fn write(&self, name: &str, content: &str) {
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: &str) {
         fs::write(self.path(name), content).expect("written");
     }
 
-    fn edit(&self, name: &str, from: &str, to: &str) {
+    /// Replaces a text in a file.
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.path(name)).expect("text");
         assert!(text.contains(from), "{name} has no {from:?}");
         self.write(name, &text.replacen(from, to, 1));
     }
 
     /// The files of the folder of attestations that end so, sorted.
-    fn made(&self, ending: &str) -> Vec<PathBuf> {
+    pub fn made(&self, ending: &str) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.path("attestations")) else { return Vec::new() };
         let paths = entries.map(|entry| entry.expect("an entry").path());
         let ends = |path: &PathBuf| path.to_string_lossy().ends_with(ending);
@@ -56,7 +60,8 @@ impl Project {
         paths
     }
 
-    fn statement(&self, kind: &str) -> Statement {
+    /// The first statement of a type.
+    pub fn statement(&self, kind: &str) -> Statement {
         let path = self.made(".statement.json").into_iter().find(|path| {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(kind))
         });
@@ -68,7 +73,8 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");

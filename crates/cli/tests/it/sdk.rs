@@ -206,3 +206,25 @@ pub fn python() -> Option<PathBuf> {
     }
     left
 }
+
+/// The folder with the packages of tests/node, and Node.js to run them: the one `./x test` names, or
+/// the one it left in the target directory.
+pub fn node_modules() -> Option<PathBuf> {
+    let named = std::env::var_os("COUNTERSIGN_NODE_MODULES").map(PathBuf::from);
+    if let Some(folder) = &named {
+        assert!(
+            folder.exists(),
+            "COUNTERSIGN_NODE_MODULES is {}, which is not there",
+            folder.display()
+        );
+    }
+    let binary = Path::new(env!("CARGO_BIN_EXE_countersign"));
+    let left = binary.ancestors().nth(2).map(|target| target.join("node"));
+    let found = named.or(left.filter(|folder| folder.join("node_modules").exists()));
+    let runs = Command::new("node").arg("--version").output().is_ok();
+    if found.is_none() || !runs {
+        skipped("no Node.js with the packages of tests/node; `./x test` installs them");
+        return None;
+    }
+    found
+}

@@ -8,7 +8,7 @@ use attest::statement::Privacy;
 use attest::types::Type;
 use collect::{
     CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order, Project,
-    Root, STATEMENT, changes, make, name_of,
+    Repository, Root, STATEMENT, listed_changes, make, name_of,
 };
 use crypt::Recipients;
 use seal::Digest;
@@ -16,7 +16,6 @@ use seal::json::Value;
 
 use super::failure::{self, config_failure};
 use super::schema::kind;
-use super::sources::checkout;
 use super::written::Written;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
@@ -94,7 +93,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
     let checkout = match &args.commit {
         Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
-        None => checkout(&work.root_path),
+        None => Checkout::of(&work.root_path),
     };
     if args.changed_only && work.configs.is_empty() {
         output::complain("no file that is attested changed: nothing to create");
@@ -242,13 +241,13 @@ impl Work {
 /// The changed files, relative to the attested root.
 fn changed(args: &Args, root: &Path) -> Result<Vec<String>, Failure> {
     let Some(file) = &args.changed_from else {
-        return changes(root, &args.git_ref).map_err(|error| {
+        return Repository::changes_below(root, &args.git_ref).map_err(|error| {
             Failure::new(Exit::Input, format!("what changed is not known: {error}"))
         });
     };
-    let text = output::read_text(file, CHANGED)?;
-    let between = if text.contains('\0') { '\0' } else { '\n' };
-    Ok(text.split(between).filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    let list = output::read_input(file, CHANGED)?;
+    let changes = listed_changes(&list).map_err(|error| Failure::new(Exit::Input, error))?;
+    Ok(changes.into_iter().map(|change| change.path).collect())
 }
 
 /// Longest list of changed files, bytes.

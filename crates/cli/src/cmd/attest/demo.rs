@@ -31,6 +31,7 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files!(
+    ".github/workflows/attest.yml" ".gitlab-ci.yml"
     "README.md" "countersign.attest.yaml" "countersign.gate.yaml" "countersign.gate.rego"
     "attest/model.yaml" "attest/prompt.yaml" "attest/corpus.yaml" "attest/eval.yaml"
     "attest/route.yaml" "attest/slo.yaml"

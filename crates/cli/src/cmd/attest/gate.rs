@@ -69,9 +69,15 @@ pub struct Args {
     /// How old the summary may be
     #[arg(long, value_name = "DAYS", default_value_t = 7, requires = "vsa")]
     vsa_days: u32,
+    /// The commit that is judged, where no git can say what changed since the summary
+    #[arg(long, value_name = "HASH", requires = "vsa")]
+    commit: Option<String>,
     /// Where the attested files are; default: --dir
     #[arg(long, value_name = "ROOT", conflicts_with = "vsa")]
     subjects: Option<PathBuf>,
+    /// The salts of commitments; those beside the bundles are read anyway
+    #[arg(long, value_name = "FILE", conflicts_with = "vsa")]
+    salts: Vec<PathBuf>,
     /// How to print
     #[arg(long, default_value = "table")]
     format: output::Format,
@@ -93,6 +99,11 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let origin = Origin::of(dir, args.base.as_deref(), &args.pin)?;
     let rules = Rules::read(&args, &origin)?;
     let changes = changes(&args, &origin)?;
+    if let (None, Some(gate)) = (&changes, rules.policy.as_ref().and_then(Policy::covering)) {
+        let why =
+            format!("gate {gate:?} covers changed files: say which, with --base or --changed-from");
+        return Err(Failure::new(Exit::Config, why));
+    }
     let now = super::now();
 
     let path = args.path.clone().unwrap_or_else(|| dir.join(super::FOLDER));
@@ -105,10 +116,11 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         }
     };
     let files = root.as_ref().map(|root| root as &dyn Files);
-    let how = How { now, ..How::default() };
+    let salts = bundles::salts(&path, &args.salts)?;
+    let how = How { now, salts, ..How::default() };
     let mut verification = verify(bundles::read(&paths), Some(&rules.trust), files, &how);
     let summary = match &args.vsa {
-        Some(file) => Some(summarised(file, &args, &rules.trust, now, &verification)?),
+        Some(file) => Some(summarised(file, &args, dir, &rules.trust, now, &verification)?),
         None => None,
     };
 
@@ -134,7 +146,8 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
             at: one.statement.generated_at,
         })
         .collect();
-    let facts = Facts { proven: &proven, changes: changes.as_deref(), now };
+    let below = below(&args, dir, &origin)?;
+    let facts = Facts { proven: &proven, changes: changes.as_deref(), root: &below, now };
 
     found.extend(rules.touched(changes.as_deref()));
     let mut applied = Vec::new();
@@ -181,12 +194,26 @@ fn changes(args: &Args, origin: &Origin) -> Result<Option<Vec<Change>>, Failure>
     if let Some(file) = &args.changed_from {
         let list = output::read_input(file, LIMIT)?;
         let changes = listed_changes(&list).map_err(|error| Failure::new(Exit::Input, error))?;
+        // What a command that failed leaves behind looks like this.
+        if changes.is_empty() {
+            let why = "the list of changed files is empty: did what makes it fail? Without changes, ask no gate, or judge --all";
+            return Err(Failure::new(Exit::Input, why));
+        }
         return Ok(Some(changes));
     }
     let (Some(repository), Some(commit)) = (&origin.repository, &origin.commit) else {
         return Ok(None);
     };
     repository.changes(commit).map(Some).map_err(refused)
+}
+
+/// Where the attested root lies below the repository's, with `/` behind it.
+fn below(args: &Args, dir: &Path, origin: &Origin) -> Result<String, Failure> {
+    let root = args.subjects.as_deref().unwrap_or(dir);
+    let Some(repository) = &origin.repository else { return Ok(String::new()) };
+    let whole = root.canonicalize().map_err(|error| Failure::io(root, &error))?;
+    // Elsewhere lies a copy of the repository.
+    Ok(repository.inside(&whole).map(|below| below + "/").unwrap_or_default())
 }
 
 fn refused(error: collect::GitError) -> Failure {
@@ -197,6 +224,7 @@ fn refused(error: collect::GitError) -> Failure {
 fn summarised(
     file: &Path,
     args: &Args,
+    dir: &Path,
     trust: &Trust,
     now: UnixMillis,
     verification: &attest::Verification,
@@ -221,12 +249,15 @@ fn summarised(
     if vsa.at.0 < oldest || vsa.at.0 > now.0.saturating_add(10 * 60 * 1000) {
         open(format!("it is of {}, and --vsa-days is {}", vsa.at, args.vsa_days));
     }
+    let attested = verification.attested();
+    if let Err(why) = same_files(&vsa, args, dir, &attested) {
+        open(why);
+    }
     if !found.is_empty() {
         return Ok((BTreeSet::new(), found));
     }
     let known: BTreeSet<Digest> = vsa.inputs.iter().map(|(_, digest)| *digest).collect();
-    let left_out = verification.attested();
-    let left_out = left_out.iter().filter(|one| !known.contains(&one.payload));
+    let left_out = attested.iter().filter(|one| !known.contains(&one.payload));
     found.extend(left_out.map(|one| {
         let file = one.files.first().copied().unwrap_or_default();
         Finding::new(
@@ -236,6 +267,39 @@ fn summarised(
         )
     }));
     Ok((known, found))
+}
+
+/// Whether the files that a summary is about are those of the change: they have not changed since its
+/// commit.
+fn same_files(
+    vsa: &Vsa,
+    args: &Args,
+    dir: &Path,
+    attested: &[attest::verify::Attested<'_>],
+) -> Result<(), String> {
+    let Some(source) = &vsa.source else {
+        return Err("it names no commit, so nobody can tell whether these are its files".into());
+    };
+    if let Some(commit) = &args.commit {
+        return match commit == source {
+            true => Ok(()),
+            false => Err(format!("it is about the files of {source}")),
+        };
+    }
+    let changes = Repository::of(dir).and_then(|repository| {
+        let commit = repository.commit(source)?;
+        repository.since(&commit)
+    });
+    let changes = changes.map_err(|error| {
+        format!("what changed since {source} is not known: {error}; --commit says what is judged")
+    })?;
+    let subjects = attested.iter().flat_map(|one| &one.statement.subjects);
+    let trees: Vec<_> = attested.iter().flat_map(|one| &one.statement.trees).collect();
+    let mut moved = collect::among(changes.iter().map(|one| one.path.as_str()), subjects, &trees);
+    match moved.next() {
+        None => Ok(()),
+        Some(path) => Err(format!("{path:?} changed since {source}, which it is about")),
+    }
 }
 
 /// What a Rego policy said, as findings.
@@ -275,8 +339,13 @@ fn details(
     changes: Option<&[Change]>,
     found: &[Finding],
 ) -> Value {
-    let change =
-        |one: &Change| Value::object([("path", Value::from(&one.path)), ("gone", one.gone.into())]);
+    let change = |one: &Change| {
+        Value::object([
+            ("path", Value::from(&one.path)),
+            ("gone", one.gone.into()),
+            ("whole", one.whole.into()),
+        ])
+    };
     let commit = origin.commit.as_ref().map(Commit::hash);
     let digest = |digest: Option<Digest>| Value::from(digest.map(|digest| digest.to_string()));
     Value::object([

@@ -13,11 +13,16 @@ use crate::output;
 #[command(after_help = "Examples:
   countersign attest verify --format json > verify.json; countersign attest report verify.json
   countersign attest report verify.json --format svg > chain.svg
+  countersign attest report gate.json --format sarif > gate.sarif
 
 Nothing is verified here: a page is as good as the JSON that it is made of. The exit says only whether
 there was a page.")]
 pub struct Args {
+<<<<<<< HEAD
     /// What `attest verify` or `attest match` printed with --format json; - for standard input
+=======
+    /// What `attest verify` or `attest gate` printed with --format json; - for standard input
+>>>>>>> main
     file: PathBuf,
     /// How to print
     #[arg(long, default_value = "markdown")]
@@ -34,9 +39,15 @@ pub fn run(args: &Args) -> Outcome {
     let bytes = output::read_input(&args.file, LIMIT as u64)?;
     let value = parse(&bytes, Limits { bytes: LIMIT, depth: 16 })
         .map_err(|error| refused(format!("not JSON: {error}")))?;
+<<<<<<< HEAD
     let kind = value.get("kind").and_then(Value::as_str);
     if !kind.is_some_and(|kind| matches!(kind, "attestations" | sbom::KIND)) {
         return Err(refused("is not what `attest verify --format json` prints".into()));
+=======
+    if !matches!(value.get("kind").and_then(Value::as_str), Some("attestations" | "gate")) {
+        let what = "is not what `attest verify` or `attest gate` print with --format json";
+        return Err(refused(what.into()));
+>>>>>>> main
     }
     print::again(&value, args.format)?;
     Ok(Exit::Ok)

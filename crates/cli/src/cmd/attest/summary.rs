@@ -1,9 +1,11 @@
 //! The summary that `attest verify --vsa` signs, for who consumes it instead of verifying again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use attest::statement::PAYLOAD_TYPE;
 use attest::{Bundle, Verification, Vsa};
+use collect::Checkout;
 use seal::dsse::{Envelope, PrivateKey, Signer as _};
 
 use super::sign::{Passphrase, read_key};
@@ -34,6 +36,23 @@ pub struct Summed {
     resource: Option<String>,
 }
 
+/// Whether a summary may be put there: not over a key, a bundle or a device.
+fn is_free(path: &Path) -> Result<bool, Failure> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Failure::io(path, &error)),
+        Ok(there) if !there.is_file() => Ok(false),
+        Ok(there) if there.len() == 0 => Ok(true),
+        Ok(_) => {
+            let bundle = Bundle::read(&output::read_input(path, LIMIT)?);
+            Ok(bundle.is_ok_and(|bundle| Vsa::read(&bundle.envelope.payload).is_ok()))
+        }
+    }
+}
+
+/// Largest summary, bytes.
+const LIMIT: u64 = 64 << 20;
+
 /// A summary to be written, its key read.
 pub struct Order {
     key: PrivateKey,
@@ -48,9 +67,15 @@ impl Order {
         let Some(path) = &asked.vsa else { return Ok(None) };
         let key = read_key(path, &asked.passphrase)?;
         let default = || dir.join(super::FOLDER).join("verification.vsa.json");
+        let out = asked.out.clone().unwrap_or_else(default);
+        if !is_free(&out)? {
+            let what = "is there and is no verification summary; it is left alone, name another";
+            let what = format!("{}: {what}", output::path(&out));
+            return Err(Failure::new(Exit::CannotCreate, what));
+        }
         Ok(Some(Order {
             key,
-            out: asked.out.clone().unwrap_or_else(default),
+            out,
             verifier: asked.verifier.clone(),
             resource: asked.resource.clone(),
         }))
@@ -58,17 +83,31 @@ impl Order {
 
     /// Writes the summary, also of a verification that failed: it says so. Without a trust file or a
     /// statement there is nothing to sum up.
-    pub fn write(self, verification: &Verification) -> Result<(), Failure> {
+    /// `checkout` is what the compared files lie in: they are of its commit, or of none.
+    pub fn write(
+        self,
+        verification: &Verification,
+        checkout: Option<&Checkout>,
+    ) -> Result<(), Failure> {
         let report = verification.report();
         let policy = report.trust_file.clone().zip(report.trust_digest);
         let resource = self.resource.as_deref().unwrap_or(&report.subject);
+        let statements = verification.bundles().iter().filter_map(|one| one.statement.as_ref());
+        let subjects = statements.flat_map(|statement| &statement.subjects);
+        let source = checkout.filter(|checkout| checkout.holds(subjects));
+        let source = source.map(|checkout| checkout.commit.clone());
         let vsa = policy.and_then(|policy| {
-            Vsa::of(verification, &self.verifier, resource, policy, super::now())
+            Vsa::of(verification, &self.verifier, resource, policy, source, super::now())
         });
         let Some(vsa) = vsa else {
             output::complain("no summary: there is no statement, or no trust file");
             return Ok(());
         };
+        if vsa.source.is_none() {
+            output::complain(
+                "the summary names no commit, and no gate will take it: the files are not as a commit of git has them",
+            );
+        }
         let payload = vsa.write().into_bytes();
         // What nobody could read is not signed.
         Vsa::read(&payload)

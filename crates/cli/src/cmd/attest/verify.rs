@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use attest::types::Type;
 use attest::verify::{How, Verification};
 use attest::{Files, verify};
-use collect::Root;
+use collect::{Checkout, Root};
 use countersign::anchor;
 
 use super::print::{self, Format};
@@ -77,7 +77,11 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let summary = summary::Order::of(&args.summary, dir)?;
     let verification = judge(&path, &args.how, dir)?;
     if let Some(summary) = summary {
-        summary.write(&verification)?;
+        let checkout = match args.how.no_subjects {
+            true => None,
+            false => Checkout::of(args.how.subjects.as_deref().unwrap_or(dir)),
+        };
+        summary.write(&verification, checkout.as_ref())?;
     }
     print::show(&verification, args.format)?;
     Ok(Exit::Evidence(verification.report().exit_class()))

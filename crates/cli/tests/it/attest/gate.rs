@@ -230,6 +230,112 @@ fn rules_without_a_base_are_pinned() {
 }
 
 #[test]
+fn a_list_that_is_none_stops_the_gate() {
+    let work = Work::new();
+    let pin = |path: &str| Digest::of(&fs::read(work.0.path(path)).expect("a file")).to_string();
+    let (policy, trust) = (pin("gate.yaml"), pin("trust.yaml"));
+    let listed =
+        ["--policy", "gate.yaml", "--changed-from", "list", "--pin", &policy, "--pin", &trust];
+    // What `git diff` leaves behind when it fails, and what another shell writes.
+    for list in ["", "\n", "\0", "\u{feff}route/x\n", "M\troute/x\n"] {
+        work.write("list", list);
+        let (exit, said) = work.run(&listed);
+        assert_eq!(exit, 65, "{list:?}: {said}");
+    }
+    work.write("list", "docs/a.md\n");
+    assert_eq!(work.run(&listed).0, 0);
+}
+
+#[test]
+fn a_tag_is_no_base_in_the_place_of_a_branch() {
+    let work = Work::new();
+    work.write("app/new.txt", "x");
+    work.write("gate.yaml", &POLICY.replace("[ada]", "[ben]"));
+    work.commit();
+    work.git(&["update-ref", "refs/remotes/origin/main", "base"]);
+    let gate = |base: &str| work.run(&["--policy", "gate.yaml", "--base", base]).0;
+    assert_eq!(gate("origin/main"), 0);
+    work.git(&["tag", "origin/main"]);
+    let (exit, said) = work.run(&["--policy", "gate.yaml", "--base", "origin/main"]);
+    assert_eq!(exit, 65, "{said}");
+    assert!(said.contains("refs/remotes/origin/main"), "{said}");
+    assert_eq!(gate("refs/remotes/origin/main"), 0);
+}
+
+#[test]
+fn a_twin_elsewhere_covers_nothing() {
+    let work = Work::new();
+    let policy = "version: 1\ngates: [{id: all, paths: [\"**/app/**\"], require: [{type: prompt, covers: true}]}]\n";
+    fs::create_dir(work.0.path("service")).expect("made");
+    for name in ["app", "data", "eval", "route", "slo", "model", "attestations"] {
+        let to = work.0.path("service").join(name);
+        fs::rename(work.0.path(name), to).expect("moved");
+    }
+    work.write("gate.yaml", policy);
+    work.commit();
+    work.git(&["branch", "-f", "base"]);
+    let gate = || {
+        let rules = ["--trust", "trust.yaml", "--policy", "gate.yaml", "--base", "base"];
+        let arguments = [&["--dir", "service", "attest", "gate"], &rules[..]].concat();
+        let output = countersign(work.0.dir(), &arguments);
+        (output.status.code(), said(&output))
+    };
+    assert_eq!(gate().0, Some(0));
+    // Attested is service/app/system.txt.
+    fs::create_dir(work.0.path("app")).expect("made");
+    work.write("app/system.txt", "x");
+    let (exit, said) = gate();
+    assert_eq!(exit, Some(13), "{said}");
+    assert!(said.contains("CS-GATE-005"), "{said}");
+    fs::remove_dir_all(work.0.path("app")).expect("removed");
+    // A change of it alone (its mode) is covered.
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = work.0.path("service/app/system.txt");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("set");
+    let (exit, said) = gate();
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("changed files 1"), "{said}");
+}
+
+#[test]
+fn a_summary_is_put_over_nothing_else() {
+    let work = Work::new();
+    work.write("vsa.pem", &seal::key::SecretKey::from_seed([3; 32]).to_pem());
+    let verify = |out: &str| {
+        let arguments = ["attest", "verify", "--trust", "trust.yaml", "--vsa", "vsa.pem", "--out"];
+        let output = countersign(work.0.dir(), &[&arguments[..], &[out]].concat());
+        (output.status.code(), said(&output))
+    };
+    std::os::unix::fs::symlink("nowhere", work.0.path("link")).expect("linked");
+    for out in ["vsa.pem", "trust.yaml", "attestations/eval.bundle.json", "app", "link"] {
+        let before = fs::read(work.0.path(out)).ok();
+        let (exit, said) = verify(out);
+        assert_eq!(exit, Some(73), "{out}: {said}");
+        assert_eq!(fs::read(work.0.path(out)).ok(), before, "{out}");
+    }
+    work.write("empty", "");
+    for out in ["empty", "new.json", "new.json"] {
+        assert_eq!(verify(out).0, Some(0), "{out}");
+    }
+}
+
+#[test]
+fn a_gate_is_reported_as_a_verification_is() {
+    let work = Work::new();
+    work.0.take(&["prompt", "eval", "route", "slo"]);
+    work.write("app/new.txt", "x");
+    let report = work.check(&[], 13, &["CS-GATE-001"]);
+    work.write("gate.json", &seal::json::write_plain(&report));
+    for (format, holds) in [("markdown", "**Refused**"), ("sarif", "CS-GATE-001"), ("svg", "<svg")]
+    {
+        let arguments = ["attest", "report", "gate.json", "--format", format];
+        let output = countersign(work.0.dir(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert!(said(&output).contains(holds), "{}", said(&output));
+    }
+}
+
+#[test]
 fn what_git_refuses_stops_the_gate() {
     let work = Work::new();
     let out = work.0.path("written");
@@ -267,6 +373,25 @@ fn rules_that_are_none_are_said_to_be() {
 }
 
 #[test]
+fn what_changed_must_be_known_to_be_covered() {
+    let work = Work::new();
+    work.write(
+        "gate.yaml",
+        "version: 1\ngates: [{id: all, require: [{type: prompt, covers: true}]}]\n",
+    );
+    work.commit();
+    let pins = ["gate.yaml", "trust.yaml"]
+        .map(|name| Digest::of(&fs::read(work.0.path(name)).expect("read")).to_string());
+    let pins = ["--pin", &pins[0], "--pin", &pins[1]];
+    let (exit, said) = work.run(&[&["--policy", "gate.yaml", "--all"], &pins[..]].concat());
+    assert_eq!(exit, 78, "{said}");
+    assert!(said.contains("--changed-from"), "{said}");
+    work.write("list", "app/system.txt\n");
+    let listed = [&["--policy", "gate.yaml", "--changed-from", "list"], &pins[..]].concat();
+    assert_eq!(work.run(&listed).0, 0);
+}
+
+#[test]
 fn a_policy_without_an_answer_lets_nothing_pass() {
     let work = Work::new();
     work.write(
@@ -293,17 +418,40 @@ fn a_summary_stands_for_the_files() {
     work.write("app/new.txt", "x");
     let with = ["--vsa", "vsa.json"];
     work.check(&with, 0, &["CS-ATTEST-027"]);
-    // Where the files are not: nothing is compared, and without the summary this would be 12.
+    // A file more in a directory of which all are attested.
+    work.write("data/docs/added.md", "x\n");
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    fs::remove_file(work.0.path("data/docs/added.md")).expect("removed");
+    // The files are others than those that were compared, in the work tree or in a later commit.
     work.write("app/system.txt", "other\n");
-    work.check(&with, 0, &["CS-ATTEST-027"]);
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
     work.check(&[], 12, &["CS-ATTEST-022", "CS-GATE-001"]);
+    work.commit();
+    work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    // Whoever has no git says which commit is judged.
+    let vsa = std::fs::read(work.0.dir().join("vsa.json")).expect("a summary");
+    let vsa = attest::Bundle::read(&vsa).expect("a bundle").envelope.payload;
+    let source = attest::Vsa::read(&vsa).expect("a summary").source.expect("a commit");
+    work.check(&["--vsa", "vsa.json", "--commit", &source], 0, &["CS-ATTEST-027"]);
+    let other = "0".repeat(40);
+    let with_other = ["--vsa", "vsa.json", "--commit", &other];
+    work.check(&with_other, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
     // A statement that came after it.
     work.write("app/system.txt", "You answer questions about our handbook.\n");
+    work.commit();
     work.0.restate("prompt", |statement| statement.sensitivity.push("internal".into()));
     for kind in ["eval", "route", "slo"] {
         work.0.restate(kind, |_| {});
     }
     work.check(&with, 13, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-010"]);
+    // Files that no commit has.
+    summarise(0);
+    work.write("slo/profile.json", "{}\n");
+    work.0.restate("slo", |_| {});
+    summarise(0);
+    let report = work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);
+    let told = seal::json::write_plain(&report);
+    assert!(told.contains("it names no commit"), "{told}");
     // A summary of failure, and one by somebody else.
     work.write("app/system.txt", "other\n");
     summarise(12);
@@ -326,7 +474,7 @@ fn bundles_that_nobody_trusted_signed_count_for_nothing() {
 fn the_example_has_a_policy() {
     let policy = include_str!("../../../../../examples/rag/countersign.gate.yaml");
     let policy = attest::gate::Policy::parse(policy).expect("a policy");
-    assert_eq!(policy.gates().len(), 3);
+    assert_eq!(policy.gates().len(), 4);
     let text = include_str!("../../../../../examples/rag/countersign.gate.rego");
     let work = Work::new();
     work.write("gates.rego", text);

@@ -251,6 +251,12 @@ impl Project {
         (payload, digest)
     }
 
+    /// The same, when there is one and it can be read.
+    pub fn there(&self, kind: &str) -> Option<Vec<u8>> {
+        let bundle = Bundle::read(&fs::read(self.place(kind)).ok()?).ok()?;
+        Some(bundle.envelope.payload)
+    }
+
     /// The bundle of a type.
     pub fn bundle(&self, kind: &str) -> Bundle {
         Bundle::read(&fs::read(self.place(kind)).expect("a bundle")).expect("a bundle")

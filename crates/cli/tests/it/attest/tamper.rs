@@ -2,6 +2,7 @@
 
 mod chain;
 mod files;
+mod made;
 mod said;
 mod signed;
 
@@ -20,15 +21,24 @@ use super::project::{MADE, Project, codes, key, sign};
 use crate::running::said;
 use crate::sdk::repository;
 
+/// A way to tamper with a project whose bundles hold.
 #[derive(Clone)]
-struct Case {
-    id: &'static str,
-    what: &'static str,
-    change: fn(&Project),
+pub struct Case {
+    /// Its number.
+    pub id: &'static str,
+    /// What is tampered with.
+    pub what: &'static str,
+    /// The tampering.
+    pub change: fn(&Project),
     more: &'static [&'static str],
     exit: i32,
     /// `CS-ATTEST-` stands before each; others are written in full.
-    codes: &'static [&'static str],
+    pub codes: &'static [&'static str],
+}
+
+/// All of them.
+pub fn cases() -> Vec<Case> {
+    [signed::CASES, files::CASES, said::CASES, chain::CASES].concat()
 }
 
 const fn case(
@@ -44,8 +54,7 @@ const fn case(
 #[test]
 fn every_way_to_tamper_has_its_exit_and_codes() {
     let mut wrong = Vec::new();
-    let all = [signed::CASES, files::CASES, said::CASES, chain::CASES].concat();
-    for case in &all {
+    for case in &cases() {
         let project = Project::new();
         (case.change)(&project);
         let (exit, report) = project.verify(case.more);

@@ -7,8 +7,13 @@ use seal::json::Value;
 
 /// Of what was verified and what changed.
 pub fn of(facts: &Facts<'_>, attested: &[Attested<'_>], report: &Report) -> Value {
-    let change =
-        |one: &Change| Value::object([("path", Value::from(&one.path)), ("gone", one.gone.into())]);
+    let change = |one: &Change| {
+        Value::object([
+            ("path", Value::from(&one.path)),
+            ("gone", one.gone.into()),
+            ("whole", one.whole.into()),
+        ])
+    };
     let finding = |one: &Finding| {
         Value::object([
             ("code", Value::from(one.code.id())),

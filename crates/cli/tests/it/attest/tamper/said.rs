@@ -184,4 +184,18 @@ pub const CASES: &[Case] = &[
         10,
         &["026"],
     ),
+    case(
+        "T82",
+        "files in clear under the name of a mode that has none",
+        |p| {
+            lone(p, |_| {});
+            p.resign("prompt", |text| {
+                let files =
+                    "\"files\":[{\"content\":\"secret\",\"name\":\"app/system.txt\"}],\"mode\"";
+                swap(&text, "\"mode\"", files)
+            });
+        },
+        14,
+        &["016"],
+    ),
 ];
