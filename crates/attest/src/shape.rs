@@ -5,7 +5,7 @@ use seal::digest::Digest;
 use seal::json::Value;
 use seal::time::parse_rfc3339;
 
-use crate::purl::Purl;
+use crate::purl::{self, Purl};
 
 /// A member of an object.
 #[derive(Debug, Clone, Copy)]
@@ -208,7 +208,13 @@ impl Shape {
             Shape::Uuid => {
                 pattern("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
             }
-            Shape::Purl => text("^[Pp][Kk][Gg]:/*[A-Za-z][A-Za-z0-9.-]*/[^\\s\\u0000-\\u001f]+$"),
+            Shape::Purl => {
+                let mut schema = pattern(PURL);
+                if let Value::Object(members) = &mut schema {
+                    members.push(("maxLength".into(), purl::LIMIT.into()));
+                }
+                schema
+            }
             Shape::List(inner, least) => Value::object([
                 ("type", Value::from("array")),
                 ("items", inner.schema()),
@@ -257,6 +263,9 @@ fn without(pattern: &str) -> Value {
 }
 
 const CONTROL: &str = "[\\x00-\\x1f\\x7f-\\x9f]";
+
+/// What qualifiers may be, and that no segment is empty behind its `%`, says the reader.
+const PURL: &str = "^[Pp][Kk][Gg]:/*[A-Za-z][A-Za-z0-9.-]*/([^%\\s]|%[0-9A-Fa-f]{2})+$";
 
 /// RFC 3339 in UTC, from 1970 on. Which days a month has says the format `date-time`.
 const TIME: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T\

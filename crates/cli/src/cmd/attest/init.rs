@@ -167,12 +167,8 @@ fn sample(shape: attest::shape::Shape) -> String {
                 shown.map(|field| format!("{}: {}", field.name, sample(field.shape))).collect();
             format!("{{{}}}", members.join(", "))
         }
-<<<<<<< HEAD
         Shape::Purl => "pkg:generic/NAME@VERSION".into(),
-        Shape::Text | Shape::Any | Shape::Uuid => "TEXT".into(),
-=======
         Shape::Text | Shape::Content | Shape::Any | Shape::Uuid => "TEXT".into(),
->>>>>>> main
     }
 }
 

@@ -123,8 +123,9 @@ fn a_bill_of_materials_is_signed_as_a_statement() {
     prints(project.dir(), &[&["bom", "--sign", "key.pem", "--out", "bom"], TRUST].concat(), 0);
     let bundle = fs::read(project.path("bom")).expect("a bundle");
     let bundle = attest::Bundle::read(&bundle).expect("a bundle");
-    let public = seal::dsse::Signer::public(&key(2));
-    assert_eq!(bundle.envelope.signers([&public]), [0]);
+    let key = key(2);
+    let public = seal::dsse::Signer::public(&key);
+    assert_eq!(bundle.envelope.signers([public]).len(), 1);
     let statement = json(std::str::from_utf8(&bundle.envelope.payload).expect("text"));
     assert_eq!(text(&statement, "predicateType"), "https://cyclonedx.org/bom");
     assert_eq!(list(&statement, "subject").len(), 6);
@@ -258,11 +259,7 @@ fn what_is_not_attested_is_told_in_four_ways() {
     ] {
         assert!(table.contains(said), "{said}: {table}");
     }
-    assert!(
-        table.contains("1 attested models and corpora are not listed")
-            || table.contains("2 attested models and corpora are not listed"),
-        "{table}"
-    );
+    assert!(table.contains("2 attested models and corpora are not listed\n"), "{table}");
     let page = told("markdown");
     assert!(page.contains("## Components") && page.contains("| not attested |"), "{page}");
     assert!(!page.contains("<b>"), "{page}");
@@ -330,7 +327,7 @@ fn package_urls_are_those_of_packageurl_python() {
     let texts = [
         "pkg:huggingface/Org/Name@ABCDEF",
         "pkg:huggingface/datasets/org/name@main",
-        "PKG:HuggingFace/Org/Name",
+        "pkg:HuggingFace/Org/Name",
         "pkg:oci/Image@sha256%3AABCD?repository_url=ghcr.io/x/Image&tag=v1",
         "pkg:pypi/Some_Package@1.0",
         "pkg:npm/%40angular/core@1.0%2B2",
