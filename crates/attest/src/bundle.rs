@@ -3,10 +3,22 @@
 use seal::dsse::{Envelope, EnvelopeError};
 use seal::json::{Limits, Value, parse, write_plain};
 
+use crate::tlog::{ENTRIES, Entry};
+
 /// The media type of a bundle.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// How the names of bundles end.
+pub const ENDING: &str = ".bundle.json";
+/// How the names of proofs of a log end.
+pub const PROOF: &str = ".tlog-proof";
 /// Longest bundle, bytes: Base64 of the longest payload, and room for proofs.
 pub const LIMIT: usize = 96 << 20;
+
+/// What the proof beside a bundle of this name is called.
+pub fn proof_name(file: &str) -> String {
+    let stem = file.strip_suffix(ENDING).or_else(|| file.strip_suffix(".json")).unwrap_or(file);
+    format!("{stem}{PROOF}")
+}
 
 /// A bundle, taken apart; nothing of it is checked yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +86,12 @@ impl Bundle {
                 entries.as_array().ok_or(missing("verificationMaterial.tlogEntries"))?.to_vec()
             }
         };
+        if tlog_entries.len() > ENTRIES {
+            return Err(BundleError::Member(format!("tlogEntries: more than {ENTRIES}")));
+        }
+        for entry in &tlog_entries {
+            Entry::read(entry).map_err(|why| BundleError::Member(format!("tlogEntries: {why}")))?;
+        }
         let envelope = value.get("dsseEnvelope").ok_or(missing("dsseEnvelope"))?;
         let envelope = Envelope::from_value(envelope)?;
         if envelope.signatures.len() != 1 {
@@ -150,8 +168,14 @@ mod tests {
         let mut bundle = sample();
         assert_eq!(Bundle::read(bundle.write().as_bytes()), Ok(bundle.clone()));
         bundle.timestamps.push(vec![1, 2]);
-        bundle.tlog_entries.push(Value::object([("logIndex", Value::from("7"))]));
-        assert_eq!(Bundle::read(bundle.write().as_bytes()), Ok(bundle));
+        let entry = r#"{"logIndex":"7","logId":{"keyId":"AQ=="},"inclusionPromise":{"signedEntryTimestamp":"AQ=="},"canonicalizedBody":"e30="}"#;
+        let entry = parse(entry.as_bytes(), Limits::DOCUMENT).unwrap();
+        bundle.tlog_entries.push(entry.clone());
+        assert_eq!(Bundle::read(bundle.write().as_bytes()), Ok(bundle.clone()));
+        bundle.tlog_entries = vec![entry; ENTRIES + 1];
+        assert!(Bundle::read(bundle.write().as_bytes()).is_err());
+        bundle.tlog_entries = vec![Value::object([("logIndex", Value::from("7"))])];
+        assert!(Bundle::read(bundle.write().as_bytes()).is_err());
     }
 
     #[test]

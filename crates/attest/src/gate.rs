@@ -52,6 +52,10 @@ pub struct Requirement {
     pub threshold: usize,
     /// How old a statement may be.
     pub max_age_days: Option<u32>,
+    /// Whether somebody trusted must say when it was there.
+    pub trusted_time: bool,
+    /// Whether it must be in a log of the trust file.
+    pub logged: bool,
     /// What its predicate must say.
     pub conditions: Vec<Condition>,
     /// Whether one statement that fulfils all of this is enough; else each of the type must.
@@ -80,8 +84,20 @@ pub struct Proven<'s> {
     pub payload: Digest,
     /// Names of the trusted keys that signed it, each once.
     pub signers: &'s [&'s str],
-    /// When it was there: by a trusted timestamp, or else as it says itself.
-    pub at: UnixMillis,
+    /// When it was there at the latest, as somebody trusted says who is not its signer.
+    pub stamped: Option<UnixMillis>,
+    /// Whether all its bundles are in a log of the trust file.
+    pub logged: bool,
+}
+
+impl Proven<'_> {
+    /// What its age is counted from. A stamp says that it is not younger, and anybody can have an old
+    /// signature stamped today; that it is not older says its signer alone. So the earlier one counts:
+    /// neither a late stamp nor a late `generated_at` makes a statement fresh.
+    pub fn at(&self) -> UnixMillis {
+        let made = self.statement.generated_at;
+        self.stamped.map_or(made, |stamped| stamped.min(made))
+    }
 }
 
 /// A file that a change adds, alters or removes.
@@ -265,14 +281,22 @@ impl Requirement {
             let why = format!("{which} has {signed} of {} signatures by {of}", self.threshold);
             found.push((Code::GateSigner, why));
         }
-        if proven.at.0 > now.0.saturating_add(AHEAD_MS) {
-            found.push((Code::GateAge, format!("{which} is of {}, which is to come", proven.at)));
+        let made = proven.statement.generated_at;
+        if made.0 > now.0.saturating_add(AHEAD_MS) {
+            found.push((Code::GateAge, format!("{which} is of {made}, which is to come")));
         }
+        let at = proven.at();
         if let Some(days) = self.max_age_days
-            && proven.at.0.saturating_add(u64::from(days) * DAY_MS) < now.0
+            && at.0.saturating_add(u64::from(days) * DAY_MS) < now.0
         {
-            let why = format!("{which} is of {}, more than {days} days ago", proven.at);
+            let why = format!("{which} is of {at}, more than {days} days ago");
             found.push((Code::GateAge, why));
+        }
+        if self.trusted_time && proven.stamped.is_none() {
+            found.push((Code::GateTime, format!("{which} says {made} itself, and nobody else")));
+        }
+        if self.logged && !proven.logged {
+            found.push((Code::GateLog, which.clone()));
         }
         for condition in &self.conditions {
             if let Err(why) = condition.holds(proven.statement) {

@@ -18,6 +18,7 @@ pub mod render;
 pub mod sbom;
 pub mod shape;
 pub mod statement;
+pub mod tlog;
 pub mod types;
 pub mod verify;
 pub mod vsa;

@@ -6,9 +6,12 @@ mod semantic;
 mod signature;
 mod subjects;
 
+pub mod log;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::cores;
+use record::logged::Logged;
 use record::report::{Assurance, Code, Finding, Report, Severity};
 use record::trust::Trust;
 use seal::digest::Digest;
@@ -32,6 +35,8 @@ pub struct Blob {
     pub name: String,
     /// Its bytes, or why there are none.
     pub bytes: Result<Vec<u8>, Finding>,
+    /// The proof of a log that lies beside it, or why it could not be read.
+    pub proof: Option<Result<Vec<u8>, Finding>>,
 }
 
 /// What is asked of the bundles.
@@ -48,6 +53,8 @@ pub struct How {
     pub salts: Vec<Salts>,
     /// Whose timestamps count.
     pub authorities: Vec<Authority>,
+    /// Every bundle must be in a log of the trust file.
+    pub require_log: bool,
 }
 
 /// What a finding is about.
@@ -63,12 +70,20 @@ pub enum Stage {
     Chain,
     /// Whether what is said follows from the files.
     Semantics,
+    /// Whether it is where everybody can see it.
+    Log,
 }
 
 impl Stage {
     /// All of them, in their order.
-    pub const ALL: [Stage; 5] =
-        [Stage::Signature, Stage::Schema, Stage::Digest, Stage::Chain, Stage::Semantics];
+    pub const ALL: [Stage; 6] = [
+        Stage::Signature,
+        Stage::Schema,
+        Stage::Digest,
+        Stage::Chain,
+        Stage::Semantics,
+        Stage::Log,
+    ];
 
     /// The name in reports.
     pub fn as_str(self) -> &'static str {
@@ -78,6 +93,7 @@ impl Stage {
             Stage::Digest => "digest",
             Stage::Chain => "chain",
             Stage::Semantics => "semantics",
+            Stage::Log => "log",
         }
     }
 }
@@ -89,7 +105,7 @@ pub enum Outcome {
     Holds,
     /// Something is.
     Fails,
-    /// There was nothing to judge: no statement that could be read, or no files.
+    /// There was nothing to judge: no statement that could be read, no files, no log that counts.
     Unjudged,
 }
 
@@ -117,6 +133,8 @@ pub struct Judged {
     pub signer: Option<String>,
     /// When its signature was there at the latest, by a trusted timestamp.
     pub stamped: Option<UnixMillis>,
+    /// Where it is logged, in a log of the trust file.
+    pub logged: Option<Logged>,
     /// What was found, by stages.
     pub findings: Vec<(Stage, Finding)>,
     /// Whether files were compared.
@@ -140,8 +158,10 @@ pub struct Attested<'v> {
     pub statement: &'v Statement,
     /// The keys of the trust file that signed it, by name.
     pub signers: Vec<&'v str>,
-    /// When the first of their signatures was there, by a trusted timestamp.
+    /// When the first of their signatures was there, by a trusted timestamp or witnesses.
     pub stamped: Option<UnixMillis>,
+    /// Whether all its bundles are in a log of the trust file.
+    pub logged: bool,
     /// The bundles it lies in.
     pub files: Vec<&'v str>,
 }
@@ -157,7 +177,7 @@ pub fn verify(
     let keys = Keys::of(trust);
     let mut bundles: Vec<Judged> = Vec::new();
     let weight = |blob: &Blob| blob.bytes.as_ref().map_or(0, Vec::len);
-    in_batches(blobs, weight, |blob| open(blob, &keys, how), |judged| bundles.push(judged));
+    in_batches(blobs, weight, |blob| open(blob, trust, &keys, how), |judged| bundles.push(judged));
     let seen = files.map(|files| subjects::look(&bundles, files));
     // A payload that lies in several bundles is compared once.
     let mut first = BTreeSet::new();
@@ -226,10 +246,12 @@ impl Verification {
             };
             let at = *places.entry(payload).or_insert_with(|| {
                 let (signers, files) = (Vec::new(), Vec::new());
-                found.push(Attested { payload, statement, signers, stamped: None, files });
+                let (stamped, logged) = (None, true);
+                found.push(Attested { payload, statement, signers, stamped, logged, files });
                 found.len() - 1
             });
-            found[at].stamped = [found[at].stamped, one.stamped].into_iter().flatten().min();
+            found[at].stamped = [found[at].stamped, one.there()].into_iter().flatten().min();
+            found[at].logged &= one.logged.is_some();
             found[at].files.push(&one.name);
             if !found[at].signers.contains(&signer.as_str()) {
                 found[at].signers.push(signer);
@@ -271,8 +293,16 @@ impl Judged {
             Stage::Signature => self.signer.is_some(),
             Stage::Digest => self.statement.is_some() && self.compared,
             Stage::Schema | Stage::Chain | Stage::Semantics => self.statement.is_some(),
+            Stage::Log => self.logged.is_some(),
         };
         if judged { Outcome::Holds } else { Outcome::Unjudged }
+    }
+
+    /// When it was there at the latest, as somebody trusted says who is not its signer: a timestamp
+    /// authority, or the quorum of witnesses of the log that it is in.
+    pub fn there(&self) -> Option<UnixMillis> {
+        let seen = self.logged.as_ref().and_then(|logged| logged.seen);
+        [self.stamped, seen].into_iter().flatten().min()
     }
 
     /// Whether some stage fails.
@@ -306,6 +336,7 @@ impl Judged {
             ("subjects", statement.map(|one| one.subjects.len()).into()),
             ("signer", self.signer.clone().into()),
             ("stamped", self.stamped.map(|at| at.to_string()).into()),
+            ("logged", self.logged.as_ref().map_or(Value::Null, Logged::to_json)),
             ("stages", Value::Object(stages.collect())),
             ("findings", Value::array(findings)),
         ])
@@ -313,13 +344,14 @@ impl Judged {
 }
 
 /// Reads one bundle and judges what it says by itself.
-fn open(blob: Blob, keys: &Keys, how: &How) -> Judged {
+fn open(blob: Blob, trust: Option<&Trust>, keys: &Keys, how: &How) -> Judged {
     let mut judged = Judged {
         name: blob.name,
         payload: None,
         statement: None,
         signer: None,
         stamped: None,
+        logged: None,
         findings: Vec::new(),
         compared: false,
     };
@@ -330,7 +362,12 @@ fn open(blob: Blob, keys: &Keys, how: &How) -> Judged {
             return judged;
         }
     };
-    let bundle = match Bundle::read(&bytes) {
+    let read = Bundle::read(&bytes);
+    let (proof, asked) = (blob.proof.as_ref(), how.require_log);
+    let found = log::judge(&bytes, read.as_ref().ok(), proof, trust, asked);
+    judged.logged = found.logged;
+    judged.findings.extend(found.findings.into_iter().map(|finding| (Stage::Log, finding)));
+    let bundle = match read {
         Ok(bundle) => bundle,
         Err(BundleError::Signatures(0)) => {
             judged.findings.push((Stage::Signature, Finding::new(Code::AttestUnsigned, "", "")));
@@ -355,9 +392,10 @@ fn open(blob: Blob, keys: &Keys, how: &How) -> Judged {
         judged.findings.push((Stage::Schema, finding));
     }
     let (stamped, refused) = signature::stamped(&bundle, &how.authorities);
-    let times = (how.now, stamped);
+    judged.stamped = stamped;
+    let times = (how.now, judged.there());
     let (signer, found) = signature::judge(&bundle, keys, kind, judged.statement.as_ref(), times);
-    (judged.signer, judged.stamped) = (signer, stamped);
+    judged.signer = signer;
     judged.findings.extend(refused.map(|finding| (Stage::Signature, finding)));
     judged.findings.extend(found.into_iter().map(|finding| (Stage::Signature, finding)));
     judged
@@ -377,7 +415,7 @@ fn link(bundles: &mut [Judged]) -> Chain {
                 });
                 // Several bundles of one payload: the first stamp tells when it was there.
                 if let Some(node) = places.get(&payload).and_then(|at: &usize| nodes.get_mut(*at)) {
-                    node.stamped = [node.stamped, one.stamped].into_iter().flatten().min();
+                    node.stamped = [node.stamped, one.there()].into_iter().flatten().min();
                 }
             }
             // It is there, and rejected: whoever builds on it has no second fault.
@@ -442,6 +480,14 @@ fn report(bundles: &[Judged], compared: bool, how: &How) -> Report {
     for (kind, least) in &how.thresholds {
         threshold(bundles, kind, *least, &mut report);
     }
+    let logged = bundles.iter().filter(|one| one.logged.is_some()).count();
+    if logged > 0 {
+        report.count("logged", logged as u64);
+    }
+    let seen = |one: &Judged| one.logged.as_ref().is_some_and(|logged| logged.seen.is_some());
+    let well = report.ok() && !bundles.is_empty();
+    report.anchored = well && bundles.iter().all(|one| one.stamped.is_some());
+    report.witnessed = well && bundles.iter().all(seen);
     report
 }
 

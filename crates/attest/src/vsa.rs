@@ -15,12 +15,13 @@ use crate::verify::{Outcome, Stage, Verification};
 /// The predicateType.
 pub const URI: &str = "https://slsa.dev/verification_summary/v1";
 /// The levels of what was judged and holds: one for each stage.
-pub const LEVELS: [(&str, Stage); 5] = [
+pub const LEVELS: [(&str, Stage); 6] = [
     ("COUNTERSIGN_SIGNATURE", Stage::Signature),
     ("COUNTERSIGN_SCHEMA", Stage::Schema),
     ("COUNTERSIGN_DIGEST", Stage::Digest),
     ("COUNTERSIGN_CHAIN", Stage::Chain),
     ("COUNTERSIGN_SEMANTICS", Stage::Semantics),
+    ("COUNTERSIGN_LOGGED", Stage::Log),
 ];
 /// Longest payload, bytes.
 const LIMIT: usize = 16 << 20;

@@ -3,6 +3,7 @@
 mod agent;
 mod attest;
 mod audit;
+mod authority;
 mod code;
 mod completions;
 mod config;

@@ -204,17 +204,51 @@ impl Reader {
         see: impl FnOnce(&EntryRef<'_>) -> T,
     ) -> io::Result<Option<T>> {
         let first = self.survey.segments.iter().copied().filter(|first| *first <= index).max();
-        let mut walk = Walk::new(&*self.source, first.into_iter().collect(), &[])
-            .opening(self.identities.clone());
+        let mut see = Some(see);
+        let mut seen = None;
+        self.walk_over(first.into_iter().collect(), &mut |entry| {
+            if entry.index == index
+                && let Some(see) = see.take()
+            {
+                seen = Some(see(entry));
+            }
+            seen.is_some()
+        })?;
+        Ok(seen)
+    }
+
+    /// Shows every entry from this one on, as [`Reader::find`] does: looks through no segment before
+    /// the one it lies in, and passes over what does not hold.
+    pub fn since(&self, index: u64, see: &mut dyn FnMut(&EntryRef<'_>)) -> io::Result<()> {
+        let first = self.survey.segments.iter().copied().filter(|first| *first <= index).max();
+        let from = first.unwrap_or(0);
+        let segments = self.survey.segments.iter().copied().filter(|first| *first >= from);
+        self.walk_over(segments.collect(), &mut |entry| {
+            if entry.index >= index {
+                see(entry);
+            }
+            false
+        })
+    }
+
+    /// Shows the entries of some segments, until `enough` says so.
+    fn walk_over(
+        &self,
+        segments: Vec<u64>,
+        enough: &mut dyn FnMut(&EntryRef<'_>) -> bool,
+    ) -> io::Result<()> {
+        let mut walk = Walk::new(&*self.source, segments, &[]).opening(self.identities.clone());
         loop {
             let place = match walk.next()? {
-                Found::End => return Ok(None),
+                Found::End => return Ok(()),
                 // That it does not begin at 0 is one of them.
                 Found::Fault(_) => continue,
                 Found::Entry(place) => place,
             };
-            if let Some(entry) = walk.entry_at(place).filter(|entry| entry.index == index) {
-                return Ok(Some(see(&entry)));
+            if let Some(entry) = walk.entry_at(place)
+                && enough(&entry)
+            {
+                return Ok(());
             }
         }
     }

@@ -891,6 +891,14 @@ codes! {
         "a statement is not in the verification summary",
         "The summary names what was verified by digest. This statement came later or was left out, so nobody has compared it with the files.",
         "Verify again with all statements, and use the new summary.";
+    GateLog = "CS-GATE-011", Error, Violated,
+        "an attestation is not in a log that counts",
+        "The gate asks for statements that are logged: beside every bundle lies the proof of a log of the trust file, and its quorum of witnesses saw it.",
+        "Log the bundles with `countersign attest sign --log`, and have the log's key and witnesses in the trust file.";
+    GateTime = "CS-GATE-012", Error, Violated,
+        "nobody trusted says when an attestation was there",
+        "The gate asks for a time that the signer cannot choose: a timestamp of an authority of the trust file, or the quorum of witnesses of a log.",
+        "Sign with `countersign attest sign --tsa URL`, or log the bundle where witnesses cosign.";
     // ---- attestations --------------------------------------------------------------------
     AttestBundle = "CS-ATTEST-001", Error, Malformed,
         "not a bundle of a signed statement",
@@ -1072,6 +1080,26 @@ codes! {
         "no timestamp of the bundle counts",
         "The bundle has timestamps over its signature, and none is of an authority of the trust file. The statement's own times are taken, which its signer chose.",
         "Add the authority to the trust file with purpose tsa, if you know it.";
+    AttestLogProof = "CS-ATTEST-080", Error, Malformed,
+        "the proof beside a bundle is not one",
+        "NAME.tlog-proof lies beside NAME.bundle.json and is a C2SP tlog-proof: index, hashes and a signed checkpoint.",
+        "Remove it, and have it made again with `countersign attest sign --log`.";
+    AttestLogOther = "CS-ATTEST-081", Error, Tampered,
+        "the proof of the log is not about this bundle",
+        "What is logged is the bundle byte for byte, by its digest. The entry names other bytes, or the hashes do not lead from it to the root: bundle or proof was exchanged after it was logged.",
+        "Find out which of the two was changed; sign and log again.";
+    AttestLog = "CS-ATTEST-082", Error, Untrusted,
+        "the log's word for a bundle does not count",
+        "The checkpoint of the proof is not signed by the key that the trust file names for this log, its witnesses are not the quorum that is asked for there, or a log is asked for and the trust file does not name this one.",
+        "Ask for a proof under a checkpoint that counts; name the log in the trust file, if you know it.";
+    AttestLogMissing = "CS-ATTEST-083", Error, Missing,
+        "there is no proof of a log beside the bundle",
+        "A log is asked for, so that nobody signs what nobody sees. NAME.tlog-proof should lie beside NAME.bundle.json.",
+        "Make it with `countersign attest sign --log`, or fetch it from where the bundle came from.";
+    AttestLogUnjudged = "CS-ATTEST-084", Info, Ok,
+        "a log says that it has the bundle, and the trust file does not name it",
+        "What a log says counts under a key of the trust file. A promise without proof, and entries of a kind that is not known here, are not judged either.",
+        "Add the log to the trust file, if you know it.";
 
     // ---- bills of materials --------------------------------------------------------------
     BomUnattested = "CS-BOM-001", Error, Missing,

@@ -10,17 +10,18 @@ mod part;
 use std::fmt::Write as _;
 
 use seal::digest::Digest;
-use seal::json::{Limits, MAX_SAFE_INTEGER, Value, parse, write_pretty, write_receipt};
+use seal::json::{Limits, MAX_SAFE_INTEGER, Value, parse, write_pretty};
 use seal::jws::JwsError;
 use seal::key::{KeyId, PublicKey};
 use seal::merkle::{leaf_hash, root_of};
-use seal::policy::{Judged, Policy};
+use seal::policy::Policy;
 use seal::signer::Signer;
-use seal::tlog_proof::{ProofError, TlogProof};
+use seal::tlog_proof::ProofError;
 
 use crate::codes::Code;
 use crate::feed::{Feed, ID_LIMIT};
 use crate::ioc::ISSUER_LIMIT;
+use crate::logged::{self, Leaf, NotLogged};
 use crate::report::Finding;
 use crate::text::{digest_member, is_label, member};
 
@@ -281,10 +282,11 @@ impl Proof {
             fault(Code::FeedProofLog, "the policy asks for a log, and the proof has none".into());
             return;
         };
-        match logged(text, manifest, policy) {
+        match logged::logged(text.as_bytes(), manifest.as_bytes(), Leaf::Any, policy) {
             Ok(_) => {}
             Err(NotLogged::Form(why)) => fault(Code::FeedProof, format!("log: {why}")),
             Err(NotLogged::Other(why)) => fault(Code::FeedProofTree, why),
+            Err(error @ NotLogged::Policy(_)) => fault(Code::FeedProofLog, error.to_string()),
             Err(NotLogged::Proof(error @ ProofError::Inclusion)) => {
                 fault(Code::FeedProofTree, error.to_string());
             }
@@ -293,66 +295,10 @@ impl Proof {
     }
 }
 
-/// Why a manifest does not count as logged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotLogged {
-    /// Not a tlog-proof.
-    #[error("{0}")]
-    Form(String),
-    /// What was logged is something else.
-    #[error("{0}")]
-    Other(String),
-    /// It does not hold under the policy.
-    #[error(transparent)]
-    Proof(#[from] ProofError),
-}
-
-/// Whether a manifest is in a log of the policy. The entry is either the manifest's own bytes, or the
-/// leaf of a ledger (in the proof's extra data) that names their digest and length.
-pub fn logged(proof: &str, manifest: &str, policy: &Policy) -> Result<Judged, NotLogged> {
-    let (proof, leaf) = located(proof, manifest)?;
-    Ok(proof.verify(&leaf, policy)?)
-}
-
-/// Whether a tlog-proof is about this manifest, whoever signed its checkpoint.
+/// Whether a tlog-proof is about this manifest, whoever signed its checkpoint. The entry is either the
+/// manifest's own bytes, or the leaf of a ledger that names their digest and length.
 pub fn is_of(proof: &str, manifest: &str) -> Result<(), NotLogged> {
-    let (proof, leaf) = located(proof, manifest)?;
-    match proof.includes(&leaf) {
-        true => Ok(()),
-        false => Err(NotLogged::Proof(ProofError::Inclusion)),
-    }
-}
-
-/// A tlog-proof, and the hash of the leaf that it must be about.
-fn located(proof: &str, manifest: &str) -> Result<(TlogProof, Digest), NotLogged> {
-    let proof =
-        TlogProof::parse(proof.as_bytes()).map_err(|error| NotLogged::Form(error.to_string()))?;
-    let leaf = match &proof.extra {
-        None => leaf_hash(manifest.as_bytes()),
-        Some(leaf) => {
-            names(leaf, manifest).map_err(NotLogged::Other)?;
-            leaf_hash(leaf)
-        }
-    };
-    Ok((proof, leaf))
-}
-
-/// Whether a ledger's leaf is about these bytes.
-fn names(leaf: &[u8], manifest: &str) -> Result<(), String> {
-    let value = parse(leaf, Limits { bytes: 1_024, depth: 2 });
-    let value = value.map_err(|error| format!("the logged entry is no leaf: {error}"))?;
-    // One entry, one reading: a leaf is canonical.
-    if !write_receipt(&value).is_ok_and(|text| text.as_bytes() == leaf) {
-        return Err("the logged entry is no leaf in canonical form".into());
-    }
-    let body = Digest::of(manifest.as_bytes()).text();
-    let named = value.get("body").and_then(Value::as_str);
-    let long = value.get("len").and_then(Value::as_i64);
-    if named != Some(&body) || long != i64::try_from(manifest.len()).ok() {
-        return Err(format!("the logged entry names {named:?}, the manifest is {body}"));
-    }
-    Ok(())
+    logged::is_of(proof.as_bytes(), manifest.as_bytes(), Leaf::Any).map(|_| ())
 }
 
 /// The root over content hashes, which are sorted first. A leaf is the 32 bytes of a hash.

@@ -22,6 +22,7 @@ pub mod hash;
 pub mod ioc;
 pub mod keychange;
 pub mod keyring;
+pub mod logged;
 pub mod receipt;
 pub mod report;
 pub mod retention;

@@ -8,6 +8,9 @@
 //! invisible, never secrets, never what a tool is called with.
 
 use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use crate::finding::Hit;
 use crate::indicator::Source;
@@ -117,17 +120,23 @@ fn lower(severity: Severity) -> Severity {
 
 /// Quotations that are spoken about, each with how many steps they count less.
 fn reported(text: &str) -> Vec<(Range<usize>, u8)> {
-    let weighed = quotations(text).into_iter().filter_map(|span| {
-        let before = text.get(floor(text, span.start.saturating_sub(BESIDE))..span.start)?;
-        let after = text.get(span.end..ceil(text, span.end.saturating_add(BESIDE)))?;
-        let beside = [before.to_lowercase(), after.to_lowercase()];
-        let count = |list: &[&str]| {
-            list.iter().filter(|word| beside.iter().any(|part| holds(part, word))).count()
-        };
-        if count(OBEYED) > 0 {
-            return None;
+    let quotations = quotations(text);
+    if quotations.is_empty() {
+        return Vec::new();
+    }
+    let said = Said::of(text);
+    let weighed = quotations.into_iter().filter_map(|span| {
+        let before = span.start.saturating_sub(BESIDE)..span.start;
+        let after = span.end..span.end.saturating_add(BESIDE);
+        let (mut obeyed, mut reported) = (false, 0u128);
+        for word in said.within(&before).chain(said.within(&after)) {
+            match word.checked_sub(REPORTED.len()) {
+                None => reported |= 1 << word,
+                Some(_) => obeyed = true,
+            }
         }
-        match count(REPORTED) {
+        match reported.count_ones() {
+            _ if obeyed => None,
             0 => None,
             1 => Some((span, 1)),
             _ => Some((span, 2)),
@@ -136,29 +145,64 @@ fn reported(text: &str) -> Vec<(Range<usize>, u8)> {
     weighed.collect()
 }
 
-fn floor(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
+/// Where a text says words of [`REPORTED`] and, numbered behind them, of [`OBEYED`].
+struct Said {
+    /// Where each begins and ends, and its number; in the order of their beginnings.
+    words: Vec<(u32, u32, u8)>,
 }
 
-fn ceil(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at += 1;
+impl Said {
+    /// Between other signs than letters, where a word is of ASCII.
+    fn of(text: &str) -> Said {
+        static WORDS: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+        let words = WORDS.get_or_init(|| {
+            let all = REPORTED.iter().chain(OBEYED);
+            AhoCorasick::builder().match_kind(MatchKind::Standard).build(all).ok()
+        });
+        let (lower, map) = lowered(text);
+        let place = |at: usize| map.get(at).copied().unwrap_or(at as u32);
+        let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = lower.as_bytes();
+        let apart = |start: usize, end: usize| {
+            let first = bytes.get(start..end).is_some_and(<[u8]>::is_ascii);
+            let before = start.checked_sub(1).and_then(|before| bytes.get(before));
+            !first || !letter(before) && !letter(bytes.get(end))
+        };
+        let found = words.iter().flat_map(|words| words.find_overlapping_iter(&lower));
+        let apart = found.filter(|found| apart(found.start(), found.end()));
+        let mut words: Vec<(u32, u32, u8)> = apart
+            .map(|found| {
+                let word = u8::try_from(found.pattern().as_usize()).unwrap_or(u8::MAX);
+                (place(found.start()), place(found.end()), word)
+            })
+            .collect();
+        words.sort_unstable();
+        Said { words }
     }
-    at
+
+    /// The numbers of the words that stand within a stretch as a whole.
+    fn within(&self, span: &Range<usize>) -> impl Iterator<Item = usize> {
+        let (start, end) = (span.start as u32, span.end as u32);
+        let first = self.words.partition_point(|(at, _, _)| *at < start);
+        let rest = self.words.get(first..).unwrap_or_default();
+        let begun = rest.iter().take_while(move |(at, _, _)| *at < end);
+        begun.filter(move |(_, last, _)| *last <= end).map(|(_, _, word)| usize::from(*word))
+    }
 }
 
-/// Whether `word` stands in `text`, between other signs than letters where it is of ASCII.
-fn holds(text: &str, word: &str) -> bool {
-    let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    text.match_indices(word).any(|(at, _)| {
-        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        !word.is_ascii() || !letter(before) && !letter(bytes.get(at + word.len()))
-    })
+/// A text in small letters, and for each byte and the end where it came from; nothing where all bytes
+/// stay in their places.
+fn lowered(text: &str) -> (String, Vec<u32>) {
+    if text.is_ascii() {
+        return (text.to_ascii_lowercase(), Vec::new());
+    }
+    let (mut lower, mut map) = (String::with_capacity(text.len()), Vec::new());
+    for (at, c) in text.char_indices() {
+        lower.extend(c.to_lowercase());
+        map.resize(lower.len(), at as u32);
+    }
+    map.push(text.len() as u32);
+    (lower, map)
 }
 
 /// What stands between quotation marks, in code or behind `>`, marks included; not one inside
@@ -275,6 +319,29 @@ mod tests {
         let missing = |word: &&&str| !page.contains(&format!("`{word}`"));
         let missing: Vec<&&str> = REPORTED.iter().chain(OBEYED).filter(missing).collect();
         assert!(missing.is_empty(), "spec/quotations.md lacks {missing:?}");
+    }
+
+    #[test]
+    fn words_beside_a_quotation_count_each_once() {
+        // They have numbers, which are bits.
+        assert!(REPORTED.len() <= 128 && REPORTED.len() + OBEYED.len() < usize::from(u8::MAX));
+        let steps = |text: &str| reported(text).into_iter().map(|(_, steps)| steps).collect();
+        let check = |text: &str, expect: &[u8]| {
+            let steps: Vec<u8> = steps(text);
+            assert_eq!(steps, expect, "{text}");
+        };
+        check("say \"x\"", &[]);
+        check("an EXAMPLE is \"x\"", &[1]);
+        check("an example, one more example: \"x\"", &[1]);
+        check("an example of an attack is \"x\"", &[2]);
+        check("\"x\" was blocked by the filter", &[2]);
+        check("an example to follow: \"x\"", &[]);
+        check("counterexample prologs \"x\"", &[]);
+        check("\u{130}\u{130} \u{41f}\u{420}\u{418}\u{41c}\u{415}\u{420}: \"x\" \u{130}", &[1]);
+        let far = " ".repeat(BESIDE);
+        check(&format!("example{far}\"x\"{far}example"), &[]);
+        check(&format!("{}example{}\"x\"", far, " ".repeat(BESIDE - 7)), &[1]);
+        check("\"attack\" and \"example\"", &[1, 1]);
     }
 
     #[test]

@@ -308,7 +308,10 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
             let phrase = Phrase::new(groups, *gap, *apart);
             let reach = bounded(rule, phrase.reach())?;
             let matcher = Matcher::Phrase { phrase, negatable: *negatable, apart: *apart };
-            Ok((matcher, Some(Needs { groups: literals, reach, phrase: Some(spread) })))
+            Ok((
+                matcher,
+                Some(Needs { groups: literals, reach, phrase: Some(spread), words: true }),
+            ))
         }
         Pattern::Regex { view, requires, regex } => {
             check_groups(rule, requires)?;
@@ -337,7 +340,8 @@ fn matcher(rule: &Rule, now: bool) -> Result<(Matcher, Option<Needs>), RuleError
                     return Ok((Matcher::Native(expression), None));
                 }
             };
-            Ok((matcher, Some(Needs { groups: requires.clone(), reach, phrase: None })))
+            let words = *view == View::Words;
+            Ok((matcher, Some(Needs { groups: requires.clone(), reach, phrase: None, words })))
         }
         Pattern::Detector(detector) => Ok((Matcher::Detector(*detector), None)),
     }

@@ -162,9 +162,9 @@ impl<'e> Session<'e> {
         let engine = self.engine;
         let pass = engine.ready.walker.walk(folded, glued);
         let fired = self.verify(folded, &pass, origin, glued);
-        if pass.leet {
+        if !pass.leet.is_empty() {
             let known = |word: &[u8]| engine.ready.walker.knows(word);
-            let words = Words::read(folded, Reading::Leet(&known));
+            let words = Words::read_some(folded, &pass.leet, Reading::Leet(&known));
             self.verify_again(&words, &fired, folded, origin, glued);
         }
         if !pass.spaced.is_empty() {

@@ -11,7 +11,7 @@ use crate::words::{MIN_SPACED, trim_glue};
 const BLOCK: usize = 64;
 
 /// So many letters around single ones are read together with them.
-const AROUND: u32 = 1_024;
+pub(crate) const AROUND: u32 = 1_024;
 
 /// What a text looks like.
 #[derive(Default)]
@@ -103,13 +103,13 @@ impl Shape {
         }
     }
 
-    /// Where single letters stand in a row, and what stands around them.
-    pub fn around_spaced(&self, end: usize) -> Vec<Range<usize>> {
+    /// Some runs, in order, and so many letters on each side of them, up to the `end` of the text.
+    pub fn around(&self, runs: &[Range<usize>], letters: u32, end: usize) -> Vec<Range<usize>> {
         let mut all: Vec<Range<usize>> = Vec::new();
-        for run in &self.spaced {
-            let first = self.count(run.start).letters.saturating_sub(AROUND);
+        for run in runs {
+            let first = self.count(run.start).letters.saturating_sub(letters);
             let start = if first <= 1 { 0 } else { self.place(first).min(end) };
-            let next = self.place(self.count(run.end).letters + AROUND).min(end);
+            let next = self.place(self.count(run.end).letters.saturating_add(letters)).min(end);
             match all.last_mut() {
                 Some(last) if start <= last.end => last.end = last.end.max(next),
                 _ => all.push(start..next),

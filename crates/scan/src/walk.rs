@@ -12,7 +12,7 @@ use crate::common::often;
 use crate::normalize::{CLASS, DIGIT, WORD};
 use crate::phrase::GLUE_PREFIX;
 use crate::rule::RuleError;
-use crate::shape::{Count, Shape, is_mixed, kind};
+use crate::shape::{AROUND, Count, Shape, is_mixed, kind};
 use crate::turn::{self, Turn};
 use crate::words::{leet_span, spell_leet};
 
@@ -23,6 +23,8 @@ pub(crate) struct Needs {
     pub reach: u32,
     /// For a phrase, whose groups follow one another.
     pub phrase: Option<Spread>,
+    /// Whether words are read, and not the text as it stands.
+    pub words: bool,
 }
 
 /// How far apart the groups of a phrase may stand.
@@ -49,6 +51,8 @@ pub(crate) struct Walker {
     rules: Vec<Looked>,
     /// How many groups there are.
     slots: usize,
+    /// The longest reach of a rule that reads words.
+    farthest: u32,
     /// For each literal the turns that it gives away.
     turns_of: Vec<u32>,
 }
@@ -90,8 +94,8 @@ pub(crate) struct Pass {
     pub spaced: Vec<Range<usize>>,
     /// Whether some of these letters are a literal.
     pub spelled: bool,
-    /// Whether digits and signs, read as letters, spell a literal.
-    pub leet: bool,
+    /// Stretches around tokens in which digits and signs, read as letters, spell a literal.
+    pub leet: Vec<Range<usize>>,
     /// Ways of turning text that a literal gave away.
     pub turns: u32,
     /// Runs that may be encoded data.
@@ -183,6 +187,7 @@ impl Walker {
             visits.extend(of_literal.into_iter().rev());
             starts.push(u32::try_from(visits.len()).map_err(|_| full())?);
         }
+        let words = rules.iter().flatten().filter(|needs| needs.words);
         Ok(Walker {
             all,
             start: dfa.start_state(Anchored::No).ok(),
@@ -192,6 +197,7 @@ impl Walker {
             visits: visits.into(),
             rules: looked,
             slots: usize::from(slots),
+            farthest: words.map(|needs| needs.reach).max().unwrap_or(0),
             turns_of,
         })
     }
@@ -216,7 +222,8 @@ impl Walker {
         pass.candidates = seen.candidates(&shape, text.len());
         (pass.classes, pass.digits) = (shape.classes, shape.digits);
         pass.spelled = shape.spaced.iter().any(|run| self.spells(text, run));
-        pass.spaced = shape.around_spaced(text.len());
+        pass.spaced = shape.around(&shape.spaced, AROUND, text.len());
+        pass.leet = shape.around(&pass.leet, self.farthest + SLACK, text.len());
         (pass.runs, pass.numbers) = (shape.runs, shape.numbers);
         pass
     }
@@ -306,7 +313,9 @@ impl Walker {
         if kind & DIGIT != 0
             || bytes.iter().any(|byte| *byte != b'\'' && CLASS[usize::from(*byte)] & WORD == 0)
         {
-            pass.leet = pass.leet || self.disguises(bytes);
+            if self.disguises(bytes) {
+                pass.leet.push(token.clone());
+            }
             return;
         }
         let Some(mut state) = self.start else { return };

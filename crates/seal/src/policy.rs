@@ -119,6 +119,12 @@ impl Policy {
         read::parse(octets)
     }
 
+    /// A log alone, without witnesses: `log KEY`, `quorum none`.
+    pub fn of_log(key: VerifierKey) -> Policy {
+        let logs = vec![Log { key, url: None }];
+        Policy { logs, witnesses: Vec::new(), groups: Vec::new(), quorum: None }
+    }
+
     /// The logs, in the order of the file; there may be none where the log is known from elsewhere.
     pub fn logs(&self) -> &[Log] {
         &self.logs

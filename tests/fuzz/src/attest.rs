@@ -27,7 +27,7 @@ pub fn bundle(input: &[u8]) {
         Ok(bundle) => assert_eq!(Bundle::read(bundle.write().as_bytes()), Ok(bundle)),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
-    let blob = Blob { name: "x".into(), bytes: Ok(input.to_vec()) };
+    let blob = Blob { name: "x".into(), bytes: Ok(input.to_vec()), proof: None };
     let how = How { now: UnixMillis(4_000_000_000_000), ..How::default() };
     let judged = verify([blob], None, None, &how);
     assert!(!judged.report().ok() && judged.attested().is_empty(), "nobody is trusted");
@@ -47,7 +47,7 @@ pub fn statement(input: &[u8]) {
     let key = PrivateKey::ed25519(SecretKey::from_seed([1; 32]));
     let envelope = Envelope::sign(PAYLOAD_TYPE, input.to_vec(), &key).expect("signed");
     let text = Bundle::of(envelope, key.public().hint()).write();
-    let blob = Blob { name: "x".into(), bytes: Ok(text.into_bytes()) };
+    let blob = Blob { name: "x".into(), bytes: Ok(text.into_bytes()), proof: None };
     let how = How { now: UnixMillis(253_402_300_000_000), ..How::default() };
     let judged = verify([blob], Some(&TRUST), None, &how);
     let one = &judged.bundles()[0];

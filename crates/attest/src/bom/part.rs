@@ -296,6 +296,7 @@ fn properties(one: &Attested<'_>, hash: &str) -> Vec<Value> {
         property("hash", hash),
         property("manifest", &statement.manifest().to_string()),
         property("privacy", statement.privacy.mode()),
+        property("logged", if one.logged { "true" } else { "false" }),
     ];
     told.extend(statement.expires_at.map(|at| property("expires_at", &at.to_string())));
     let mut signers = one.signers.clone();

@@ -99,6 +99,10 @@ struct Required {
     matching: Option<String>,
     #[serde(default)]
     covers: bool,
+    #[serde(default)]
+    time: Option<String>,
+    #[serde(default)]
+    logged: bool,
 }
 
 #[derive(Deserialize)]
@@ -195,8 +199,23 @@ fn required(one: Required, place: &str) -> Result<Requirement, PolicyError> {
         Some("any") => true,
         Some(_) => return Err(entry(place, "has a match that is neither every nor any")),
     };
-    let (max_age_days, covers) = (one.max_age_days, one.covers);
-    Ok(Requirement { kind, signers, threshold, max_age_days, conditions, any, covers })
+    let trusted_time = match one.time.as_deref() {
+        None | Some("stated") => false,
+        Some("trusted") => true,
+        Some(_) => return Err(entry(place, "has a time that is neither stated nor trusted")),
+    };
+    let (max_age_days, covers, logged) = (one.max_age_days, one.covers, one.logged);
+    Ok(Requirement {
+        kind,
+        signers,
+        threshold,
+        max_age_days,
+        trusted_time,
+        logged,
+        conditions,
+        any,
+        covers,
+    })
 }
 
 fn exception(one: Exception) -> Result<Plaintext, PolicyError> {

@@ -39,12 +39,13 @@ fn eval(regression: bool, accuracy: &str) -> Statement {
 struct Set {
     statements: Vec<Statement>,
     signers: Vec<&'static str>,
-    at: UnixMillis,
+    stamped: Option<UnixMillis>,
+    logged: bool,
     root: &'static str,
 }
 
 fn set(statements: Vec<Statement>) -> Set {
-    Set { statements, signers: vec!["ci"], at: NOW, root: "" }
+    Set { statements, signers: vec!["ci"], stamped: None, logged: false, root: "" }
 }
 
 #[track_caller]
@@ -58,7 +59,8 @@ fn check(policy: &str, set: &Set, changes: Option<&[&str]>, expect: &[&str]) -> 
             statement,
             payload: Digest::of(statement.write().as_bytes()),
             signers: &set.signers,
-            at: set.at,
+            stamped: set.stamped,
+            logged: set.logged,
         })
         .collect();
     let changes: Option<Vec<Change>> = changes.map(|paths| {
@@ -140,7 +142,7 @@ gates:
         where: [regression_detected == false, metrics.accuracy >= 0.9, metrics.recall > 0]
 ";
     let mut late = set(vec![eval(true, "0.85")]);
-    late.at = UnixMillis(NOW.0 - 2 * DAY_MS);
+    late.statements[0].generated_at = UnixMillis(NOW.0 - 2 * DAY_MS);
     let found = check(
         policy,
         &late,
@@ -192,9 +194,47 @@ fn age_has_both_ends() {
         (NOW.0 + AHEAD_MS, &[]),
         (NOW.0 + AHEAD_MS + 1, &["CS-GATE-002"]),
     ] {
-        one.at = UnixMillis(at);
+        one.statements[0].generated_at = UnixMillis(at);
         check(&policy, &one, None, expect);
     }
+}
+
+/// Days ago: what the statement says, what somebody trusted says, and what a gate of two days makes of it.
+#[test]
+fn no_late_stamp_and_no_late_statement_looks_fresh() {
+    let policy = gate("{type: eval, max_age_days: 2}");
+    let ago = |days: u64| UnixMillis(NOW.0 - days * DAY_MS);
+    for (made, stamped, expect) in [
+        // an old statement that was stamped today
+        (9, Some(0), &["CS-GATE-002"][..]),
+        // a statement that says it is of today, and was there last week
+        (0, Some(9), &["CS-GATE-002"]),
+        (1, Some(0), &[]),
+        (1, None, &[]),
+    ] {
+        let mut one = set(vec![eval(false, "1")]);
+        one.statements[0].generated_at = ago(made);
+        one.stamped = stamped.map(ago);
+        check(&policy, &one, None, expect);
+    }
+    // A stamp that is not there cannot be older: where it counts, it is asked for.
+    let policy = gate("{type: eval, max_age_days: 2, time: trusted}");
+    let mut one = set(vec![eval(false, "1")]);
+    check(&policy, &one, None, &["CS-GATE-012"]);
+    one.stamped = Some(NOW);
+    check(&policy, &one, None, &[]);
+    check(&policy.replace("trusted", "stated"), &set(vec![eval(false, "1")]), None, &[]);
+    assert!(Policy::parse(&policy.replace("trusted", "maybe")).is_err());
+}
+
+#[test]
+fn what_must_be_logged_is_logged() {
+    let policy = gate("{type: eval, logged: true}");
+    let mut one = set(vec![eval(false, "1")]);
+    check(&policy, &one, None, &["CS-GATE-011"]);
+    check(&policy.replace("true", "false"), &one, None, &[]);
+    one.logged = true;
+    check(&policy, &one, None, &[]);
 }
 
 #[test]

@@ -41,14 +41,14 @@ pub fn markdown(value: &Value) -> String {
         out.push('\n');
     }
     if !list("bundles").is_empty() {
-        out.push_str("## Statements\n\n| type | file | signed by | made | signature | schema | digest | chain | semantics |\n|---|---|---|---|---|---|---|---|---|\n");
+        out.push_str("## Statements\n\n| type | file | signed by | made | signature | schema | digest | chain | semantics | log |\n|---|---|---|---|---|---|---|---|---|---|\n");
     }
     for one in list("bundles").iter().take(ROWS) {
         let empty = Value::Null;
         let stages = one.get("stages").unwrap_or(&empty);
         let told = ["type", "file", "signer", "generated_at"].map(|name| cell(one, name));
-        let stages =
-            ["signature", "schema", "digest", "chain", "semantics"].map(|name| cell(stages, name));
+        let stages = ["signature", "schema", "digest", "chain", "semantics", "log"]
+            .map(|name| cell(stages, name));
         let _ = writeln!(out, "| {} | {} |", told.join(" | "), stages.join(" | "));
     }
     more(&mut out, list("bundles").len());

@@ -59,6 +59,7 @@ fn held(statement: &Statement) -> Attested<'_> {
         statement,
         signers: vec!["ada"],
         stamped: None,
+        logged: false,
         files: vec!["x y.bundle.json"],
     }
 }

@@ -2,6 +2,7 @@
 
 mod bom;
 mod gate;
+mod logs;
 mod peers;
 mod project;
 mod reading;

@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use attest::bundle::LIMIT;
+use attest::bundle::{LIMIT, proof_name};
 use attest::privacy::Salts;
 use attest::verify::Blob;
+use record::logged;
 use record::report::{Code, Finding};
 use seal::Zeroizing;
 
@@ -15,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// How files of bundles end; others in the same directory are left alone.
-pub const SUFFIX: &str = ".bundle.json";
+pub const SUFFIX: &str = attest::bundle::ENDING;
 
 /// The bundles of a directory, sorted by name, or the one file that is named.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -63,11 +64,20 @@ fn ending(path: &Path, suffix: &str) -> Result<Vec<PathBuf>, Failure> {
 pub fn read(paths: &[PathBuf]) -> impl Iterator<Item = Blob> {
     paths.iter().map(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Blob { name, bytes: content(path) }
+        Blob { name, bytes: content(path, LIMIT), proof: proof(path) }
     })
 }
 
-fn content(path: &Path) -> Result<Vec<u8>, Finding> {
+/// The proof of a log beside a bundle, if one is there.
+pub fn proof(bundle: &Path) -> Option<Result<Vec<u8>, Finding>> {
+    let path = bundle.with_file_name(proof_name(bundle.file_name()?.to_str()?));
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Ok(_) | Err(_) => Some(content(&path, logged::LIMIT)),
+    }
+}
+
+fn content(path: &Path, limit: usize) -> Result<Vec<u8>, Finding> {
     let refused = |code, detail: String| Finding::new(code, "", detail);
     let unread = |error: std::io::Error| refused(Code::FileSpecial, error.to_string());
     // Looked at before it is opened: opening a pipe waits for somebody to write.
@@ -77,10 +87,10 @@ fn content(path: &Path) -> Result<Vec<u8>, Finding> {
         false => return Err(refused(Code::FileSpecial, String::new())),
     };
     let size = before.len();
-    if size > LIMIT as u64 {
-        return Err(refused(Code::FileLimit, format!("more than {LIMIT} bytes")));
+    if size > limit as u64 {
+        return Err(refused(Code::FileLimit, format!("more than {limit} bytes")));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    file.take(LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
     Ok(bytes)
 }

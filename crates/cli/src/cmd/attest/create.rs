@@ -368,7 +368,7 @@ fn replaced(folder: &Folder, all: &[(Made, Option<Vec<u8>>)]) -> Result<(), Fail
             folder.remove(&format!("{stem}{ending}")).map_err(failure::folder)?;
         }
         if let Some(stem) = old.file.strip_suffix(collect::BUNDLE) {
-            folder.remove(&format!("{stem}{}", super::enter::PROOF)).map_err(failure::folder)?;
+            folder.remove(&format!("{stem}{}", attest::bundle::PROOF)).map_err(failure::folder)?;
         }
     }
     Ok(())

@@ -1,10 +1,15 @@
-//! Bundles enter the ledger, and the proof of it travels beside them.
+//! Bundles enter the ledger, each once, and the proof of it travels beside them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use collect::{BUNDLE, Folder};
-use ledger::{Entry, Kind, Prepared};
+use attest::bundle::proof_name;
+use collect::Folder;
+use ledger::lock::{Lock, LockError};
+use ledger::read::ReadError;
+use ledger::{Entry, Kind, Leaf, Prepared, Reader};
+use record::logged::{self, Leaf as Named};
 use seal::Digest;
 use seal::merkle::verify_inclusion;
 use seal::tlog_proof::TlogProof;
@@ -15,9 +20,6 @@ use super::failure;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-/// How the names of inclusion proofs end.
-pub const PROOF: &str = ".tlog-proof";
-
 /// A file that is in the ledger.
 pub struct Entered {
     /// Its name in its folder.
@@ -26,65 +28,156 @@ pub struct Entered {
     pub index: u64,
 }
 
-/// Enters files of a folder, each under the digest of its bytes, and writes a proof beside each. A file
-/// that has its proof was entered before.
+/// A file on its way into the ledger.
+struct Body<'f> {
+    file: &'f str,
+    digest: Digest,
+    bytes: Vec<u8>,
+}
+
+/// Enters files of a folder, each under the digest of its bytes, and writes a proof beside each. What is
+/// in the ledger already is not entered again: a run that was stopped between the two is made good by
+/// the next one. A file that has its proof was entered before.
 pub fn enter(dir: &Path, folder: &Folder, files: &[&str]) -> Result<Vec<Entered>, Failure> {
-    let mut entries = Vec::new();
-    let mut names = Vec::new();
+    let mut entered = Vec::new();
+    let mut bodies = Vec::new();
     for file in files {
-        if folder.path(&proof_name(file)).symlink_metadata().is_ok() {
-            continue;
+        let body = read(folder, file)?;
+        match beside(folder, &body)? {
+            Some(index) => entered.push(Entered { file: (*file).to_owned(), index }),
+            None => bodies.push(body),
         }
-        let kind = Kind::Attestation;
-        let body = folder.read(file, attest::bundle::LIMIT as u64).map_err(failure::folder)?;
-        if body.len() > kind.max_body() {
-            let path = folder.path(file);
-            let why = format!(
-                "{}: has {} bytes, and an entry of the ledger at most {}; log its digest instead",
-                path.display(),
-                body.len(),
-                kind.max_body()
-            );
-            return Err(Failure::new(Exit::Input, why));
-        }
-        let digest = Digest::of(&body);
-        let entry = Prepared::digested(Entry { kind, id: digest.to_string(), body }, digest)
-            .map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
-        entries.push(entry);
-        names.push((*file).to_owned());
     }
-    if entries.is_empty() {
-        return Ok(Vec::new());
+    if bodies.is_empty() {
+        return Ok(entered);
     }
     let mut seat = seat::take(dir, "attest-*")?;
-    let indices = seat.append(&entries).map_err(|error| seat::failure(&error))?;
+    let known = {
+        // Between looking and appending nobody else enters what was looked for.
+        let _alone = alone(dir)?;
+        let mut known = lookup(&ledger_of(dir), &bodies)?;
+        let mut fresh = BTreeMap::new();
+        for body in bodies.iter().filter(|body| !known.contains_key(&body.digest)) {
+            fresh.entry(body.digest).or_insert_with(|| body.bytes.clone());
+        }
+        let prepared = fresh.iter().map(|(digest, bytes)| {
+            let entry =
+                Entry { kind: Kind::Attestation, id: digest.to_string(), body: bytes.clone() };
+            Prepared::digested(entry, *digest)
+                .map_err(|error| Failure::new(Exit::Input, error.to_string()))
+        });
+        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        if !prepared.is_empty() {
+            let indices = seat.append(&prepared).map_err(|error| seat::failure(&error))?;
+            known.extend(fresh.into_keys().zip(indices));
+        }
+        known
+    };
     // leaving signs a checkpoint, where this command is who writes the ledger
     seat.leave().map_err(|error| seat::failure(&error))?;
-    let last = indices.iter().copied().max().unwrap_or_default();
+    let last = known.values().copied().max().unwrap_or_default();
     let log = covering(&ledger_of(dir), last)?;
-    let mut entered = Vec::new();
-    for (file, index) in names.into_iter().zip(indices) {
-        let (leaf, hashes) = log.inclusion(index)?;
-        let checkpoint = &log.checkpoint;
-        if !verify_inclusion(index, checkpoint.size, &leaf, &hashes, &checkpoint.root) {
-            let why = format!(
-                "{}: the tiles do not lead to the checkpoint; see `countersign log check`",
-                ledger_of(dir).display()
-            );
-            return Err(Failure::new(Exit::Evidence(record::report::ExitClass::Tampered), why));
-        }
-        let extra = log.entry(index)?;
-        let proof = TlogProof { extra, index, hashes, checkpoint: log.note.clone() };
+    for body in &bodies {
+        let Some(index) = known.get(&body.digest).copied() else { continue };
+        let proof = prove(dir, &log, index)?;
         folder
-            .write(&proof_name(&file), proof.to_string().as_bytes(), false)
+            .write(&proof_name(body.file), proof.to_string().as_bytes(), false)
             .map_err(failure::folder)?;
-        entered.push(Entered { file, index });
+        entered.push(Entered { file: body.file.to_owned(), index });
     }
     Ok(entered)
 }
 
-fn proof_name(file: &str) -> String {
-    format!("{}{PROOF}", file.strip_suffix(BUNDLE).unwrap_or(file))
+fn read<'f>(folder: &Folder, file: &'f str) -> Result<Body<'f>, Failure> {
+    let bytes = folder.read(file, attest::bundle::LIMIT as u64).map_err(failure::folder)?;
+    let most = Kind::Attestation.max_body();
+    if bytes.len() > most {
+        let why = format!(
+            "{}: has {} bytes, and an entry of the ledger at most {most}; log its digest instead",
+            folder.path(file).display(),
+            bytes.len(),
+        );
+        return Err(Failure::new(Exit::Input, why));
+    }
+    Ok(Body { file, digest: Digest::of(&bytes), bytes })
+}
+
+/// The index in the proof that lies beside a file. One of other bytes is in the way.
+fn beside(folder: &Folder, body: &Body<'_>) -> Result<Option<u64>, Failure> {
+    let name = proof_name(body.file);
+    let path = folder.path(&name);
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::io(&path, &error)),
+        Ok(_) => {}
+    }
+    let proof = folder.read(&name, logged::LIMIT as u64).map_err(failure::folder)?;
+    let named = Named::Cited(Kind::Attestation.as_str());
+    logged::is_of(&proof, &body.bytes, named).map(Some).map_err(|why| {
+        let why = format!("{}: no proof of {}: {why}; remove it", path.display(), body.file);
+        Failure::new(Exit::CannotCreate, why)
+    })
+}
+
+/// Waits until no other command enters bundles here.
+fn alone(dir: &Path) -> Result<Lock, Failure> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match Lock::take(dir.join(".countersign").join("run").join("attest.lock")) {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Held { .. }) if Instant::now() < end => std::thread::sleep(PAUSE),
+            Err(error @ LockError::Held { .. }) => {
+                return Err(Failure::new(Exit::Unavailable, error.to_string()));
+            }
+            Err(error) => return Err(Failure::new(Exit::CannotCreate, error.to_string())),
+        }
+    }
+}
+
+/// Where in the ledger these are: under its checkpoint, and behind it.
+fn lookup(path: &Path, bodies: &[Body<'_>]) -> Result<BTreeMap<Digest, u64>, Failure> {
+    let wanted: BTreeMap<String, Digest> =
+        bodies.iter().map(|body| (body.digest.to_string(), body.digest)).collect();
+    let ids: BTreeSet<&str> = wanted.keys().map(String::as_str).collect();
+    let mut known = BTreeMap::new();
+    let mut see = |index: u64, leaf: &Leaf| {
+        if let Some(digest) = wanted.get(&leaf.id)
+            && leaf.kind == Kind::Attestation
+            && leaf.body == *digest
+        {
+            known.entry(*digest).or_insert(index);
+        }
+    };
+    let reader = match Reader::open_dir(path, None) {
+        Err(ReadError::NoLedger) => return Ok(known),
+        opened => opened
+            .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", output::path(path))))?,
+    };
+    let mut covered = 0;
+    // A ledger that nobody has closed yet has no checkpoint.
+    if reader.checkpoint().is_some() {
+        let log = LogFiles::open(path)?;
+        covered = log.checkpoint.size;
+        log.each(&ids, |index, leaf| see(index, &leaf))?;
+    }
+    reader
+        .since(covered, &mut |entry| see(entry.index, entry.leaf))
+        .map_err(|error| Failure::io(path, &error))?;
+    Ok(known)
+}
+
+fn prove(dir: &Path, log: &LogFiles, index: u64) -> Result<TlogProof, Failure> {
+    let (leaf, hashes) = log.inclusion(index)?;
+    let checkpoint = &log.checkpoint;
+    if !verify_inclusion(index, checkpoint.size, &leaf, &hashes, &checkpoint.root) {
+        let why = format!(
+            "{}: the tiles do not lead to the checkpoint; see `countersign log check`",
+            ledger_of(dir).display()
+        );
+        return Err(Failure::new(Exit::Evidence(record::report::ExitClass::Tampered), why));
+    }
+    let extra = log.entry(index)?;
+    Ok(TlogProof { extra, index, hashes, checkpoint: log.note.clone() })
 }
 
 /// The log, once its checkpoint covers an entry.
@@ -97,7 +190,7 @@ fn covering(path: &Path, index: u64) -> Result<LogFiles, Failure> {
         }
         if Instant::now() >= end {
             let why = format!(
-                "{}: entry {index} is there, and no checkpoint covers it yet; `countersign log prove inclusion --index {index}` makes its proof later",
+                "{}: entry {index} is there, and no checkpoint covers it yet; the same command makes its proof later",
                 output::path(path)
             );
             return Err(Failure::new(Exit::Unavailable, why));

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use attest::gate::{Change, Facts, Policy, Proven};
-use attest::verify::How;
-use attest::{Files, Vsa, verify};
+use attest::verify::{How, log};
+use attest::{Bundle, Files, Vsa, verify};
 use collect::{Commit, Repository, Root, listed_changes};
-use record::report::{Code, Finding, Report};
+use countersign::anchor;
+use record::report::{Code, Finding, Report, Severity};
 use record::trust::Trust;
 use rego::{Dialect, Verdict};
 use seal::Digest;
@@ -30,6 +31,7 @@ use rules::{Origin, Rules};
   countersign attest gate --all --policy /etc/gate.yaml --trust /etc/trust.yaml \\
       --pin sha256:... --pin sha256:...
   countersign attest gate --base main --policy gate.yaml --trust trust.yaml --vsa verified.json
+  countersign attest gate --base main --policy gate.yaml --trust trust.yaml --require-log
 
 With --base, the policy and the trust file are those of the base, whatever the change makes of them.
 Files that are not read from a base need their digests given with --pin. Bundles are verified first;
@@ -72,6 +74,9 @@ pub struct Args {
     /// The commit that is judged, where no git can say what changed since the summary
     #[arg(long, value_name = "HASH", requires = "vsa")]
     commit: Option<String>,
+    /// Every bundle, and the summary, must be in a log of the trust file
+    #[arg(long)]
+    require_log: bool,
     /// Where the attested files are; default: --dir
     #[arg(long, value_name = "ROOT", conflicts_with = "vsa")]
     subjects: Option<PathBuf>,
@@ -116,8 +121,11 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         }
     };
     let files = root.as_ref().map(|root| root as &dyn Files);
+    let authorities = anchor::authorities(&rules.trust)
+        .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let salts = bundles::salts(&path, &args.salts)?;
-    let how = How { now, salts, ..How::default() };
+    let require_log = args.require_log;
+    let how = How { now, authorities, salts, require_log, ..How::default() };
     let mut verification = verify(bundles::read(&paths), Some(&rules.trust), files, &how);
     let summary = match &args.vsa {
         Some(file) => Some(summarised(file, &args, dir, &rules.trust, now, &verification)?),
@@ -143,7 +151,8 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
             statement: one.statement,
             payload: one.payload,
             signers: &one.signers,
-            at: one.statement.generated_at,
+            stamped: one.stamped,
+            logged: one.logged,
         })
         .collect();
     let below = below(&args, dir, &origin)?;
@@ -157,7 +166,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         applied = ruling.applied;
     }
     if let Some(policy) = &rules.rego {
-        let document = document::of(&facts, &attested, verification.report());
+        let document = document::of(&facts, verification.report(), &attested);
         found.extend(told(policy.judge(&document)));
     }
     let gates = rules.policy.as_ref().map_or(0, |policy| policy.gates().len());
@@ -235,7 +244,13 @@ fn summarised(
         Ok(judged) => judged,
         Err(finding) => return Ok((BTreeSet::new(), vec![finding.at(&place)])),
     };
-    let mut found = Vec::new();
+    let bundle = Bundle::read(&bytes).ok();
+    let proof = bundles::proof(file);
+    let said = log::judge(&bytes, bundle.as_ref(), proof.as_ref(), Some(trust), args.require_log);
+    // What is not known of a log is no violation.
+    let wrong = |one: &Finding| one.code.severity() == Severity::Error;
+    let wrong = said.findings.into_iter().filter(wrong).map(|one| one.at(&place));
+    let mut found: Vec<Finding> = wrong.collect();
     let mut open = |why: String| found.push(Finding::new(Code::GateVsa, place.as_str(), why));
     if !vsa.passed {
         open(format!("{signer} says FAILED"));
@@ -248,6 +263,11 @@ fn summarised(
     let oldest = now.0.saturating_sub(u64::from(args.vsa_days) * 24 * 60 * 60 * 1000);
     if vsa.at.0 < oldest || vsa.at.0 > now.0.saturating_add(10 * 60 * 1000) {
         open(format!("it is of {}, and --vsa-days is {}", vsa.at, args.vsa_days));
+    }
+    if let Some(seen) = said.logged.and_then(|logged| logged.seen)
+        && vsa.at.0 > seen.0.saturating_add(10 * 60 * 1000)
+    {
+        open(format!("it is of {}, and was seen at {seen}", vsa.at));
     }
     let attested = verification.attested();
     if let Err(why) = same_files(&vsa, args, dir, &attested) {

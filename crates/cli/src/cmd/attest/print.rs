@@ -61,12 +61,25 @@ fn line(one: &Judged) -> String {
     let kind = one.statement.as_ref().map_or("?", |statement| statement.kind.name);
     let told: Vec<String> = Stage::ALL
         .into_iter()
-        .filter(|stage| one.outcome(*stage) != Outcome::Holds)
+        .filter(|stage| match (stage, one.outcome(*stage)) {
+            // most are in no log, and nobody asked
+            (_, Outcome::Holds) | (Stage::Log, Outcome::Unjudged) => false,
+            (_, Outcome::Fails | Outcome::Unjudged) => true,
+        })
         .map(|stage| format!("{} {}", stage.as_str(), one.outcome(stage).as_str()))
         .collect();
     let told = if told.is_empty() { "ok".to_owned() } else { told.join(", ") };
     let signer = one.signer.as_deref().unwrap_or("nobody trusted");
-    format!("{kind:<7} {}: {told}; signed by {}\n", output::safe(&one.name), output::safe(signer))
+    let logged = one.logged.as_ref().map(|at| {
+        let witnessed = if at.seen.is_some() { ", witnessed" } else { "" };
+        format!("; entry {} of {}{witnessed}", at.index, output::safe(&at.origin))
+    });
+    format!(
+        "{kind:<7} {}: {told}; signed by {}{}\n",
+        output::safe(&one.name),
+        output::safe(signer),
+        logged.unwrap_or_default()
+    )
 }
 
 /// Renders the JSON that `attest verify` printed.

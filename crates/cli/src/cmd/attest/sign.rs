@@ -13,6 +13,7 @@ use super::create::PAYLOAD;
 use super::enter::{self, Entered};
 use super::failure;
 use super::written::Written;
+use crate::cmd::authority::Authority;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -21,6 +22,7 @@ use crate::output::{self, Format};
   countersign attest sign --key reviewer.pem
   countersign attest sign --in build/attestations --key reviewer.pem --passphrase-file /run/secrets/p
   countersign attest sign --key release.pem --log
+  countersign attest sign --key release.pem --tsa https://freetsa.org/tsr --trust reviewers.trust.yaml
 
 Every statement of the folder that this key has not signed yet gets a bundle (Sigstore bundle v0.3 with
 a DSSE envelope) beside it, or in --out. A second key's bundle lies beside the first one's: signers of
@@ -38,6 +40,23 @@ pub struct Args {
     out: Option<PathBuf>,
     #[command(flatten)]
     passphrase: Passphrase,
+    /// Have each signature stamped by this timestamp authority (RFC 3161), whose root is in the trust
+    /// file with purpose tsa
+    #[arg(long, value_name = "URL")]
+    tsa: Option<String>,
+    /// Ask for stamps under this policy (dotted OID), and take no other
+    #[arg(long, value_name = "OID", requires = "tsa")]
+    tsa_policy: Option<String>,
+    /// The trust file with the authority; default: countersign.trust.yaml in --dir (unless git tracks
+    /// it), then the user's own
+    #[arg(long, value_name = "FILE", requires = "tsa")]
+    trust: Option<PathBuf>,
+    /// Certificate authorities (PEM) for https beside those of the web
+    #[arg(long, value_name = "PEM", requires = "tsa")]
+    https_ca: Option<PathBuf>,
+    /// How long the authority may take for a stamp
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, requires = "tsa", value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
     /// Enter the bundles into the ledger of --dir, and put the proof beside each
     #[arg(long)]
     log: bool,
@@ -67,6 +86,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         (None, false) => parent(&from),
     };
     let key = read_key(&args.key, &args.passphrase)?;
+    let authority = authority(args, dir, &out_path)?;
     // All are judged before the first is signed.
     let mut judged = Vec::new();
     for name in &names {
@@ -74,19 +94,40 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     }
     let out = Folder::make(&out_path).map_err(failure::folder)?;
     let mut signed: Vec<Signed> = Vec::new();
-    let mut written = Written::to(&out);
+    let mut fresh: Vec<(String, Bundle)> = Vec::new();
     for (payload, statement) in judged {
         let digest = Digest::of(&payload);
         match place(&out, &statement, digest, key.public())? {
-            Place::Signed(file) => signed.push(Signed { statement, digest, file, new: false }),
+            Place::Signed(file) => {
+                if authority.is_some()
+                    && out.bundle(&file).is_ok_and(|(b, _)| b.timestamps.is_empty())
+                {
+                    output::complain(&format!(
+                        "{}: signed before without a timestamp, and never rewritten; remove it and its proof to have it signed again",
+                        output::path(&out.path(&file))
+                    ));
+                }
+                signed.push(Signed { statement, digest, file, new: false });
+            }
+            // the same statement twice
+            Place::Free(file) if fresh.iter().any(|(name, _)| *name == file) => {}
             Place::Free(file) => {
                 let envelope = Envelope::sign(PAYLOAD_TYPE, payload, &key)
                     .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
-                let bundle = Bundle::of(envelope, key.public().hint());
-                written.put(&file, bundle.write().as_bytes(), false)?;
+                let mut bundle = Bundle::of(envelope, key.public().hint());
+                if let Some(authority) = &authority {
+                    for one in &bundle.envelope.signatures {
+                        bundle.timestamps.push(authority.stamp(&Digest::of(&one.sig))?.reply);
+                    }
+                }
+                fresh.push((file.clone(), bundle));
                 signed.push(Signed { statement, digest, file, new: true });
             }
         }
+    }
+    let mut written = Written::to(&out);
+    for (file, bundle) in &fresh {
+        written.put(file, bundle.write().as_bytes(), false)?;
     }
     written.keep();
     let entered = match args.log {
@@ -97,6 +138,15 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         false => Vec::new(),
     };
     told(&out, &signed, &entered, args.format)
+}
+
+/// Whom to ask for stamps.
+fn authority(args: &Args, dir: &Path, out: &Path) -> Result<Option<Authority>, Failure> {
+    let Some(url) = &args.tsa else { return Ok(None) };
+    let (file, _) = crate::cmd::trust_for(args.trust.as_deref(), dir, out)?;
+    let trust = file.map(|file| file.trust).unwrap_or_default();
+    let (policy, https_ca) = (args.tsa_policy.as_deref(), args.https_ca.as_deref());
+    Authority::of(url, policy, &trust, https_ca, args.timeout).map(Some)
 }
 
 struct Signed {

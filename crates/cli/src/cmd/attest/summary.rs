@@ -3,11 +3,16 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use attest::bundle::proof_name;
 use attest::statement::PAYLOAD_TYPE;
 use attest::{Bundle, Verification, Vsa};
-use collect::Checkout;
+use collect::{Checkout, Folder};
+use record::logged;
 use seal::dsse::{Envelope, PrivateKey, Signer as _};
+use seal::tlog_proof::TlogProof;
 
+use super::enter;
+use super::failure;
 use super::sign::{Passphrase, read_key};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -23,6 +28,9 @@ pub struct Summed {
     /// Where the summary goes; default: attestations/verification.vsa.json in --dir
     #[arg(long, value_name = "FILE", requires = "vsa")]
     out: Option<PathBuf>,
+    /// Enter the summary into the ledger of --dir, and put the proof beside it
+    #[arg(long, requires = "vsa")]
+    log: bool,
     /// Who verifies, as the summary says it
     #[arg(
         long,
@@ -57,6 +65,7 @@ const LIMIT: u64 = 64 << 20;
 pub struct Order {
     key: PrivateKey,
     out: PathBuf,
+    log: bool,
     verifier: String,
     resource: Option<String>,
 }
@@ -76,6 +85,7 @@ impl Order {
         Ok(Some(Order {
             key,
             out,
+            log: asked.log,
             verifier: asked.verifier.clone(),
             resource: asked.resource.clone(),
         }))
@@ -83,11 +93,13 @@ impl Order {
 
     /// Writes the summary, also of a verification that failed: it says so. Without a trust file or a
     /// statement there is nothing to sum up.
-    /// `checkout` is what the compared files lie in: they are of its commit, or of none.
+    /// `checkout` is what the compared files lie in: they are of its commit, or of none. `dir` has the
+    /// ledger.
     pub fn write(
         self,
         verification: &Verification,
         checkout: Option<&Checkout>,
+        dir: &Path,
     ) -> Result<(), Failure> {
         let report = verification.report();
         let policy = report.trust_file.clone().zip(report.trust_digest);
@@ -115,8 +127,49 @@ impl Order {
         let envelope = Envelope::sign(PAYLOAD_TYPE, payload, &self.key)
             .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
         let bundle = Bundle::of(envelope, self.key.public().hint());
-        countersign::files::replace(&self.out, bundle.write().as_bytes()).map_err(|error| {
-            Failure::new(Exit::CannotCreate, format!("{}: {error}", output::path(&self.out)))
-        })
+        let (folder, name) = place(&self.out)?;
+        let failed = |path: &Path, error: std::io::Error| {
+            Failure::new(Exit::CannotCreate, format!("{}: {error}", output::path(path)))
+        };
+        // The proof of the summary that was here before is none of this one.
+        let before = folder.path(&proof_name(&name));
+        if outdated(&before)? {
+            std::fs::remove_file(&before).map_err(|error| failed(&before, error))?;
+        }
+        countersign::files::replace(&self.out, bundle.write().as_bytes())
+            .map_err(|error| failed(&self.out, error))?;
+        if self.log {
+            enter::enter(dir, &folder, &[&name])?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder of a file, and the file's name in it.
+fn place(out: &Path) -> Result<(Folder, String), Failure> {
+    let parent = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = out.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("{}: not the name of a file", output::path(out)))
+    })?;
+    Ok((Folder::make(parent).map_err(failure::folder)?, name.to_owned()))
+}
+
+/// Whether a proof lies here, which alone may be removed.
+fn outdated(path: &Path) -> Result<bool, Failure> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Failure::io(path, &error)),
+        Ok(_) => {}
+    }
+    let bytes = output::read_input(path, logged::LIMIT as u64)?;
+    match TlogProof::parse(&bytes) {
+        Ok(_) => Ok(true),
+        Err(error) => {
+            let why = format!("{}: {error}; a summary's proof goes there", output::path(path));
+            Err(Failure::new(Exit::CannotCreate, why))
+        }
     }
 }

@@ -7,6 +7,7 @@ use attest::verify::{How, Verification};
 use attest::{Files, verify};
 use collect::{Checkout, Root};
 use countersign::anchor;
+use record::report::ExitClass;
 
 use super::print::{self, Format};
 use super::schema::kind;
@@ -19,10 +20,13 @@ use crate::output;
   countersign attest verify attestations --trust reviewers.trust.yaml
   countersign attest verify --subjects ../checkout --threshold prompt=2 --format json
   countersign attest verify attestations --format sarif > findings.sarif
+  countersign attest verify attestations --trust reviewers.trust.yaml --require-log
   countersign attest verify attestations --vsa verifier.key.pem --out verification.vsa.json
+  countersign attest verify attestations --vsa verifier.key.pem --log
 
 Every stage (signature, schema, digest, chain, semantics) is run on every bundle, whatever the others
-found. Without a trust file nobody is believed. Every finding has a code: `countersign code <CODE>`
+found. The proof of a log (NAME.tlog-proof beside NAME.bundle.json) is judged under the logs of the trust
+file. Without a trust file nobody is believed. Every finding has a code: `countersign code <CODE>`
 explains it.")]
 pub struct Args {
     /// A directory of bundles (*.bundle.json), or one; default: attestations in --dir
@@ -59,6 +63,9 @@ pub struct Asked {
     /// There must be a statement of this type
     #[arg(long, value_name = "TYPE", value_parser = kind)]
     pub require: Vec<&'static Type>,
+    /// Every bundle must be in a log of the trust file
+    #[arg(long)]
+    pub require_log: bool,
 }
 
 fn threshold(text: &str) -> Result<(&'static Type, usize), String> {
@@ -76,15 +83,23 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let path = args.path.unwrap_or_else(|| dir.join(super::FOLDER));
     let summary = summary::Order::of(&args.summary, dir)?;
     let verification = judge(&path, &args.how, dir)?;
-    if let Some(summary) = summary {
+    let summed = summary.map(|summary| {
         let checkout = match args.how.no_subjects {
             true => None,
             false => Checkout::of(args.how.subjects.as_deref().unwrap_or(dir)),
         };
-        summary.write(&verification, checkout.as_ref())?;
-    }
+        summary.write(&verification, checkout.as_ref(), dir)
+    });
     print::show(&verification, args.format)?;
-    Ok(Exit::Evidence(verification.report().exit_class()))
+    match (summed, verification.report().exit_class()) {
+        (Some(Err(failure)), ExitClass::Ok) => Err(failure),
+        (Some(Err(failure)), found) => {
+            // what was found decides the exit, and this is told all the same
+            output::complain(&failure.message);
+            Ok(Exit::Evidence(found))
+        }
+        (Some(Ok(())) | None, found) => Ok(Exit::Evidence(found)),
+    }
 }
 
 /// Judges the bundles at a path.
@@ -106,6 +121,7 @@ pub fn judge(path: &Path, asked: &Asked, dir: &Path) -> Result<Verification, Fai
         require: asked.require.clone(),
         salts: bundles::salts(path, &asked.salts)?,
         authorities,
+        require_log: asked.require_log,
     };
     let trust = file.as_ref().map(|file| &file.trust);
     let files = root.as_ref().map(|root| root as &dyn Files);

@@ -1,18 +1,16 @@
 //! `countersign log anchor`: has the newest checkpoint stamped by a timestamp authority.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use countersign::TrustFile;
 use ledger::{Entry, Kind, Prepared};
-use reach::http::{Client, Url, block_on};
-use reach::tsa::{Tsa, TsaError};
 use record::anchor::{Anchor, imprint};
 use record::report::ExitClass;
 use seal::Digest;
 use seal::json::Value;
 use seal::note;
 
+use super::super::authority::Authority;
 use super::super::seat;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
@@ -56,22 +54,13 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let trust = args.trust.clone().unwrap_or_else(|| dir.join(countersign::trustfile::FILE_NAME));
     super::super::must_exist(&trust)?;
     let file = TrustFile::read(&trust, Some(&path)).map_err(super::super::trust_failure)?;
-    let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Config, error.to_string());
-    let authorities =
-        countersign::anchor::authorities(&file.trust).map_err(|error| wrong(&error))?;
-    let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error.to_string());
-    let url: Url = args.tsa.parse().map_err(|error| usage(&error))?;
-    let tsa = Tsa::new(url, args.policy.as_deref(), authorities)
-        .map_err(|error| match error {
-            TsaError::NoRoot { .. } => wrong(&error),
-            error => usage(&error),
-        })?
-        .within(Duration::from_secs(args.timeout));
-    let roots = match &args.https_ca {
-        Some(path) => Some(output::read_input(path, 1 << 20)?),
-        None => None,
-    };
-    let client = Client::new(roots.as_deref()).map_err(|error| wrong(&error))?;
+    let authority = Authority::of(
+        &args.tsa,
+        args.policy.as_deref(),
+        &file.trust,
+        args.https_ca.as_deref(),
+        args.timeout,
+    )?;
 
     // Who becomes the sequencer signs a checkpoint over everything when it starts; who does not is
     // beside one that does so all the time.
@@ -96,9 +85,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     };
 
     let digest = imprint(signed);
-    let asked = block_on(tsa.stamp(&client, digest.as_bytes()));
-    let stamped =
-        asked.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?.map_err(failure)?;
+    let stamped = authority.stamp(&digest)?;
     let internal = |error: &dyn std::fmt::Display| Failure::new(Exit::Internal, error.to_string());
     let anchor = Anchor::new(signed, &stamped.reply).map_err(|error| internal(&error))?;
     let body = anchor.to_body().into_bytes();
@@ -128,16 +115,4 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
         ]))?,
     }
     Ok(Exit::Ok)
-}
-
-/// An authority that is away is 69; one whose answer proves nothing is untrusted.
-fn failure(error: TsaError) -> Failure {
-    let exit = match &error {
-        TsaError::Refused { .. } => Exit::Evidence(ExitClass::Untrusted),
-        TsaError::Http(_) | TsaError::Status { .. } => Exit::Unavailable,
-        TsaError::NoRoot { .. } => Exit::Config,
-        TsaError::Policy(_) => Exit::Usage,
-        _ => Exit::Internal,
-    };
-    Failure::new(exit, format!("{error}; nothing was stored"))
 }

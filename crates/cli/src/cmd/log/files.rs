@@ -1,5 +1,6 @@
 //! A log's files at one moment: those of a ledger, or a copy of what it serves.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ledger::read::Item;
@@ -111,23 +112,7 @@ impl LogFiles {
     /// The index of the entry under the checkpoint that was logged under this id.
     pub fn find(&self, id: &str) -> Result<u64, Failure> {
         let mut found = Vec::new();
-        // A leaf is canonical, so these bytes are in it; most leaves need not be read further.
-        let mut needle = "\"id\":".to_owned();
-        seal::json::push_string(id, &mut needle);
-        let needle = needle.as_bytes();
-        for bundle in tile::bundles_between(0, self.checkpoint.size) {
-            let Some(bytes) = self.bundle(bundle)? else {
-                let sentence =
-                    "no entry bundles are kept here, so nothing is found by id; give --index";
-                return Err(evidence(ExitClass::Missing, &self.path, sentence));
-            };
-            for (at, entry) in (bundle.index * 256..).zip(self.decoded(bundle, &bytes)?) {
-                let near = entry.windows(needle.len()).any(|bytes| bytes == needle);
-                if near && Leaf::parse(entry).is_ok_and(|leaf| leaf.id == id) {
-                    found.push(at);
-                }
-            }
-        }
+        self.each(&BTreeSet::from([id]), |at, _| found.push(at))?;
         match found[..] {
             [index] => Ok(index),
             [] => {
@@ -147,6 +132,29 @@ impl LogFiles {
                 Err(Failure::new(Exit::Usage, format!("{}: {sentence}", self.path.display())))
             }
         }
+    }
+
+    /// Shows the entries under the checkpoint that were logged under one of these ids, in one pass.
+    pub fn each(
+        &self,
+        ids: &BTreeSet<&str>,
+        mut see: impl FnMut(u64, Leaf),
+    ) -> Result<(), Failure> {
+        for bundle in tile::bundles_between(0, self.checkpoint.size) {
+            let Some(bytes) = self.bundle(bundle)? else {
+                let sentence =
+                    "no entry bundles are kept here, so nothing is found by id; give --index";
+                return Err(evidence(ExitClass::Missing, &self.path, sentence));
+            };
+            for (at, entry) in (bundle.index * 256..).zip(self.decoded(bundle, &bytes)?) {
+                if let Ok(leaf) = Leaf::parse(entry)
+                    && ids.contains(leaf.id.as_str())
+                {
+                    see(at, leaf);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn bundle(&self, bundle: Bundle) -> Result<Option<Vec<u8>>, Failure> {

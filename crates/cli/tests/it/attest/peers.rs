@@ -47,6 +47,7 @@ fn reader_takes(payloads: &[Value]) -> Vec<bool> {
     let blob = |(at, payload): (usize, &Value)| Blob {
         name: format!("{at:06}"),
         bytes: Ok(sign(&write_plain(payload), 1).write().into_bytes()),
+        proof: None,
     };
     let blobs: Vec<Blob> = payloads.iter().enumerate().map(blob).collect();
     let verification = verify(blobs, None, None, &How::default());

@@ -1,5 +1,8 @@
 //! What leaves the project: bundles in the ledger, and signatures of models that others read.
 
+use seal::signer::Signer as _;
+use testkit::tsa_server::{OpensslTsa, Says, TsaServer};
+
 use super::*;
 
 #[test]
@@ -35,6 +38,135 @@ fn bundles_enter_the_ledger_with_a_proof_beside_each() {
     }
     let verify = countersign(project.0.path(), &["verify", ".countersign/ledger"]);
     assert!(verify.status.success(), "{}", said(&verify));
+}
+
+/// The ids of the entries of a ledger.
+fn ids(project: &Project) -> Vec<String> {
+    let ledger = project.path(".countersign/ledger");
+    let reader = ledger::Reader::open_dir(&ledger, None).expect("a ledger");
+    let mut entries = reader.entries();
+    let mut ids = Vec::new();
+    while let Some(item) = entries.next().expect("readable") {
+        let ledger::read::Item::Entry(entry) = item else { panic!("damage") };
+        ids.push(entry.leaf.id.clone());
+    }
+    ids
+}
+
+/// What a run leaves that was stopped before it had written its proofs.
+#[test]
+fn a_bundle_is_entered_once_however_often_it_is_signed() {
+    let project = Project::new();
+    project.attest(&["create"], 0);
+    let sign = ["sign", "--key", "key.pem", "--log"];
+    let up = crate::running::Running::up(project.0.path(), &[], &[]);
+    project.attest(&sign, 0);
+    let proofs = project.made(".tlog-proof");
+    let first = fs::read(&proofs[0]).expect("a proof");
+    let entered = ids(&project).len();
+    // beside the process that writes the ledger: some entries no checkpoint may cover yet
+    fs::remove_file(&proofs[0]).expect("removed");
+    project.attest(&sign, 0);
+    assert!(up.stop().success());
+    // and without one, all of them gone
+    for proof in &proofs {
+        fs::remove_file(proof).expect("removed");
+    }
+    project.attest(&sign, 0);
+    assert_eq!(project.made(".tlog-proof"), proofs);
+    let ids = ids(&project);
+    for bundle in project.made(".bundle.json") {
+        let digest = Digest::of(&fs::read(&bundle).expect("a bundle")).to_string();
+        let count = ids.iter().filter(|id| **id == digest).count();
+        assert_eq!(count, 1, "{}", bundle.display());
+    }
+    assert_eq!(ids.len(), entered, "nothing else came");
+    // A proof of other bytes is not taken for this bundle's.
+    fs::write(&proofs[1], &first).expect("written");
+    let said = project.attest(&sign, 73);
+    assert!(said.contains("remove it"), "{said}");
+    assert_eq!(self::ids(&project).len(), entered);
+}
+
+#[test]
+fn a_summary_enters_the_ledger_with_its_proof() {
+    let project = Project::new();
+    project.attest(&["create"], 0);
+    project.attest(&["sign", "--key", "key.pem"], 0);
+    let vsa = ["verify", "--trust", "countersign.trust.yaml", "--vsa", "key.pem", "--log"];
+    assert!(crate::running::Running::up(project.0.path(), &[], &[]).stop().success());
+    let proof = project.path("attestations/verification.vsa.tlog-proof");
+    // The trust file that `up` wrote knows nobody who signs statements: that is what it sums up.
+    project.attest(&vsa, 11);
+    let first = fs::read(&proof).expect("a proof");
+    let bytes = fs::read(project.path("attestations/verification.vsa.json")).expect("a summary");
+    let of = |proof: &[u8], bytes: &[u8]| {
+        record::logged::is_of(proof, bytes, record::logged::Leaf::Cited("attestation"))
+    };
+    of(&first, &bytes).expect("its proof");
+    // The next summary has its own, and the old one does not stay beside it.
+    project.attest(&vsa, 11);
+    let again = fs::read(project.path("attestations/verification.vsa.json")).expect("a summary");
+    of(&fs::read(&proof).expect("a proof"), &again).expect("its proof");
+    project.attest(&vsa[..5], 11);
+    assert!(!proof.exists(), "a proof of another summary");
+    // What is no proof is not removed for it, and nothing is written.
+    project.write("attestations/verification.vsa.tlog-proof", "mine");
+    let before = fs::read(project.path("attestations/verification.vsa.json")).expect("a summary");
+    project.attest(&vsa, 11);
+    let after = fs::read(project.path("attestations/verification.vsa.json")).expect("a summary");
+    assert_eq!((before, fs::read(&proof).expect("a file")), (after, b"mine".to_vec()));
+}
+
+/// `openssl ts` stamps what is signed, or nothing is signed.
+#[test]
+fn signatures_are_stamped_where_an_authority_is_asked() {
+    let project = Project::new();
+    project.attest(&["create"], 0);
+    let folder = tempfile::tempdir().expect("a directory");
+    let openssl = std::sync::Arc::new(OpensslTsa::new(folder.path()));
+    let own = openssl.clone();
+    let server = TsaServer::start(move |query| own.answer(query));
+    let url = server.url();
+    let sign = ["sign", "--key", "key.pem", "--tsa", &url, "--timeout", "5"];
+    let refused = |exit: i32, why: &str| {
+        let said = project.attest(&sign, exit);
+        assert!(said.contains(why), "{said}");
+        assert_eq!(project.made(".bundle.json").len(), 0);
+    };
+    refused(78, "no root of");
+    let trust = |name: &str, purpose: &str, key: &Path| {
+        let key = key.to_str().expect("UTF-8");
+        let args = ["trust", "add", "--name", name, "--purpose", purpose, "--key", key];
+        let output = countersign(project.0.path(), &args);
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    trust("tsa", "tsa", &openssl.root());
+    project.write("ada.pub.pem", &SecretKey::from_seed([7; 32]).public().to_pem());
+    trust("ada", "statements", &project.path("ada.pub.pem"));
+    server.change(|_| Says::http(503, "text/plain", b"later"));
+    refused(69, "nothing was stored");
+    // A stamp over what was not asked.
+    let own = openssl.clone();
+    let other = stamp::request(stamp::Hash::Sha256, &[7; 32], None, None, true).expect("a query");
+    server.change(move |_| own.answer(&other));
+    refused(11, "no timestamp for us");
+
+    let own = openssl.clone();
+    server.change(move |query| own.answer(query));
+    project.attest(&sign, 0);
+    assert_eq!(project.made(".bundle.json").len(), 6);
+    let asked = server.asked();
+    project.attest(&sign, 0);
+    assert_eq!(server.asked(), asked, "signed before");
+    let verified = project.attest(&["verify", "--format", "json"], 0);
+    assert_eq!(verified.matches("\"stamped\": null").count(), 0, "{verified}");
+    assert!(verified.contains("\"anchored\": true"), "{verified}");
+    drop(server);
+    project.write("other.pem", &SecretKey::from_seed([8; 32]).to_pem());
+    let down = ["sign", "--key", "other.pem", "--tsa", &url, "--timeout", "5"];
+    project.attest(&down, 69);
+    assert_eq!(project.made(".bundle.json").len(), 6);
 }
 
 #[test]

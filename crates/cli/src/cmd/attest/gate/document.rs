@@ -1,12 +1,12 @@
 //! The document that a Rego policy sees. Bytes: `spec/gates.md`.
 
-use attest::gate::{Change, Facts};
+use attest::gate::{Change, Facts, Proven};
 use attest::verify::Attested;
 use record::report::{Finding, Report};
 use seal::json::Value;
 
 /// Of what was verified and what changed.
-pub fn of(facts: &Facts<'_>, attested: &[Attested<'_>], report: &Report) -> Value {
+pub fn of(facts: &Facts<'_>, report: &Report, attested: &[Attested<'_>]) -> Value {
     let change = |one: &Change| {
         Value::object([
             ("path", Value::from(&one.path)),
@@ -37,11 +37,16 @@ pub fn of(facts: &Facts<'_>, attested: &[Attested<'_>], report: &Report) -> Valu
                 ("findings", Value::array(report.findings.iter().map(finding))),
             ]),
         ),
-        ("statements", Value::array(attested.iter().map(statement))),
+        (
+            "statements",
+            Value::array(
+                attested.iter().zip(facts.proven).map(|(one, proven)| statement(one, proven)),
+            ),
+        ),
     ])
 }
 
-fn statement(one: &Attested<'_>) -> Value {
+fn statement(one: &Attested<'_>, proven: &Proven<'_>) -> Value {
     let whole = one.statement.to_value();
     let part = |name: &str| whole.get(name).cloned().unwrap_or(Value::Null);
     Value::object([
@@ -49,7 +54,9 @@ fn statement(one: &Attested<'_>) -> Value {
         ("payload", one.payload.to_string().into()),
         ("bundles", Value::array(one.files.iter().copied())),
         ("signers", Value::array(one.signers.iter().copied())),
-        ("at", one.statement.generated_at.to_string().into()),
+        ("at", proven.at().to_string().into()),
+        ("stamped", one.stamped.map(|at| at.to_string()).into()),
+        ("logged", one.logged.into()),
         ("subject", part("subject")),
         ("predicate", part("predicate")),
     ])
