@@ -216,7 +216,7 @@ fn what_is_written_stands_by_itself() {
         let made = document(all, &about).unwrap();
         made.get("serialNumber").and_then(Value::as_str).unwrap().to_owned()
     };
-    assert_ne!(serial(&[one.clone()]), serial(&[one.clone(), two.clone()]));
+    assert_ne!(serial(std::slice::from_ref(&one)), serial(&[one.clone(), two.clone()]));
     let text = seal::json::write_pretty(&made);
     for told in ["\"timestamp\": \"2024-01-01T00:00:00Z\"", "x%20y.bundle.json", "\"slice\": \"s\""]
     {
