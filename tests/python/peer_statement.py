@@ -30,29 +30,32 @@ def read(path):
 
 
 def key_of(public):
-    """A key under the name that our bundles give it."""
+    """The key, and the name that our bundles give it."""
     der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     hint = base64.b64encode(hashlib.sha256(der).digest()).decode()
-    return SSlibKey.from_crypto(public, keyid=hint)
+    return SSlibKey.from_crypto(public, keyid=hint), hint
 
 
 act, first, *rest = sys.argv[1:]
 if act == "sign":
     private = load_pem_private_key(read(rest[0]), None)
-    key = key_of(private.public_key())
+    key, hint = key_of(private.public_key())
     envelope = Envelope(read(first), "application/vnd.in-toto+json", {})
     envelope.sign(CryptoSigner(private, key))
     bundle = {
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-        "verificationMaterial": {"publicKey": {"hint": key.keyid}},
+        "verificationMaterial": {"publicKey": {"hint": hint}},
         "dsseEnvelope": envelope.to_dict(),
     }
     with open(rest[1], "w", encoding="utf-8") as file:
         json.dump(bundle, file)
 elif act == "verify":
     envelope = Envelope.from_dict(json.loads(read(first))["dsseEnvelope"])
+    key, _ = key_of(load_pem_public_key(read(rest[0])))
+    # This library looks at a signature only if its keyid is the key's; ours names none.
+    key.keyid = next(iter(envelope.signatures))
     try:
-        envelope.verify([key_of(load_pem_public_key(read(rest[0])))], 1)
+        envelope.verify([key], 1)
         print("yes")
     except VerificationError:
         print("no")

@@ -62,7 +62,8 @@ pub struct Figures {
     pub baseline: BTreeMap<String, Decimal>,
     /// No metric fails.
     pub passed: bool,
-    /// Some metric moved by more than it may, or nobody can tell because the baseline lacks it.
+    /// Some metric moved by more than it may, or nobody can tell because the baseline lacks it or the
+    /// candidate lacks a question of the baseline.
     pub regression_detected: bool,
     /// The metrics that fail: missing, beyond a bound, or moved too far.
     pub failures: Vec<String>,
@@ -118,12 +119,12 @@ impl Scoring {
         Ok(Scoring(metrics.collect()))
     }
 
-    /// The figures of one file of results.
+    /// The figures of one file of results, and its ids.
     fn figures(
         &self,
         of: &'static str,
         results: &[u8],
-    ) -> Result<BTreeMap<String, Decimal>, EvalError> {
+    ) -> Result<(BTreeMap<String, Decimal>, BTreeSet<String>), EvalError> {
         let mut scores: BTreeMap<&str, Vec<Decimal>> = BTreeMap::new();
         let (mut ids, mut lines) = (BTreeSet::new(), 0);
         for (at, line) in results.split(|byte| *byte == b'\n').enumerate() {
@@ -137,7 +138,8 @@ impl Scoring {
             let id = value.get("id").and_then(Value::as_str);
             let id = id.ok_or_else(|| refused("has no id".into()))?;
             if !ids.insert(id.to_owned()) {
-                return Err(refused(format!("the id {id:?} stands there twice")));
+                // not the id: what was asked may be nobody's business
+                return Err(refused("its id stands on an earlier line, too".into()));
             }
             let told = value.get("scores").filter(|scores| scores.as_object().is_some());
             let told = told.ok_or_else(|| refused("has no scores".into()))?;
@@ -168,7 +170,7 @@ impl Scoring {
             }
             figures.insert(name.to_owned(), figure);
         }
-        Ok(figures)
+        Ok((figures, ids))
     }
 }
 
@@ -204,8 +206,10 @@ impl Figures {
         thresholds: &BTreeMap<String, Bound>,
     ) -> Result<Figures, EvalError> {
         let scoring = Scoring::read(scoring)?;
-        let metrics = scoring.figures("candidate", candidate)?;
-        let baseline = scoring.figures("baseline", baseline)?;
+        let (metrics, ids) = scoring.figures("candidate", candidate)?;
+        let (baseline, asked) = scoring.figures("baseline", baseline)?;
+        // Without the hard questions everybody is better than before.
+        let comparable = asked.is_subset(&ids);
         let mut failures: BTreeSet<String> =
             scoring.0.keys().filter(|name| !metrics.contains_key(*name)).cloned().collect();
         let mut regression_detected = false;
@@ -218,6 +222,7 @@ impl Figures {
             let before = baseline.get(name).copied();
             let moved = match before {
                 None => bound.compares(),
+                Some(_) if !comparable => bound.compares(),
                 Some(before) => {
                     bound.max_drop.is_some_and(|drop| before.0 - now.0 > drop.0)
                         || bound.max_rise.is_some_and(|rise| now.0 - before.0 > rise.0)
@@ -364,6 +369,12 @@ mod tests {
         assert_eq!(compute(&good, &good, &[("speed", "min", "0")]).failures, ["speed"]);
         let figures = compute(&good, gap.as_bytes(), &[("accuracy", "max_drop", "1")]);
         assert!(figures.regression_detected && figures.failures == ["accuracy"]);
+        // A question that the baseline answered must not be left out of the comparison.
+        let easy = results(&[("1", 10, "0")]);
+        let figures = compute(&easy, &good, &[("accuracy", "max_drop", "0.5")]);
+        assert!(figures.regression_detected && figures.failures == ["accuracy"]);
+        assert!(compute(&easy, &good, &[("accuracy", "min", "1")]).passed);
+        assert!(compute(&good, &easy, &[("accuracy", "max_drop", "0.5")]).passed);
         assert_eq!(compute(b"", &good, &[]).failures, ["accuracy", "cost", "latency"]);
     }
 

@@ -197,7 +197,7 @@ pub fn verify(
                 if let (Some(files), Some(seen)) = (files, &seen) {
                     found.extend(subjects::judge(statement, seen, files, how));
                 }
-                found.extend(semantic::judge(statement, files));
+                found.extend(semantic::judge(statement, files, how));
                 found
             }
         },
@@ -210,6 +210,16 @@ pub fn verify(
     let chain = link(&mut bundles);
     let report = report(&bundles, files.is_some(), how);
     Verification { report, bundles, chain }
+}
+
+/// What any reader would find wrong with a payload, whoever signed it and whatever lies on the disk.
+/// An eval that says honestly that it failed is not wrong.
+pub fn faults(payload: &[u8]) -> Vec<Finding> {
+    let (read, mut found) = schema::read(payload);
+    let how = How::default();
+    found.extend(read.statement.iter().flat_map(|one| semantic::judge(one, None, &how)));
+    let wrong = |finding: &Finding| finding.code.severity() == Severity::Error;
+    found.into_iter().map(|(_, finding)| finding).filter(wrong).collect()
 }
 
 impl Verification {

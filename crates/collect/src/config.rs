@@ -158,7 +158,12 @@ impl Config {
             paths.iter().any(|path| {
                 let path = path.strip_prefix("./").unwrap_or(path).trim_end_matches('/');
                 let below = attest::Tree { role: String::new(), path: path.to_owned() };
-                changed.iter().any(|one| one == path || (tree && below.holds(one)))
+                // a repository within this one is told as a directory
+                let within = |dir: &str| path.strip_prefix(dir).is_some_and(|p| p.starts_with('/'));
+                changed.iter().any(|one| {
+                    let one = one.trim_end_matches('/');
+                    one == path || (tree && below.holds(one)) || within(one)
+                })
             })
         })
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use attest::types::Type;
 use attest::{Bundle, Statement, bundle, statement};
@@ -77,6 +78,10 @@ pub enum FolderError {
 
 /// How the names of unsigned statements end.
 pub const STATEMENT: &str = ".statement.json";
+/// How the names of files end that are being written.
+const FRESH: &str = ".new";
+/// Nobody takes longer to write one.
+const WRITING_SECONDS: u64 = 60;
 /// How the names of bundles end.
 pub const BUNDLE: &str = ".bundle.json";
 
@@ -97,6 +102,39 @@ impl Folder {
         std::fs::create_dir_all(path)
             .map_err(|error| FolderError::Open { path: path.display().to_string(), error })?;
         Folder::open(path)
+    }
+
+    /// Waits until no other process is about to write here, and holds others up while this one lives:
+    /// what one finds already there another must not be taking back. Where that is not known (a network's
+    /// file system) it is one after the other by chance only. What a killed process left is cleared away.
+    pub fn alone(&self) {
+        if rustix::fs::flock(&self.dir, rustix::fs::FlockOperation::LockExclusive).is_ok() {
+            // what cannot be cleared away now is in nobody's way
+            let _ = self.clear();
+        }
+    }
+
+    /// Removes files that were never finished: of ours by their names, and none that is being written.
+    fn clear(&self) -> Result<(), Errno> {
+        let ours = |name: &str| {
+            let kind = name.strip_prefix('.').and_then(|rest| rest.split_once('-'));
+            let known = kind.is_some_and(|(kind, _)| attest::types::named(kind).is_some());
+            known && name.ends_with(FRESH)
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        for entry in rustix::fs::Dir::read_from(&self.dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !name.to_str().is_ok_and(ours) {
+                continue;
+            }
+            let stat = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let written = u64::try_from(stat.st_mtime).unwrap_or(0);
+            if written.saturating_add(WRITING_SECONDS) < now {
+                rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())?;
+            }
+        }
+        Ok(())
     }
 
     /// A file of it.
@@ -190,7 +228,9 @@ impl Folder {
         };
         debug_assert!(attest::files::is_path(name) && !name.contains('/'));
         let mode = Mode::from_raw_mode(if secret { 0o600 } else { 0o644 });
-        let fresh = format!(".{name}.{}.new", std::process::id());
+        // a process that was killed may have left one under the same number, as in a container
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let fresh = format!(".{name}.{}-{}{FRESH}", std::process::id(), since.as_nanos());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&self.dir, fresh.as_str(), flags, mode).map_err(|e| failed(e.into()))?;
         let mut file = File::from(file);
@@ -283,6 +323,28 @@ mod tests {
         std::os::unix::fs::symlink("elsewhere", folder.path("link.json")).unwrap();
         assert!(matches!(folder.write("link.json", b"3", false), Err(FolderError::Exists { .. })));
         assert!(!dir.path().join("a/b/elsewhere").exists());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::make(dir.path()).unwrap();
+        let old = SystemTime::now() - std::time::Duration::from_secs(3600);
+        for (name, of, stays) in [
+            (".prompt-0f8fad5b.salts.json.7-1.new", old, false),
+            (".eval-0f8fad5b.bundle.json.7.new", old, false),
+            (".eval-0f8fad5b.bundle.json.8-2.new", SystemTime::now(), true),
+            (".others-thing.new", old, true),
+            ("prompt-0f8fad5b.new", old, true),
+            (".prompt-0f8fad5b.salts.json", old, true),
+        ] {
+            let file = File::create_new(folder.path(name)).unwrap();
+            file.set_modified(of).unwrap();
+            folder.alone();
+            assert_eq!(folder.path(name).exists(), stays, "{name}");
+        }
+        // the number of a process comes again, in a container soon
+        folder.write("one.json", b"1", false).unwrap();
     }
 
     #[test]

@@ -294,8 +294,12 @@ impl Checkout {
     pub fn of(dir: &Path) -> Option<Checkout> {
         let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
         let off = filters(dir).ok()?;
-        let said =
-            ask_with(dir, &off, &[&asked[..], &["--no-renames", "--", "."]].concat()).ok()?;
+        let said = ask_with(
+            dir,
+            &off,
+            &[&asked[..], &["--no-renames", "--ignore-submodules=none", "--", "."]].concat(),
+        )
+        .ok()?;
         let (mut commit, mut changed) = (None, Vec::new());
         for line in said.split(|byte| *byte == 0).map(text) {
             if let Some(id) = line.strip_prefix("# branch.oid ") {
@@ -433,6 +437,7 @@ fn ask_with(
         "core.ignoreStat=false",
         "core.checkStat=default",
         "core.trustctime=true",
+        "core.ignoreCase=false",
         "core.hooksPath=/dev/null",
         "diff.external=",
         "advice.graftFileDeprecated=false",

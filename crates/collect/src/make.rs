@@ -49,7 +49,8 @@ pub struct Order<'a> {
 pub struct Checkout {
     /// Its id.
     pub commit: String,
-    /// Files that differ from it or are not of it: paths that may begin above the attested root.
+    /// Files that differ from it or are not of it: paths that may begin above the attested root. One
+    /// that ends with `/` is a repository within, of which something differs.
     pub changed: Vec<String>,
 }
 
@@ -77,6 +78,8 @@ pub fn among<'c, 's>(
     let attested: BTreeSet<&str> =
         subjects.into_iter().map(|subject| subject.path.as_str()).collect();
     let is_attested = move |path: &str| {
+        // git puts a slash behind a repository that it does not know
+        let path = path.trim_end_matches('/');
         let below = format!("{path}/");
         let next =
             attested.range::<str, _>((ops::Bound::Included(below.as_str()), ops::Bound::Unbounded));
@@ -157,8 +160,16 @@ pub enum MakeError {
     #[error("{0}: not UTF-8 text, and plaintext_explicit holds text; use encrypted_payload")]
     NotText(String),
     /// More than fits into a statement or an archive.
-    #[error("the files have more than {ARCHIVE_LIMIT} bytes together; use hash_only")]
+    #[error("the files have more than {TOGETHER} bytes together; use hash_only")]
     TooLong,
+    /// The configuration says what every verifier would refuse.
+    #[error("{why}: {detail}")]
+    Unfit {
+        /// What is wrong.
+        why: &'static str,
+        /// Where.
+        detail: String,
+    },
     /// The configuration says what no statement may say.
     #[error("{0}")]
     Invalid(#[from] StatementError),
@@ -178,6 +189,12 @@ fn remedy(error: &FileError) -> String {
 
 /// A committed or embedded file is held in memory: it is not longer.
 const HELD: u64 = ARCHIVE_LIMIT as u64;
+/// So many of them at a time.
+const HELD_AT_ONCE: usize = 8;
+/// All that travel with a statement, bytes: Base64 needs a third more.
+const TOGETHER: u64 = HELD / 2;
+/// Roles whose content says what an eval found.
+const FIGURES: [&str; 3] = ["scoring_config", "candidate_results", "baseline_results"];
 /// A day, milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
@@ -185,17 +202,9 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
     let config = order.config;
     let (asked, trees) = named(order)?;
-    let questions: Vec<Asked> = asked.iter().map(|(_, asked)| asked.clone()).collect();
-    let found = hash(order.root, &questions, order.cache)
-        .map_err(|(path, error)| MakeError::File { path, error })?;
-    let files: Vec<File<'_>> = asked
-        .iter()
-        .zip(found)
-        .map(|((role, asked), hashed)| File { role, path: &asked.path, hashed })
-        .collect();
     let salts = Salts::of(order.secret);
-    let mut subjects: Vec<Subject> =
-        files.iter().map(|file| subject(file, config, &salts)).collect();
+    let files = read(order, &asked, &salts)?;
+    let mut subjects: Vec<Subject> = files.iter().map(subject).collect();
     subjects.sort_unstable();
     let mut depends_on = Vec::new();
     for wanted in &config.depends_on {
@@ -224,6 +233,9 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
     // What a reader would refuse is not made.
     let payload = statement.write();
     let statement = Statement::read(payload.as_bytes())?;
+    if let Some(fault) = attest::faults(payload.as_bytes()).into_iter().next() {
+        return Err(MakeError::Unfit { why: fault.code.title(), detail: fault.detail });
+    }
     let salted = statement.subjects.iter().any(|subject| subject.salt.is_some());
     Ok(Made { statement, payload, salts: salted.then_some(salts), archive })
 }
@@ -232,6 +244,46 @@ struct File<'a> {
     role: &'static str,
     path: &'a str,
     hashed: Hashed,
+    /// The commitment to it, and the digest that names its salt.
+    committed: Option<(Digest, Digest)>,
+}
+
+/// Reads all files. Of those that are held in memory to be committed to, a few at a time are.
+fn read<'a>(
+    order: &Order<'_>,
+    asked: &'a Files,
+    salts: &Salts,
+) -> Result<Vec<File<'a>>, MakeError> {
+    let config = order.config;
+    let (mut files, mut together) = (Vec::with_capacity(asked.len()), 0);
+    let kept = |(_, one): &(&str, Asked)| one.keep.is_some();
+    for run in asked.chunk_by(|one, other| kept(one) == kept(other)) {
+        let most = if run.iter().any(kept) { HELD_AT_ONCE } else { run.len() };
+        for some in run.chunks(most) {
+            let questions: Vec<Asked> = some.iter().map(|(_, asked)| asked.clone()).collect();
+            let found = hash(order.root, &questions, order.cache)
+                .map_err(|(path, error)| MakeError::File { path, error })?;
+            for ((role, asked), mut hashed) in some.iter().zip(found) {
+                let salted = config.mode == Mode::Encrypted
+                    || config.salted.iter().any(|salted| salted == role);
+                let committed = match &hashed.bytes {
+                    Some(bytes) if salted => Some(salts.commit(role, &asked.path, bytes)),
+                    _ => None,
+                };
+                together += hashed.size;
+                match config.mode {
+                    Mode::HashOnly if !FIGURES.contains(role) => hashed.bytes = None,
+                    Mode::HashOnly => {}
+                    Mode::Plaintext | Mode::Encrypted if together > TOGETHER => {
+                        return Err(MakeError::TooLong);
+                    }
+                    Mode::Plaintext | Mode::Encrypted => {}
+                }
+                files.push(File { role, path: &asked.path, hashed, committed });
+            }
+        }
+    }
+    Ok(files)
 }
 
 type Files = Vec<(&'static str, Asked)>;
@@ -305,15 +357,10 @@ fn plain(role: &'static str, written: &str, tree: bool) -> Result<String, MakeEr
     }
 }
 
-fn subject(file: &File<'_>, config: &Config, salts: &Salts) -> Subject {
-    let salted =
-        config.mode == Mode::Encrypted || config.salted.iter().any(|role| role == file.role);
-    let (digest, salt) = match &file.hashed.bytes {
-        Some(bytes) if salted => {
-            let (commitment, salt) = salts.commit(file.role, file.path, bytes);
-            (commitment, Some(salt))
-        }
-        _ => (file.hashed.digest, None),
+fn subject(file: &File<'_>) -> Subject {
+    let (digest, salt) = match file.committed {
+        Some((commitment, salt)) => (commitment, Some(salt)),
+        None => (file.hashed.digest, None),
     };
     let (role, path) = (file.role.to_owned(), file.path.to_owned());
     Subject { role, path, digest, size: file.hashed.size, salt }
@@ -326,11 +373,6 @@ fn privacy(
 ) -> Result<(Privacy, Option<Archive>), MakeError> {
     if config.mode == Mode::HashOnly {
         return Ok((Privacy::HashOnly, None));
-    }
-    let total: u64 = files.iter().map(|file| file.hashed.size).sum();
-    // Base64 needs a third more
-    if total > HELD / 2 {
-        return Err(MakeError::TooLong);
     }
     let mut sorted: Vec<&File<'_>> = files.iter().collect();
     sorted.sort_unstable_by_key(|file| (file.role, file.path));

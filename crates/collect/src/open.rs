@@ -47,6 +47,11 @@ impl Root {
         Ok(Root(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
+    /// A directory below, reached over no link, as the root of what lies in it.
+    pub fn below(&self, path: &str) -> Result<Root, FileError> {
+        self.directory(path).map(Root)
+    }
+
     /// Opens a regular file.
     pub fn file(&self, path: &str) -> Result<Opened, FileError> {
         // a pipe must not hold up who opens it, a terminal must not become ours
@@ -74,10 +79,10 @@ impl Root {
         if !is_path(path) {
             return Err(FileError::Outside);
         }
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let flags = flags | OFlags::CLOEXEC;
         match resolved(&self.0, path, flags) {
             Some(opened) => opened.map_err(told),
-            None => stepped(&self.0, path, flags).map_err(told),
+            None => stepped(&self.0, path, flags | OFlags::NOFOLLOW).map_err(told),
         }
     }
 }
@@ -268,6 +273,16 @@ mod tests {
         for path in ["a", "socket"] {
             assert_eq!(root.read(path, None), Err(FileError::Special), "{path}");
         }
+    }
+
+    #[test]
+    fn a_directory_over_a_link_is_not_said_to_be_missing() {
+        let (_dir, root) = place();
+        assert!(root.below("a/b").is_ok());
+        assert_eq!(root.below("link").err(), Some(FileError::Outside));
+        assert_eq!(root.below("link/b").err(), Some(FileError::Outside));
+        assert_eq!(root.below("nothing").err(), Some(FileError::Missing));
+        assert_eq!(crate::tree::list(&root, "link"), Err(FileError::Outside));
     }
 
     #[test]

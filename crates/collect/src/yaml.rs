@@ -22,9 +22,16 @@ pub fn told(error: &serde_saphyr::Error) -> String {
     let error = error.without_snippet();
     let said = error.to_string();
     let said = said.lines().next().unwrap_or_default();
+    // what a programmer could do about it is no help to who writes the file
+    let place = said.find(" at line ").and_then(|at| said.get(at..)).unwrap_or_default();
+    let hint = [", set DuplicateKeyPolicy", "; use "].iter().find_map(|hint| said.find(hint));
+    let said = &match hint.and_then(|at| said.get(..at)) {
+        Some(fault) => format!("{fault}{place}"),
+        None => said.to_owned(),
+    };
     match (error.location(), said.contains("line")) {
         (Some(at), false) => format!("line {}: {said}", at.line()),
-        _ => said.to_owned(),
+        _ => said.clone(),
     }
 }
 

@@ -1046,7 +1046,7 @@ codes! {
         "Look at its failures; ask for `passed == true` in a gate.";
     AttestBounds = "CS-ATTEST-037", Error, Malformed,
         "members of the statement contradict each other",
-        "A 95th percentile is not below the median, a part of one lies between 0 and 1, a price or speed is not negative, and an eval that passed has no failures.",
+        "A 95th percentile is not below the median, a part of one lies between 0 and 1, a price or speed is not negative, a threshold asks for something, and an eval that passed has no failures.",
         "Correct the configuration and attest again.";
     ModelRoot = "CS-ATTEST-038", Error, Tampered,
         "the root of the model is not that of its weights",

@@ -51,14 +51,15 @@ pub struct EnvelopeError {
 }
 
 impl Envelope {
-    /// Signs `payload`.
+    /// Signs `payload`. `keyid` stays empty: verifiers of the DSSE libraries of Go, cosign among them, pass
+    /// over a signature whose `keyid` is not what they call the key, and there is no name that all use.
     pub fn sign(
         payload_type: &str,
         payload: Vec<u8>,
         signer: &dyn Signer,
     ) -> Result<Envelope, SignError> {
         let sig = signer.sign(&pae(payload_type, &payload))?;
-        let signature = Signature { keyid: signer.public().hint(), sig };
+        let signature = Signature { keyid: String::new(), sig };
         Ok(Envelope { payload_type: payload_type.into(), payload, signatures: vec![signature] })
     }
 
@@ -163,6 +164,28 @@ enum Secret {
     P256(p256::ecdsa::SigningKey),
 }
 
+/// Whether a key can be derived from the passphrase in seconds and a quarter of a gibibyte: a key file
+/// says itself what that costs.
+fn affordable(scheme: &pkcs8::pkcs5::EncryptionScheme) -> Result<(), KeyError> {
+    use pkcs8::pkcs5::pbes2::Kdf;
+    let kdf = &scheme.pbes2().ok_or(KeyError::Encryption)?.kdf;
+    let fits = match (kdf, kdf.scrypt()) {
+        (Kdf::Pbkdf2(params), _) => params.iteration_count <= PBKDF2_ROUNDS,
+        (_, Some(params)) => {
+            let memory = params.cost_parameter.saturating_mul(u64::from(params.block_size));
+            memory <= SCRYPT_BLOCKS && params.parallelization <= SCRYPT_LANES
+        }
+        _ => return Err(KeyError::Encryption),
+    };
+    if fits { Ok(()) } else { Err(KeyError::Costly) }
+}
+
+/// Most rounds of PBKDF2 (OpenSSL's default is 2,048; 600,000 are advised).
+const PBKDF2_ROUNDS: u32 = 10_000_000;
+/// Most blocks of 128 bytes that scrypt may fill.
+const SCRYPT_BLOCKS: u64 = 2 << 20;
+/// Most times that it may do so.
+const SCRYPT_LANES: u16 = 4;
 /// Longest text of a private key looked at, bytes.
 const PEM_LIMIT: usize = 16 << 10;
 /// How the text of an encrypted key begins.
@@ -189,7 +212,8 @@ impl PrivateKey {
             return Err(KeyError::AnyPrivatePem);
         }
         let locked = pkcs8::EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
-            .map_err(|_| KeyError::AnyPrivatePem)?;
+            .map_err(|_| KeyError::Encryption)?;
+        affordable(&locked.encryption_algorithm)?;
         let opened = locked.decrypt(passphrase).map_err(|_| KeyError::Passphrase)?;
         let plain = opened
             .to_pem("PRIVATE KEY", pkcs8::LineEnding::LF)

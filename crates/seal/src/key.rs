@@ -45,6 +45,16 @@ pub enum KeyError {
     /// An encrypted private key, and no passphrase that opens it.
     #[error("the private key is encrypted, and no passphrase was given that opens it")]
     Passphrase,
+    /// Encrypted in a way that is not read.
+    #[error(
+        "the private key is encrypted otherwise than by PBES2 with AES; openssl pkcs8 -topk8 -v2 aes-256-cbc writes that"
+    )]
+    Encryption,
+    /// Deriving the key from the passphrase would take too long, or too much memory.
+    #[error(
+        "the private key asks for more than 10,000,000 rounds of PBKDF2 or 256 MiB of scrypt; encrypt it anew with openssl pkcs8 -topk8"
+    )]
+    Costly,
     /// Not 16 lower-case hex digits.
     #[error("a key id is 16 lower-case hex digits")]
     Id,

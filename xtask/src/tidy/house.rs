@@ -12,6 +12,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("SECURITY.md", "report"),
     ("docs/README.md", "threat-model.md"),
     ("docs/threat-model.md", "not claimed"),
+    ("docs/what-we-do-not-claim.md", "not claim"),
     ("spec/README.md", "receipt"),
     ("spec/receipt.md", "provenance-receipt/v1"),
     ("spec/decision-receipt.md", "countersign-decision/v1"),

@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use record::report::{Code, Finding};
 use seal::digest::{Digest, Hasher};
 use seal::json::Value;
+use seal::mac::hmac_sha256;
 
-use super::Stage;
+use super::{How, Stage, subjects};
 use crate::eval::{Bound, Figures, RESULTS_LIMIT, SCORING_LIMIT};
 use crate::files::Files;
 use crate::shape::{Decimal, ONE};
 use crate::statement::{Privacy, Statement, Subject};
 
 /// What is wrong with what a statement says.
-pub fn judge(statement: &Statement, files: Option<&dyn Files>) -> Vec<(Stage, Finding)> {
+pub fn judge(statement: &Statement, files: Option<&dyn Files>, how: &How) -> Vec<(Stage, Finding)> {
     let mut found = privacy(statement);
     match statement.kind.name {
-        "eval" => found.extend(eval(statement, files)),
+        "eval" => found.extend(eval(statement, files, how)),
         "slo" => found.extend(slo(statement)),
         "model" => found.extend(root(statement)),
         _ => {}
@@ -36,7 +37,7 @@ fn privacy(statement: &Statement) -> Vec<Finding> {
 }
 
 /// Figures are computed again; what the statement says must be the same to the billionth.
-fn eval(statement: &Statement, files: Option<&dyn Files>) -> Vec<Finding> {
+fn eval(statement: &Statement, files: Option<&dyn Files>, how: &How) -> Vec<Finding> {
     let mut found = Vec::new();
     let own = &statement.own;
     let flag = |name: &str| own.get(name).and_then(Value::as_bool).unwrap_or(false);
@@ -48,6 +49,11 @@ fn eval(statement: &Statement, files: Option<&dyn Files>) -> Vec<Finding> {
         let names = failures.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
         found.push(Finding::new(Code::EvalFails, "", names));
     }
+    let asked = own.get("thresholds").and_then(Value::as_object).unwrap_or_default();
+    for (name, _) in asked.iter().filter(|(_, bound)| Bound::of(bound) == Bound::default()) {
+        let detail = format!("thresholds: {name} asks for nothing; min, max, max_drop or max_rise");
+        found.push(Finding::new(Code::AttestBounds, "", detail));
+    }
     let Some(files) = files else { return found };
     let (mut texts, mut refused) = (BTreeMap::new(), false);
     for (role, limit) in [
@@ -55,7 +61,7 @@ fn eval(statement: &Statement, files: Option<&dyn Files>) -> Vec<Finding> {
         ("candidate_results", RESULTS_LIMIT),
         ("baseline_results", RESULTS_LIMIT),
     ] {
-        match content(statement, role, limit, files) {
+        match content(statement, role, limit, files, how) {
             Content::Same(text) => {
                 texts.insert(role, text);
             }
@@ -99,18 +105,30 @@ enum Content {
     TooLong(String),
 }
 
-fn content(statement: &Statement, role: &str, limit: u64, files: &dyn Files) -> Content {
+fn content(statement: &Statement, role: &str, limit: u64, files: &dyn Files, how: &How) -> Content {
     let Some(subject) = statement.subjects.iter().find(|one| one.role == role) else {
         return Content::Other;
     };
-    if !crate::files::is_path(&subject.path) || subject.salt.is_some() {
+    if !crate::files::is_path(&subject.path) {
         return Content::Other;
     }
+    let salt = match &subject.salt {
+        None => None,
+        Some(named) => match subjects::salted(subject, named, how) {
+            // The digest stage tells that it is missing.
+            None => return Content::Other,
+            salt => salt,
+        },
+    };
+    let digest = |bytes: &[u8]| match &salt {
+        None => Digest::of(bytes),
+        Some(salt) => Digest::from_bytes(hmac_sha256(salt, bytes)),
+    };
     if subject.size > limit {
         return Content::TooLong(subject.path.clone());
     }
     match files.bytes(&subject.path, subject.size) {
-        Ok(bytes) if Digest::of(&bytes) == subject.digest => Content::Same(bytes),
+        Ok(bytes) if digest(&bytes) == subject.digest => Content::Same(bytes),
         Ok(_) | Err(_) => Content::Other,
     }
 }

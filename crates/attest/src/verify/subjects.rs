@@ -121,7 +121,8 @@ fn added(statement: &Statement, tree: &Tree, seen: &Seen, found: &mut Vec<Findin
     }
 }
 
-fn salted(subject: &Subject, named: &Digest, how: &How) -> Option<[u8; 32]> {
+/// The salt of a commitment, if it was given.
+pub fn salted(subject: &Subject, named: &Digest, how: &How) -> Option<[u8; 32]> {
     let mut salts = how.salts.iter().map(|salts| salts.salt(&subject.role, &subject.path));
     salts.find(|salt| Digest::of(salt) == *named)
 }

@@ -1,5 +1,6 @@
 //! From files to signed statements: `attest create`, `sign` and what they refuse.
 
+mod hostile;
 mod outside;
 
 use std::fs;
@@ -250,7 +251,7 @@ const BOMB: &str = "sensitivity: &a [x, x, x, x, x, x, x, x]\nsystem_prompt: [*a
 fn evals_are_computed_and_not_believed() {
     for (from, to, exit, why) in [
         ("\"passage_found\": \"1\"", "\"passage_found\": 1.5", 65, "passage_found"),
-        ("{\"id\": \"q1\"", "{\"id\": \"q2\"", 65, "twice"),
+        ("{\"id\": \"q1\"", "{\"id\": \"q2\"", 65, "earlier"),
         ("{\"id\": \"q1\"", "{\"id\": \"q1\",", 65, "line 1"),
     ] {
         let project = Project::new();

@@ -117,10 +117,12 @@ fn submodules_repositories_within_and_links_stand_for_what_is_below() {
     assert_eq!(whole(), [("vendor/sub".to_owned(), true)]);
     work.git(&["-c", "advice.addEmbeddedRepo=false", "add", "vendor/sub"]);
     assert_eq!(whole(), [("vendor/sub".to_owned(), true)]);
+    work.write(".gitmodules", "[submodule \"s\"]\npath = vendor/sub\nurl = x\nignore = all\n");
     work.commit("a submodule");
     work.git(&["branch", "-f", "base"]);
     work.write("vendor/sub/app/a.txt", "two\n");
     assert_eq!(whole(), [("vendor/sub".to_owned(), true)]);
+    assert_eq!(Checkout::of(work.0.path()).unwrap().changed, ["vendor/sub"]);
     std::os::unix::fs::symlink("/tmp", work.0.path().join("link")).unwrap();
     work.write("plain.txt", "x");
     let expected = [("link", true), ("plain.txt", false), ("vendor/sub", true)];
@@ -319,6 +321,10 @@ fn settings_of_the_repository_run_nothing() {
     for name in ["diff.external", "core.fsmonitor", "diff.x.textconv", "diff.x.command"] {
         work.git(&["config", name, script.to_str().unwrap()]);
     }
+    work.git(&["config", "core.ignoreCase", "true"]);
+    work.write("app/B.txt", "x");
+    assert_eq!(work.changes(), ["app/B.txt"]);
+    fs::remove_file(work.0.path().join("app/B.txt")).unwrap();
     // A filter would be run to compare files, and say that they are as they were.
     for name in ["filter.x.clean", "filter.x=y.clean", "filter.x.process"] {
         work.git(&["config", name, script.to_str().unwrap()]);

@@ -123,3 +123,32 @@ fn keys_of_other_kinds_and_spellings_are_refused() {
     assert!(VerifyKey::from_der(&short).is_err());
     assert_eq!(PrivateKey::from_pem(PUBLIC, None).err(), Some(KeyError::AnyPrivatePem));
 }
+
+/// Keys whose files ask for a billion rounds of PBKDF2 and for 64 GiB of scrypt, and one under PBES1.
+const COSTLY: [&str; 2] = [
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGdMFkGCSqGSIb3DQEFDTBMMCsGCSqGSIb3DQEFDDAeBAh9LC6BUdaf9gIEO5rK
+ADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQoC+Qk3+a2E/mbpeFAFJqmgRA
+upCQ1OQI3dNVxr4YI4C/Z0MyX1v9cKbld53RaK/9wajEOVKwjaAF9ElxLrSvLhiY
+vDDFPCLEycuVy2Be1JFqAw==
+-----END ENCRYPTED PRIVATE KEY-----",
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGVMFEGCSqGSIb3DQEFDTBEMCMGCSsGAQQB2kcECzAWBAjfe4K5T4+LGwIEBAAA
+AAIBCAIBATAdBglghkgBZQMEASoEEGg+C/qqQJtt5BnETLm56MAEQHIHTzGlksN0
+k/JsCYFb1ozNZqbItPC+TcFdNyL+jlBkpINIgZgS3GAM1s77FENzD6IV3t80RAAK
+84dSsJuHAE4=
+-----END ENCRYPTED PRIVATE KEY-----",
+];
+const OLD: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----
+MFcwGwYJKoZIhvcNAQUDMA4ECMg/pOV3lcZzAgIIAAQ4tWDako9dx0ohX746OXDl
+wPhagKgoS28zpFJ0si0xz/UXHLFqi0n3eNMHgaZgHwc6UeNvpaDke4w=
+-----END ENCRYPTED PRIVATE KEY-----";
+
+#[test]
+fn a_key_file_does_not_say_how_long_its_reader_works() {
+    for pem in COSTLY {
+        let read = PrivateKey::from_pem(pem, Some(b"x"));
+        assert_eq!(read.err(), Some(KeyError::Costly), "{pem}");
+    }
+    assert_eq!(PrivateKey::from_pem(OLD, Some(b"x")).err(), Some(KeyError::Encryption));
+}

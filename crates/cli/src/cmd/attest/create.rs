@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use attest::Statement;
 use attest::glob::Glob;
 use attest::privacy::Archive;
 use attest::statement::Privacy;
-use attest::types::Type;
+use attest::types::{Count, Type};
 use collect::{
     CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order, Project,
     Repository, Root, STATEMENT, listed_changes, make, name_of,
@@ -66,7 +67,8 @@ pub struct Args {
     /// Do not read files again that have the times and lengths of the last run
     #[arg(long)]
     incremental: bool,
-    /// Remove earlier statements of the same type and name, and their bundles, from the folder
+    /// Remove earlier statements of the same type and name, and their bundles, from the folder; where
+    /// the project has several of a type, those over the same single files
     #[arg(long)]
     replace: bool,
     /// Let statements hold their files in the clear (privacy_mode: plaintext_explicit)
@@ -90,6 +92,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     for one in odd {
         output::complain(&output::safe(&format!("passed over: {one}")));
     }
+    let before = if args.replace { known.clone() } else { Vec::new() };
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
     let checkout = match &args.commit {
         Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
@@ -130,7 +133,14 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         all.push((made, sealed));
     }
     let folder = Folder::make(&out).map_err(failure::folder)?;
+    folder.alone();
     let mut written = Written::to(&folder);
+    let ignore = ".gitignore";
+    let salted = all.iter().any(|(made, _)| made.salts.is_some());
+    if salted && folder.path(ignore).symlink_metadata().is_err() {
+        // whoever adds the folder to git must not publish them
+        written.put(ignore, super::init::IGNORED.as_bytes(), false)?;
+    }
     for (made, sealed) in &all {
         let statement = &made.statement;
         if let Some(salts) = &made.salts {
@@ -143,9 +153,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         written.put(&name_of(statement, STATEMENT), made.payload.as_bytes(), false)?;
     }
     written.keep();
-    if args.replace {
-        replaced(&folder, &all)?;
-    }
+    replaced(&folder, &all, &before, &work.several)?;
     if let Some(cache) = cache {
         save(cache, dir);
     }
@@ -163,6 +171,8 @@ struct Work {
     root: Root,
     configs: Vec<Config>,
     plaintext: Vec<String>,
+    /// Types of which the project has more than one statement.
+    several: Vec<&'static Type>,
 }
 
 impl Work {
@@ -185,7 +195,14 @@ impl Work {
             (None, Some(project)) => dir.join(&project.root),
             (None, None) => dir.to_owned(),
         };
-        let root = Root::open(&root_path).map_err(|error| Failure::io(&root_path, &error))?;
+        let opened = |path: &Path| Root::open(path).map_err(|error| Failure::io(path, &error));
+        let root = match (&args.root, &project) {
+            // whoever wrote the file does not lead out of its directory, whoever runs the command may
+            (None, Some(project)) => opened(dir)?.below(&project.root).map_err(|error| {
+                failure::make(collect::MakeError::File { path: project.root.clone(), error })
+            })?,
+            _ => opened(&root_path)?,
+        };
         let plaintext = project.as_ref().map(|one| one.plaintext.clone()).unwrap_or_default();
         let configs = match (args.kind, &args.config) {
             (Some(kind), Some(file)) => {
@@ -201,7 +218,13 @@ impl Work {
                     .collect::<Result<_, _>>()?
             }
         };
-        let mut work = Work { root_path, root, configs, plaintext };
+        let listed = project.iter().flat_map(|project| &project.statements);
+        let mut several: Vec<&'static Type> = listed.map(|one| one.kind).collect();
+        several.retain(|kind| {
+            let listed = project.iter().flat_map(|project| &project.statements);
+            listed.filter(|one| one.kind == *kind).count() > 1
+        });
+        let mut work = Work { root_path, root, configs, plaintext, several };
         if args.changed_only
             && let Some(project) = &project
         {
@@ -344,20 +367,30 @@ fn cache_path(dir: &Path) -> PathBuf {
 
 /// A cache that cannot be kept costs time and nothing else.
 fn save(cache: Cache, dir: &Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
     let path = cache_path(dir);
-    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let own = |path: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let folder = path.parent().map_or(Ok(()), own);
     if let Err(error) = folder.and_then(|()| cache.save()) {
         output::complain(&format!("{}: {error}; the cache is not kept", output::path(&path)));
     }
 }
 
-/// Takes away what the new statements stand for: earlier ones of their type and name.
-fn replaced(folder: &Folder, all: &[(Made, Option<Vec<u8>>)]) -> Result<(), Failure> {
-    let (known, _) = folder.known().map_err(failure::folder)?;
-    for old in known {
+/// Takes away what the new statements stand for: of those that lay there before, the ones of their type
+/// and name. Where a project has several of a type, its single files tell them apart.
+fn replaced(
+    folder: &Folder,
+    all: &[(Made, Option<Vec<u8>>)],
+    before: &[Known],
+    several: &[&'static Type],
+) -> Result<(), Failure> {
+    for old in before {
         let newer = all.iter().map(|(made, _)| &made.statement).find(|new| {
             let name = new.own.get("name").and_then(Value::as_str);
-            new.kind == old.kind && name == old.name.as_deref() && new.id != old.id
+            let same = || lying(folder, old).is_some_and(|old| single(&old) == single(new));
+            new.kind == old.kind
+                && name == old.name.as_deref()
+                && (!several.contains(&new.kind) || same())
         });
         if newer.is_none() {
             continue;
@@ -372,6 +405,21 @@ fn replaced(folder: &Folder, all: &[(Made, Option<Vec<u8>>)]) -> Result<(), Fail
         }
     }
     Ok(())
+}
+
+fn lying(folder: &Folder, known: &Known) -> Option<Statement> {
+    match known.hint {
+        None => folder.payload(&known.file).ok().map(|(_, statement)| statement),
+        Some(_) => folder.bundle(&known.file).ok().map(|(_, statement)| statement),
+    }
+}
+
+/// The files of roles that have one.
+fn single(statement: &Statement) -> Vec<(&str, &str)> {
+    let single =
+        |role: &str| statement.kind.role(role).is_some_and(|role| matches!(role.count, Count::One));
+    let files = statement.subjects.iter().filter(|one| single(&one.role));
+    files.map(|one| (one.role.as_str(), one.path.as_str())).collect()
 }
 
 fn told(folder: Option<&Folder>, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {

@@ -115,6 +115,7 @@ fn read(path: &Path) -> Result<(Folder, Statement), Failure> {
 
 /// Into a directory that is made: no path of an archive leads out of it, and nothing there is replaced.
 fn write(out: &Path, statement: &Statement, archive: &Archive) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
     let failed = |path: &Path, error: std::io::Error| {
         Failure::new(Exit::CannotCreate, format!("{}: {error}", path.display()))
     };
@@ -122,11 +123,24 @@ fn write(out: &Path, statement: &Statement, archive: &Archive) -> Result<(), Fai
         let why = format!("{path:?} is no path below a directory; nothing is written");
         return Err(Failure::new(Exit::Evidence(ExitClass::Malformed), why));
     }
-    std::fs::create_dir(out).map_err(|error| failed(out, error))?;
+    // what was encrypted is its reader's alone
+    let own = |path: &Path| std::fs::DirBuilder::new().mode(0o700).create(path);
+    own(out).map_err(|error| failed(out, error))?;
+    let written = fill(out, statement, archive);
+    if written.is_err() {
+        // half of an archive is of no use, and was secret
+        let _ = std::fs::remove_dir_all(out);
+    }
+    written
+}
+
+fn fill(out: &Path, statement: &Statement, archive: &Archive) -> Result<(), Failure> {
     for (_, path, content) in &archive.files {
         let path = out.join(path);
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+            std::fs::create_dir_all(parent).map_err(|error| {
+                Failure::new(Exit::CannotCreate, format!("{}: {error}", parent.display()))
+            })?;
         }
         output::create(&path, content, true)?;
     }

@@ -75,7 +75,9 @@ fn told(one: &Statement) -> BTreeMap<String, String> {
         told.insert(format!("directory {} ({})", tree.path, tree.role), "whole".into());
     }
     for on in &one.depends_on {
-        told.insert(format!("builds on {}", on.kind), on.digest.to_string());
+        // a type may stand there several times
+        let digests: &mut String = told.entry(format!("builds on {}", on.kind)).or_default();
+        *digests += &format!("{}{}", if digests.is_empty() { "" } else { ", " }, on.digest);
     }
     for (name, value) in one.own.as_object().unwrap_or_default() {
         members(name, value, &mut told);
@@ -85,6 +87,7 @@ fn told(one: &Statement) -> BTreeMap<String, String> {
     told.insert("generator".into(), format!("{} {}", one.generator.0, one.generator.1));
     if let Some(source) = &one.source {
         told.insert("commit".into(), source.commit.clone());
+        told.extend(source.repository.clone().map(|at| ("repository".into(), at)));
     }
     told
 }

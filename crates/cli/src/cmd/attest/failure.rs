@@ -22,6 +22,7 @@ pub fn make(error: MakeError) -> Failure {
         | MakeError::Twice { .. }
         | MakeError::Count { .. }
         | MakeError::Ambiguous(_)
+        | MakeError::Unfit { .. }
         | MakeError::Invalid(_) => Exit::Config,
         MakeError::File { error: FileError::Size(_), .. }
         | MakeError::Eval(_)

@@ -219,7 +219,9 @@ fn changes(args: &Args, origin: &Origin) -> Result<Option<Vec<Change>>, Failure>
 /// Where the attested root lies below the repository's, with `/` behind it.
 fn below(args: &Args, dir: &Path, origin: &Origin) -> Result<String, Failure> {
     let root = args.subjects.as_deref().unwrap_or(dir);
-    let Some(repository) = &origin.repository else { return Ok(String::new()) };
+    // A list of somebody else is of this repository, too.
+    let found = origin.repository.clone().or_else(|| Repository::of(root).ok());
+    let Some(repository) = found else { return Ok(String::new()) };
     let whole = root.canonicalize().map_err(|error| Failure::io(root, &error))?;
     // Elsewhere lies a copy of the repository.
     Ok(repository.inside(&whole).map(|below| below + "/").unwrap_or_default())

@@ -40,10 +40,17 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         let why = format!("{} exists and is never overwritten", project.display());
         return Err(Failure::new(Exit::CannotCreate, why));
     }
-    let all: Vec<&'static Type> = match args.kinds.is_empty() {
-        true => types::ALL.to_vec(),
-        false => args.kinds.clone(),
+    let asked = match args.kinds.is_empty() {
+        true => types::ALL.as_slice(),
+        false => args.kinds.as_slice(),
     };
+    let mut all: Vec<&'static Type> = Vec::new();
+    for kind in asked {
+        // a type that is named twice is one
+        if !all.contains(kind) {
+            all.push(kind);
+        }
+    }
     let mut made = Vec::new();
     for folder in [dir.join("attest"), dir.join(super::FOLDER)] {
         std::fs::create_dir_all(&folder).map_err(|error| {
@@ -194,5 +201,6 @@ const OPTIONS: &str = "# Days after which it no longer counts.
 # salted: []
 ";
 
-const IGNORED: &str =
+/// What of the folder must not be published.
+pub const IGNORED: &str =
     "# Whoever has the salts can guess what is committed to.\n*.salts.json\n.*.new\n";

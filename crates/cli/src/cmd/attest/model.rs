@@ -89,7 +89,15 @@ fn sign(args: &Sign) -> Outcome {
     let name = args.model.canonicalize().map_err(|error| Failure::io(&args.model, &error))?;
     let name = name.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut manifest = Manifest::of(&name.unwrap_or_default(), inside(&args.model, &path), vec![]);
+    let file = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+        let why = format!("{}: no name for a signature; use UTF-8 text", output::path(&path));
+        Failure::new(Exit::Usage, why)
+    })?;
     let files = read(&args.model, &manifest)?;
+    if files.is_empty() {
+        let why = format!("{}: no file lies there; a model has one at least", args.model.display());
+        return Err(Failure::new(Exit::Input, why));
+    }
     manifest = Manifest::of(&manifest.name, manifest.ignored, files);
     let envelope = Envelope::sign(PAYLOAD_TYPE, manifest.write().into_bytes(), &key)
         .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
@@ -97,7 +105,6 @@ fn sign(args: &Sign) -> Outcome {
     let hint = key.public().fingerprint().hex();
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = Folder::open(parent.unwrap_or(Path::new("."))).map_err(failure::folder)?;
-    let file = path.file_name().and_then(|name| name.to_str()).unwrap_or(SIGNATURE);
     folder
         .write(file, Bundle::of(envelope, hint).write().as_bytes(), false)
         .map_err(failure::folder)?;

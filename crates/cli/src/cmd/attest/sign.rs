@@ -93,6 +93,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         judged.push(judge(&source, name)?);
     }
     let out = Folder::make(&out_path).map_err(failure::folder)?;
+    out.alone();
     let mut signed: Vec<Signed> = Vec::new();
     let mut fresh: Vec<(String, Bundle)> = Vec::new();
     for (payload, statement) in judged {
@@ -143,7 +144,10 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
 /// Whom to ask for stamps.
 fn authority(args: &Args, dir: &Path, out: &Path) -> Result<Option<Authority>, Failure> {
     let Some(url) = &args.tsa else { return Ok(None) };
-    let (file, _) = crate::cmd::trust_for(args.trust.as_deref(), dir, out)?;
+    let (file, passed_over) = crate::cmd::trust_for(args.trust.as_deref(), dir, out)?;
+    for note in passed_over {
+        output::complain(&note);
+    }
     let trust = file.map(|file| file.trust).unwrap_or_default();
     let (policy, https_ca) = (args.tsa_policy.as_deref(), args.https_ca.as_deref());
     Authority::of(url, policy, &trust, https_ca, args.timeout).map(Some)
@@ -192,6 +196,13 @@ fn judge(folder: &Folder, name: &str) -> Result<(Vec<u8>, Statement), Failure> {
     let (payload, statement) = folder.payload(name).map_err(failure::folder)?;
     if statement.write().as_bytes() != payload {
         return Err(refuse("not the bytes that `attest create` wrote; create it again"));
+    }
+    if let Some(fault) = attest::faults(&payload).first() {
+        return Err(refuse(&format!(
+            "{}: {}; every verifier would refuse it, create it again",
+            fault.code.title(),
+            output::safe(&fault.detail)
+        )));
     }
     if statement.expires_at.is_some_and(|at| at <= super::now()) {
         return Err(refuse("it has expired; create it again"));

@@ -247,6 +247,27 @@ fn a_list_that_is_none_stops_the_gate() {
 }
 
 #[test]
+fn a_key_that_is_not_there_is_said_to_be() {
+    let work = Work::new();
+    let pem = seal::signer::Signer::public(&seal::key::SecretKey::from_seed([1; 32])).to_pem();
+    work.write("ada.pem", &pem);
+    let trust = "version: 1\nkeys: [{name: ada, purpose: statements, key: \"file:ada.pem\"}]\n";
+    work.write("trust.yaml", trust);
+    let pins = ["gate.yaml", "trust.yaml", "ada.pem"]
+        .map(|name| Digest::of(&fs::read(work.0.path(name)).expect("read")).to_string());
+    let all = ["--policy", "gate.yaml", "--all", "--pin", &pins[0], "--pin", &pins[1]];
+    let (exit, said) = work.run(&all);
+    assert_eq!(exit, 78, "{said}");
+    assert!(said.contains(&format!("--pin {}", pins[2])), "{said}");
+    assert_eq!(work.run(&[&all[..], &["--pin", &pins[2]]].concat()).0, 13);
+    work.git(&["rm", "-q", "--cached", "-f", "--ignore-unmatch", "ada.pem"]);
+    work.git(&["commit", "-q", "-m", "trust", "trust.yaml"]);
+    let (exit, said) = work.run(&["--policy", "gate.yaml", "--base", "HEAD"]);
+    assert_eq!(exit, 78, "{said}");
+    assert!(said.contains("ada.pem is no plain file"), "{said}");
+}
+
+#[test]
 fn a_tag_is_no_base_in_the_place_of_a_branch() {
     let work = Work::new();
     work.write("app/new.txt", "x");
@@ -418,6 +439,12 @@ fn a_summary_stands_for_the_files() {
     work.write("app/new.txt", "x");
     let with = ["--vsa", "vsa.json"];
     work.check(&with, 0, &["CS-ATTEST-027"]);
+    // What lies beside it is no proof, or there should be one.
+    work.write("vsa.tlog-proof", "nonsense");
+    work.check(&with, 14, &["CS-ATTEST-027", "CS-ATTEST-080", "CS-GATE-001"]);
+    fs::remove_file(work.0.path("vsa.tlog-proof")).expect("removed");
+    let logged = ["--vsa", "vsa.json", "--require-log"];
+    work.check(&logged, 13, &["CS-ATTEST-027", "CS-ATTEST-083", "CS-GATE-001"]);
     // A file more in a directory of which all are attested.
     work.write("data/docs/added.md", "x\n");
     work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);

@@ -194,9 +194,17 @@ fn what_witnesses_saw_counts_more_than_what_a_signer_says() {
     };
     assert_eq!(gate(", logged: true, time: trusted"), (Some(0), String::new()));
     assert_eq!(gate(", max_age_days: 30, time: trusted"), (Some(13), "CS-GATE-002".into()));
+    let whole = |exit: i32| {
+        let file = "attestations/prompt.bundle.json";
+        let args = ["verify", file, "--trust", "trust.yaml", "--require", "witnessed"];
+        let output = countersign(logs.0.dir(), &args);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+    };
+    whole(0);
     fs::remove_file(logs.0.path("attestations/prompt.tlog-proof")).expect("removed");
     let both = "CS-GATE-011 CS-GATE-012".to_owned();
     assert_eq!(gate(", logged: true, time: trusted"), (Some(13), both));
+    whole(11);
     assert_eq!(gate(""), (Some(0), String::new()));
 }
 
@@ -303,6 +311,32 @@ impl std::fmt::Display for Quoted<'_> {
         seal::json::push_string(self.0, &mut text);
         f.write_str(&text)
     }
+}
+
+#[test]
+fn a_ledger_is_made_without_a_gateway() {
+    let project = Project::new();
+    let init = |exit: i32| {
+        let output = countersign(project.dir(), &["ledger", "init", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+        parse(&output.stdout, Limits::DOCUMENT).expect("JSON")
+    };
+    let first = init(0);
+    assert_eq!(first.get("made"), Some(&Value::Bool(true)));
+    let ignored = fs::read_to_string(project.path(".countersign/.gitignore")).expect("written");
+    assert_eq!(ignored, "*\n", "no key is committed by accident");
+    fs::write(project.path("vsa.pem"), key(3).to_pem().as_bytes()).expect("written");
+    assert_eq!(project.verify(&["--vsa", "vsa.pem", "--log"]).0, 0);
+    let second = init(0);
+    assert_eq!(second.get("made"), Some(&Value::Bool(false)));
+    assert_eq!(second.get("origin"), first.get("origin"));
+    assert_eq!(second.get("entries").and_then(Value::as_i64), Some(1));
+    let output = countersign(project.dir(), &["verify", ".countersign/ledger"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // Where one of its keys is gone nothing is made anew.
+    fs::remove_file(project.path(".countersign/keys/log.pem")).expect("removed");
+    let output = countersign(project.dir(), &["ledger", "init"]);
+    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
 }
 
 /// One ledger, from the files to `verify`: what `sign --log` writes is what is believed under the trust

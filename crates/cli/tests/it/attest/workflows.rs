@@ -231,7 +231,7 @@ fn gitlab(repo: &Repo, key: Option<&str>) -> Ran {
     assert_eq!(repo.git(&["status", "--porcelain", ".attest"]), "");
     Ran {
         failed,
-        page: read(".attest/attest.md") + &read(".attest/gate.txt"),
+        page: read(".attest/attest.md"),
         sarif: repo.example.path(".attest/attest.sarif"),
         told: said(&output),
     }

@@ -117,9 +117,18 @@ impl Rules {
         };
         // Secrets of the audit log are asked of no gate, and are rightly not in a repository: this
         // reads as one of them, and as no key of any other purpose.
-        let resolve = |reference: &str| resolve(reference).or_else(|_| Ok("00".repeat(32)));
-        let trust = Trust::parse(&read(&args.trust)?, &resolve)
-            .map_err(|error| wrong(&args.trust, &error))?;
+        let missed = RefCell::new(None);
+        let resolve = |reference: &str| {
+            resolve(reference).or_else(|why| {
+                missed.borrow_mut().get_or_insert(why);
+                Ok("00".repeat(32))
+            })
+        };
+        let trust =
+            Trust::parse(&read(&args.trust)?, &resolve).map_err(|error| match missed.take() {
+                Some(why) => wrong(&args.trust, &why),
+                None => wrong(&args.trust, &error),
+            })?;
         let names = names.into_inner();
         Ok(Rules { policy, rego, trust, names })
     }
