@@ -262,6 +262,11 @@ impl State {
         let home = dir.join(HOME);
         let trust_path = dir.join(TRUST);
         let had_trust = files::exists(&trust_path)?;
+        let ignored = home.join(".gitignore");
+        // Before there are keys: a private key that is committed is nobody's any more.
+        if !had_trust && !files::exists(&ignored)? {
+            files::create(&ignored, "*\n", files::PUBLIC)?;
+        }
         let (keys, made) = Keys::open_or_make(&home.join("keys"), |missing| match had_trust {
             true => Err(StateError::KeyMissing {
                 trust: trust_path.clone(),

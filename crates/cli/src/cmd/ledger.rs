@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
+use gateway::state::{Init, State};
 use ledger::lock::{Lock, LockError};
 use ledger::read::{Item, ReadError};
 use ledger::repair::{Action, RepairError, explain, perform};
@@ -48,6 +49,17 @@ enum Command {
         #[arg(long, default_value = "table")]
         format: Format,
     },
+    /// Make keys, a trust file and an empty ledger with its first checkpoint, without a gateway
+    #[command(after_help = "Examples:
+  countersign ledger init
+  countersign ledger init --dir /srv/attestations && countersign attest sign --key r.pem --log
+
+What is there already is left as it is: a second time nothing changes.")]
+    Init {
+        /// How to print
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
     /// Say what is wrong with a ledger and what can be done; --yes does it
     #[command(after_help = "Examples:
   countersign ledger repair           explains, changes nothing
@@ -67,8 +79,40 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
             let reader = super::identity::look(&path, &identity)?;
             show(&path, &reader, last, id.as_deref(), format)
         }
+        Command::Init { format } => init(dir, format),
         Command::Repair { yes } => repair(dir, yes),
     }
+}
+
+fn init(dir: &Path, format: Format) -> Outcome {
+    let state = State::open_or_init(dir, Init { memory: false, clock: Arc::new(SystemClock) })
+        .map_err(|error| super::up::state_failure(&error))?;
+    let (made, trust) = (state.created(), state.trust_path());
+    // Who writes the ledger next takes the lock.
+    drop(state);
+    let seat = super::seat::take(dir, "init-*")?;
+    // leaving signs a checkpoint
+    seat.leave().map_err(|error| super::seat::failure(&error))?;
+    let path = super::ledger_of(dir);
+    let log = super::log::LogFiles::open(&path)?;
+    match format {
+        Format::Table => output::print(&format!(
+            "{} {}\norigin  {}\nentries {}\ntrust   {}\n",
+            if made { "made   " } else { "there  " },
+            output::path(&path),
+            output::safe(&log.checkpoint.origin),
+            log.checkpoint.size,
+            output::path(&trust),
+        ))?,
+        Format::Json => output::json(&Value::object([
+            ("ledger", Value::from(path.display().to_string())),
+            ("made", made.into()),
+            ("origin", Value::from(&log.checkpoint.origin)),
+            ("entries", log.checkpoint.size.into()),
+            ("trust", trust.display().to_string().into()),
+        ]))?,
+    }
+    Ok(Exit::Ok)
 }
 
 /// Opens a ledger to look at.

@@ -27,7 +27,7 @@ pub fn take<'a>(dir: &Path, writer: &str) -> Result<Seat<'a>, Failure> {
     let key = home.join("keys").join("log.pem");
     if !key.exists() {
         let text = format!(
-            "{}: there is no ledger here yet, its key is missing: `countersign up` makes both",
+            "{}: there is no ledger here yet, its key is missing: `countersign ledger init` or `countersign up` makes both",
             key.display()
         );
         return Err(Failure::new(Exit::NoPath, text));

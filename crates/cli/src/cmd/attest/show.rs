@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Outcome {
 
 fn table(shown: &Shown) -> String {
     let mut out = String::new();
-    let mut line = |name: &str, text: &str| out += &format!("{name:<13}{}\n", output::safe(text));
+    let mut line = |name: &str, text: &str| out += &format!("{name:<12} {}\n", output::safe(text));
     let one = &shown.statement;
     line("type", one.kind.name);
     line("id", &one.id);

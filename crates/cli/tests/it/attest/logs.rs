@@ -305,6 +305,32 @@ impl std::fmt::Display for Quoted<'_> {
     }
 }
 
+#[test]
+fn a_ledger_is_made_without_a_gateway() {
+    let project = Project::new();
+    let init = |exit: i32| {
+        let output = countersign(project.dir(), &["ledger", "init", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+        parse(&output.stdout, Limits::DOCUMENT).expect("JSON")
+    };
+    let first = init(0);
+    assert_eq!(first.get("made"), Some(&Value::Bool(true)));
+    let ignored = fs::read_to_string(project.path(".countersign/.gitignore")).expect("written");
+    assert_eq!(ignored, "*\n", "no key is committed by accident");
+    fs::write(project.path("vsa.pem"), key(3).to_pem().as_bytes()).expect("written");
+    assert_eq!(project.verify(&["--vsa", "vsa.pem", "--log"]).0, 0);
+    let second = init(0);
+    assert_eq!(second.get("made"), Some(&Value::Bool(false)));
+    assert_eq!(second.get("origin"), first.get("origin"));
+    assert_eq!(second.get("entries").and_then(Value::as_i64), Some(1));
+    let output = countersign(project.dir(), &["verify", ".countersign/ledger"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // Where one of its keys is gone nothing is made anew.
+    fs::remove_file(project.path(".countersign/keys/log.pem")).expect("removed");
+    let output = countersign(project.dir(), &["ledger", "init"]);
+    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+}
+
 /// One ledger, from the files to `verify`: what `sign --log` writes is what is believed under the trust
 /// file of that ledger.
 #[test]

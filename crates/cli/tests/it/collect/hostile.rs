@@ -217,6 +217,10 @@ fn figures_over_committed_results_are_computed_again() {
     assert!(output.status.success(), "{}", said(&output));
     project.attest(&["sign", "--key", "key.pem"], 0);
     project.attest(&["verify", "--trust", "t.yaml"], 0);
+    let eval = project.made(".statement.json");
+    let eval = eval.iter().find(|path| path.to_string_lossy().contains("/eval-"));
+    let shown = project.attest(&["show", &eval.expect("a statement").display().to_string()], 0);
+    assert!(shown.contains("regression_detected false"), "{shown}");
     for path in project.made(".bundle.json") {
         fs::remove_file(path).expect("removed");
     }
