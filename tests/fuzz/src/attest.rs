@@ -27,7 +27,8 @@ pub fn bundle(input: &[u8]) {
         Ok(bundle) => assert_eq!(Bundle::read(bundle.write().as_bytes()), Ok(bundle)),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
-    let blob = Blob { name: "x".into(), bytes: Ok(input.to_vec()), proof: None };
+    let blob =
+        Blob { name: "x".into(), bytes: Ok(input.to_vec()), proof: Some(Ok(input.to_vec())) };
     let how = How { now: UnixMillis(4_000_000_000_000), ..How::default() };
     let judged = verify([blob], None, None, &how);
     assert!(!judged.report().ok() && judged.attested().is_empty(), "nobody is trusted");

@@ -1,6 +1,7 @@
 //! Reading the YAML into typed structs, with nothing unknown allowed.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use seal::Zeroizing;
 use seal::digest::Digest;
@@ -28,22 +29,22 @@ struct Key {
     name: String,
     purpose: String,
     key: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "stated")]
     agent_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "stated")]
     valid: Option<Valid>,
-    #[serde(default)]
-    policies: Vec<String>,
-    #[serde(default)]
-    types: Vec<String>,
+    #[serde(default, deserialize_with = "stated")]
+    policies: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "stated")]
+    types: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Valid {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "stated")]
     from: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "stated")]
     until: Option<String>,
 }
 
@@ -51,8 +52,14 @@ struct Valid {
 #[serde(deny_unknown_fields)]
 struct Log {
     key: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "stated")]
     quorum: Option<String>,
+}
+
+/// A member that limits a key and stands there without a value is no member that is left out.
+fn stated<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let value = Option::deserialize(from)?;
+    value.map(Some).ok_or_else(|| D::Error::custom("has no value; give one, or leave it out"))
 }
 
 type Resolve<'a> = &'a dyn Fn(&str) -> Result<String, String>;
@@ -137,12 +144,12 @@ fn trust_key(key: Key, resolve: Resolve<'_>) -> Result<TrustKey, TrustError> {
             Validity { from: time(valid.from)?, until: time(valid.until)? }
         }
     };
-    let policies = key.policies;
+    let policies = key.policies.unwrap_or_default();
     if !policies.is_empty() && purpose != Purpose::Tsa {
         let cause = "only a timestamp authority has policies".to_owned();
         return Err(TrustError::Key { name, cause });
     }
-    let types = key.types;
+    let types = key.types.unwrap_or_default();
     Ok(TrustKey {
         name,
         purpose,

@@ -137,6 +137,27 @@ fn an_authority_may_have_policies_and_nobody_else() {
 }
 
 #[test]
+fn a_limit_without_a_value_is_no_limit_left_out() {
+    let pem = key(3).public().to_pem().replace('\n', "\\n");
+    let file = |purpose: &str, rest: &str| {
+        format!("version: 1\nkeys:\n  - {{name: a, purpose: {purpose}, key: \"{pem}\"{rest}}}\n")
+    };
+    for (purpose, rest) in [
+        ("statements", ", types: ~"),
+        ("statements", ", types:"),
+        ("receipts", ", agent_id: ~"),
+        ("receipts", ", valid: ~"),
+        ("receipts", ", valid: {until: ~}"),
+        ("receipts", ", valid: {from:}"),
+        ("receipts", ", policies: ~"),
+    ] {
+        assert!(parse(&file(purpose, "")).is_ok());
+        let error = parse(&file(purpose, rest)).unwrap_err().to_string();
+        assert!(error.contains("no value"), "{rest}: {error}");
+    }
+}
+
+#[test]
 fn keys_for_statements_may_be_ecdsa_and_limited_to_types() {
     let pem = "-----BEGIN PUBLIC KEY-----\n      MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE3MXTHDahObOu6ZhyuO+lTrIQ/a+E\n      GVF3mj5oDE8wev8hEsXpFpex+L30/ZIo5GGpF5lRQwNmFLAl3tDQ/rzZaw==\n      -----END PUBLIC KEY-----\n";
     let entry = |name: &str, purpose: &str, rest: &str| {

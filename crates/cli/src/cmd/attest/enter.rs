@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use attest::bundle::proof_name;
-use collect::Folder;
+use collect::{Folder, FolderError};
 use ledger::lock::{Lock, LockError};
 use ledger::read::ReadError;
 use ledger::{Entry, Kind, Leaf, Prepared, Reader};
@@ -80,10 +80,15 @@ pub fn enter(dir: &Path, folder: &Folder, files: &[&str]) -> Result<Vec<Entered>
     for body in &bodies {
         let Some(index) = known.get(&body.digest).copied() else { continue };
         let proof = prove(dir, &log, index)?;
-        folder
-            .write(&proof_name(body.file), proof.to_string().as_bytes(), false)
-            .map_err(failure::folder)?;
-        entered.push(Entered { file: body.file.to_owned(), index });
+        match folder.write(&proof_name(body.file), proof.to_string().as_bytes(), false) {
+            Ok(()) => entered.push(Entered { file: body.file.to_owned(), index }),
+            // another command was as far at the same time
+            Err(error @ FolderError::Exists { .. }) => {
+                let index = beside(folder, body)?.ok_or_else(|| failure::folder(error))?;
+                entered.push(Entered { file: body.file.to_owned(), index });
+            }
+            Err(error) => return Err(failure::folder(error)),
+        }
     }
     Ok(entered)
 }

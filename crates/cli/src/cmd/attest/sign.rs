@@ -144,7 +144,10 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
 /// Whom to ask for stamps.
 fn authority(args: &Args, dir: &Path, out: &Path) -> Result<Option<Authority>, Failure> {
     let Some(url) = &args.tsa else { return Ok(None) };
-    let (file, _) = crate::cmd::trust_for(args.trust.as_deref(), dir, out)?;
+    let (file, passed_over) = crate::cmd::trust_for(args.trust.as_deref(), dir, out)?;
+    for note in passed_over {
+        output::complain(&note);
+    }
     let trust = file.map(|file| file.trust).unwrap_or_default();
     let (policy, https_ca) = (args.tsa_policy.as_deref(), args.https_ca.as_deref());
     Authority::of(url, policy, &trust, https_ca, args.timeout).map(Some)

@@ -439,6 +439,12 @@ fn a_summary_stands_for_the_files() {
     work.write("app/new.txt", "x");
     let with = ["--vsa", "vsa.json"];
     work.check(&with, 0, &["CS-ATTEST-027"]);
+    // What lies beside it is no proof, or there should be one.
+    work.write("vsa.tlog-proof", "nonsense");
+    work.check(&with, 14, &["CS-ATTEST-027", "CS-ATTEST-080", "CS-GATE-001"]);
+    fs::remove_file(work.0.path("vsa.tlog-proof")).expect("removed");
+    let logged = ["--vsa", "vsa.json", "--require-log"];
+    work.check(&logged, 13, &["CS-ATTEST-027", "CS-ATTEST-083", "CS-GATE-001"]);
     // A file more in a directory of which all are attested.
     work.write("data/docs/added.md", "x\n");
     work.check(&with, 11, &["CS-ATTEST-027", "CS-GATE-001", "CS-GATE-009"]);

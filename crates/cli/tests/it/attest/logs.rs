@@ -194,9 +194,17 @@ fn what_witnesses_saw_counts_more_than_what_a_signer_says() {
     };
     assert_eq!(gate(", logged: true, time: trusted"), (Some(0), String::new()));
     assert_eq!(gate(", max_age_days: 30, time: trusted"), (Some(13), "CS-GATE-002".into()));
+    let whole = |exit: i32| {
+        let file = "attestations/prompt.bundle.json";
+        let args = ["verify", file, "--trust", "trust.yaml", "--require", "witnessed"];
+        let output = countersign(logs.0.dir(), &args);
+        assert_eq!(output.status.code(), Some(exit), "{}", said(&output));
+    };
+    whole(0);
     fs::remove_file(logs.0.path("attestations/prompt.tlog-proof")).expect("removed");
     let both = "CS-GATE-011 CS-GATE-012".to_owned();
     assert_eq!(gate(", logged: true, time: trusted"), (Some(13), both));
+    whole(11);
     assert_eq!(gate(""), (Some(0), String::new()));
 }
 

@@ -81,6 +81,20 @@ fn a_bundle_is_entered_once_however_often_it_is_signed() {
         assert_eq!(count, 1, "{}", bundle.display());
     }
     assert_eq!(ids.len(), entered, "nothing else came");
+    // Several at once, none of them with a proof to begin with.
+    for proof in &proofs {
+        fs::remove_file(proof).expect("removed");
+    }
+    let run = || countersign(project.0.path(), &[&["attest"], &sign[..]].concat());
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
+        for done in runs {
+            let output = done.join().expect("it ran");
+            assert!(output.status.success(), "{}", said(&output));
+        }
+    });
+    assert_eq!(project.made(".tlog-proof"), proofs);
+    assert_eq!(self::ids(&project).len(), entered);
     // A proof of other bytes is not taken for this bundle's.
     fs::write(&proofs[1], &first).expect("written");
     let said = project.attest(&sign, 73);
