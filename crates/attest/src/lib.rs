@@ -3,6 +3,7 @@
 //!
 //! Pure: files, clocks and randomness are arguments. Bytes: `spec/attestations.md`.
 
+pub mod bom;
 pub mod bundle;
 pub mod chain;
 pub mod eval;
@@ -12,7 +13,9 @@ pub mod glob;
 pub mod manifest;
 pub mod openssf;
 pub mod privacy;
+pub mod purl;
 pub mod render;
+pub mod sbom;
 pub mod shape;
 pub mod statement;
 pub mod tlog;
@@ -22,6 +25,8 @@ pub mod vsa;
 
 pub use bundle::Bundle;
 pub use files::{FileError, Files};
+pub use purl::Purl;
+pub use sbom::Sbom;
 pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
 pub use verify::{Verification, faults, verify};

@@ -5,6 +5,8 @@ use seal::digest::Digest;
 use seal::json::Value;
 use seal::time::parse_rfc3339;
 
+use crate::purl::{self, Purl};
+
 /// A member of an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -43,6 +45,8 @@ pub enum Shape {
     Sha256,
     /// A random UUID (RFC 9562) in its lower-case text.
     Uuid,
+    /// A package URL, such as `pkg:huggingface/org/name@revision`.
+    Purl,
     /// A list with so many items at least.
     List(&'static Shape, usize),
     /// An object of any names, such as those of metrics, with so many members at least.
@@ -150,6 +154,7 @@ impl Shape {
             Shape::Time => is_time(text),
             Shape::Sha256 => Digest::from_hex(text).is_some(),
             Shape::Uuid => is_uuid(text),
+            Shape::Purl => Purl::parse(text).is_ok(),
             _ => false,
         }
     }
@@ -167,6 +172,7 @@ impl Shape {
             Shape::Time => "a UTC time as RFC 3339, such as 2026-11-20T00:00:00Z".into(),
             Shape::Sha256 => "64 lower-case hexadecimal digits".into(),
             Shape::Uuid => "a random UUID in lower case".into(),
+            Shape::Purl => "a package URL, such as pkg:huggingface/org/name@revision".into(),
             Shape::List(..) => "a list".into(),
             Shape::Map(..) | Shape::Object(_) => "an object".into(),
         }
@@ -202,6 +208,13 @@ impl Shape {
             Shape::Sha256 => pattern("^[0-9a-f]{64}$"),
             Shape::Uuid => {
                 pattern("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+            }
+            Shape::Purl => {
+                let mut schema = pattern(PURL);
+                if let Value::Object(members) = &mut schema {
+                    members.push(("maxLength".into(), purl::LIMIT.into()));
+                }
+                schema
             }
             Shape::List(inner, least) => Value::object([
                 ("type", Value::from("array")),
@@ -251,6 +264,9 @@ fn without(pattern: &str) -> Value {
 }
 
 const CONTROL: &str = "[\\x00-\\x1f\\x7f-\\x9f]";
+
+/// What qualifiers may be, and that no segment is empty behind its `%`, says the reader.
+const PURL: &str = "^[Pp][Kk][Gg]:/*[A-Za-z][A-Za-z0-9.-]*/([^%\\s]|%[0-9A-Fa-f]{2})+$";
 
 /// RFC 3339 in UTC, from 1970 on. Which days a month has says the format `date-time`.
 const TIME: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T\
@@ -355,6 +371,7 @@ mod tests {
         may("at", Shape::Time, "when"),
         may("scores", Shape::Map(&Shape::Decimal, 1), "scores"),
         may("tags", Shape::List(&Shape::OneOf(&["a", "b"]), 0), "tags"),
+        may("purl", Shape::Purl, "package"),
     ]);
 
     fn misfits(text: &str) -> Vec<String> {
@@ -366,6 +383,8 @@ mod tests {
     fn every_fault_is_told_with_its_place() {
         let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
         assert_eq!(misfits(&format!(r#"{{"id":"{id}","at":"2026-01-01T00:00:00Z"}}"#)), [""; 0]);
+        assert_eq!(misfits(&format!(r#"{{"id":"{id}","purl":"pkg:x/y@1"}}"#)), [""; 0]);
+        assert_eq!(misfits(&format!(r#"{{"id":"{id}","purl":"x/y@1"}}"#)), ["/purl"]);
         assert_eq!(misfits("[]"), [""]);
         assert_eq!(misfits("{}"), [""]);
         assert_eq!(

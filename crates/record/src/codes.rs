@@ -1101,6 +1101,20 @@ codes! {
         "What a log says counts under a key of the trust file. A promise without proof, and entries of a kind that is not known here, are not judged either.",
         "Add the log to the trust file, if you know it.";
 
+    // ---- bills of materials --------------------------------------------------------------
+    BomUnattested = "CS-BOM-001", Error, Missing,
+        "a component of the bill of materials is not attested",
+        "No statement that holds has one of its SHA-256 digests, or its package URL with the same version. A package URL without a version names no state of anything, and stands for nothing by itself.",
+        "Attest what it names, list it with the digest or the package URL of what is attested, or take it out.";
+    BomDiffers = "CS-BOM-002", Error, Tampered,
+        "a component has another digest than what is attested under its package URL",
+        "A statement names this very version, and none of its files, nor its root, has the digest that the bill of materials gives: what is listed under that name is not what was reviewed.",
+        "Find out which of the two was changed; attest again only what was reviewed.";
+    BomNothing = "CS-BOM-003", Error, Missing,
+        "the bill of materials lists nothing that could be attested",
+        "It has no model and no data (in CycloneDX `machine-learning-model` and `data`, or a package URL of a registry of models). That nothing is missing from a list without entries shows nothing.",
+        "Have its tool list models and data, or judge components of all kinds with --all.";
+
     // ---- evidence at large ---------------------------------------------------------------
     EvidenceNotFound = "CS-EVIDENCE-001", Error, Missing,
         "what was asked for is not there",

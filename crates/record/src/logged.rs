@@ -190,12 +190,13 @@ fn names(leaf: &[u8], body: &[u8], named: Leaf<'_>) -> Result<(), String> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let long = value.get("len").and_then(Value::as_i64);
     if text("body") != Some(&digest) || long != i64::try_from(body.len()).ok() {
-        return Err(format!("the logged entry names {:?}, and this is {digest}", text("body")));
+        let named = text("body").unwrap_or("nothing");
+        return Err(format!("the logged entry names {named}, and this is {digest}"));
     }
     match named {
         Leaf::Cited(kind) if text("kind") != Some(kind) || text("id") != Some(&digest) => {
-            let (kind, id) = (text("kind"), text("id"));
-            Err(format!("the logged entry is of kind {kind:?} under the id {id:?}"))
+            let (kind, id) = (text("kind").unwrap_or("?"), text("id").unwrap_or("?"));
+            Err(format!("the logged entry is of kind {kind} under the id {id}"))
         }
         Leaf::Cited(_) | Leaf::Any => Ok(()),
     }

@@ -6,6 +6,7 @@
 
 mod api;
 mod attest;
+mod boms;
 mod evidence;
 mod feeds;
 mod gates;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     ("results", attest::results),
     ("retention", retention::retention),
     ("rules", rules::rules),
+    ("sbom", boms::sbom),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),

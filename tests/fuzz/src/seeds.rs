@@ -51,6 +51,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "retention" => crate::retention::seeds(),
         "gate" => crate::gates::seeds(),
         "rules" => crate::rules::seeds(),
+        "sbom" => crate::boms::seeds(),
         "scan" => texts(SCANNED).collect(),
         "sse" => texts(STREAMS).map(|stream| [&[3], stream.as_slice()].concat()).collect(),
         "anchor" => crate::stamps::anchors(),

@@ -243,7 +243,12 @@ impl Condition {
                     !ordered
                 }
                 (
-                    Shape::Text | Shape::Is(_) | Shape::Time | Shape::Sha256 | Shape::Uuid,
+                    Shape::Text
+                    | Shape::Is(_)
+                    | Shape::Time
+                    | Shape::Sha256
+                    | Shape::Uuid
+                    | Shape::Purl,
                     Literal::Text(_),
                 ) => !ordered,
                 _ => false,

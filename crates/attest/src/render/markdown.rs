@@ -26,6 +26,20 @@ pub fn markdown(value: &Value) -> String {
         let _ = writeln!(out, "Trust: {} {}\n", cell(trust, "file"), cell(trust, "digest"));
     }
     let list = |name: &str| value.get(name).and_then(Value::as_array).unwrap_or_default();
+    let components = value.get("sbom").and_then(|sbom| sbom.get("components"));
+    let components = components.and_then(Value::as_array).unwrap_or_default();
+    if !components.is_empty() {
+        out.push_str("## Components\n\n| type | name | version | package URL | standing | by what, or why not |\n|---|---|---|---|---|---|\n");
+    }
+    for one in components.iter().take(ROWS) {
+        let told =
+            ["type", "name", "version", "purl", "standing", "why"].map(|name| cell(one, name));
+        let _ = writeln!(out, "| {} |", told.join(" | "));
+    }
+    more(&mut out, components.len());
+    if !components.is_empty() {
+        out.push('\n');
+    }
     if !list("bundles").is_empty() {
         out.push_str("## Statements\n\n| type | file | signed by | made | signature | schema | digest | chain | semantics | log |\n|---|---|---|---|---|---|---|---|---|---|\n");
     }

@@ -20,6 +20,11 @@ pub const TYPE: Type = Type {
     ],
     fields: &[
         must("snapshot_id", Shape::Text, "The name of this state of the corpus."),
+        may(
+            "purl",
+            Shape::Purl,
+            "Its package URL, such as pkg:huggingface/datasets/org/name@revision.",
+        ),
         must("embedding_model", Shape::Text, "The model that embedded it."),
         must("index_builder_image", Shape::Sha256, "The image that built the index."),
         may("build_command", Shape::Text, "The command that built the index."),

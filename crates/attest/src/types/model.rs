@@ -12,7 +12,7 @@ const PART: &[Field] = &[
     ),
     must("name", Shape::Text, "The model's name."),
     may("provider", Shape::Text, "Who serves it."),
-    may("purl", Shape::Text, "Its package URL, such as pkg:huggingface/org/name@revision."),
+    may("purl", Shape::Purl, "Its package URL, such as pkg:huggingface/org/name@revision."),
     may("statement", Shape::Sha256, "Of the payload of the statement about this model."),
 ];
 
@@ -36,13 +36,15 @@ pub const TYPE: Type = Type {
     fields: &[
         must("name", Shape::Text, "The model's name."),
         may("version", Shape::Text, "Its version or revision."),
-        may("purl", Shape::Text, "Its package URL, such as pkg:huggingface/org/name@revision."),
+        may("purl", Shape::Purl, "Its package URL, such as pkg:huggingface/org/name@revision."),
         must(
             "root",
             Shape::Sha256,
             "Over the digests of the weights, in the order of their paths, name by name, as OpenSSF Model Signing has it.",
         ),
         may("base", Shape::Text, "The model that it was made from."),
+        may("base_purl", Shape::Purl, "Its package URL."),
+        may("adapters_purl", Shape::Purl, "The package URL of what is laid over the weights."),
         may("quantisation", Shape::Object(QUANTISATION), "How weights were made smaller."),
         may("chain", Shape::List(&Shape::Object(PART), 1), "The models that work together."),
     ],

@@ -1,5 +1,6 @@
 //! `countersign attest`: what was reviewed before it runs, one file for each subcommand.
 
+mod bom;
 mod bundles;
 mod create;
 mod decrypt;
@@ -13,6 +14,7 @@ mod model;
 mod print;
 mod report;
 mod sarif;
+mod sbom;
 mod schema;
 mod show;
 mod sign;
@@ -36,6 +38,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write what is attested as a CycloneDX bill of materials
+    Bom(Box<bom::Args>),
     /// Make statements about files
     Create(Box<create::Args>),
     /// Open an encrypted payload, and hold it against its commitment
@@ -48,6 +52,8 @@ enum Command {
     Gate(Box<gate::Args>),
     /// Make what a project needs to be attested
     Init(init::Args),
+    /// Say what of a bill of materials is attested
+    Match(Box<sbom::Args>),
     /// Sign and verify models as PyPI model-signing does
     Model(model::Args),
     /// Render the JSON of a verification as Markdown, SARIF, DOT or SVG
@@ -67,12 +73,14 @@ const FOLDER: &str = "attestations";
 
 pub fn run(args: Args, dir: &Path) -> Outcome {
     match args.command {
+        Command::Bom(args) => bom::run(*args, dir),
         Command::Create(args) => create::run(&args, dir),
         Command::Decrypt(args) => decrypt::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Gate(args) => gate::run(*args, dir),
         Command::Init(args) => init::run(&args, dir),
+        Command::Match(args) => sbom::run(&args, dir),
         Command::Model(args) => model::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,5 +1,6 @@
 //! Attestations from end to end.
 
+mod bom;
 mod gate;
 mod logs;
 mod peers;

@@ -30,7 +30,7 @@ fn codes_are_well_formed() {
     let mut ids = BTreeSet::new();
     let areas = [
         "RECEIPT", "CHAIN", "CAP", "TRUST", "LEDGER", "AUDIT", "DECISION", "ANCHOR", "EVIDENCE",
-        "FEED", "FILE", "KEY", "LOG", "WITNESS", "ATTEST", "GATE",
+        "FEED", "FILE", "KEY", "LOG", "WITNESS", "ATTEST", "GATE", "BOM",
     ];
     for code in Code::ALL {
         let id = code.id();

@@ -174,6 +174,7 @@ fn sample(shape: attest::shape::Shape) -> String {
                 shown.map(|field| format!("{}: {}", field.name, sample(field.shape))).collect();
             format!("{{{}}}", members.join(", "))
         }
+        Shape::Purl => "pkg:generic/NAME@VERSION".into(),
         Shape::Text | Shape::Content | Shape::Any | Shape::Uuid => "TEXT".into(),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use seal::json::{Limits, Value, parse};
 
 use super::print::{self, Kind};
+use super::sbom;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output;
 
@@ -17,7 +18,7 @@ use crate::output;
 Nothing is verified here: a page is as good as the JSON that it is made of. The exit says only whether
 there was a page.")]
 pub struct Args {
-    /// What `attest verify` or `attest gate` printed with --format json; - for standard input
+    /// What `attest verify`, `gate` or `match` printed with --format json; - for standard input
     file: PathBuf,
     /// How to print
     #[arg(long, default_value = "markdown")]
@@ -34,8 +35,9 @@ pub fn run(args: &Args) -> Outcome {
     let bytes = output::read_input(&args.file, LIMIT as u64)?;
     let value = parse(&bytes, Limits { bytes: LIMIT, depth: 16 })
         .map_err(|error| refused(format!("not JSON: {error}")))?;
-    if !matches!(value.get("kind").and_then(Value::as_str), Some("attestations" | "gate")) {
-        let what = "is not what `attest verify` or `attest gate` print with --format json";
+    let kind = value.get("kind").and_then(Value::as_str);
+    if !matches!(kind, Some("attestations" | "gate" | sbom::KIND)) {
+        let what = "is not what `attest verify`, `gate` or `match` print with --format json";
         return Err(refused(what.into()));
     }
     print::again(&value, args.format)?;

@@ -23,6 +23,9 @@ pub fn document(value: &Value) -> Value {
         *at = index;
     }
     let subject = member(value, "subject");
+    // Of a bill of materials the bundles lie elsewhere.
+    let folder = value.get("sbom").map(|sbom| member(sbom, "attestations"));
+    let folder = folder.unwrap_or_else(|| subject.clone());
     let result = |one: &Value| {
         let code = code(one)?;
         let (place, detail) = (member(one, "place"), member(one, "detail"));
@@ -31,7 +34,7 @@ pub fn document(value: &Value) -> Value {
             false => format!("{}: {detail}", code.title()),
         };
         let print = Digest::of(format!("{}\n{place}\n{detail}", code.id()).as_bytes());
-        let artifact = object(vec![("uri", uri(&within(&subject, &place)).into())]);
+        let artifact = object(vec![("uri", uri(&within(&subject, &folder, &place)).into())]);
         let location = object(vec![("artifactLocation", artifact)]);
         Some(object(vec![
             ("ruleId", code.id().into()),
@@ -50,11 +53,12 @@ pub fn document(value: &Value) -> Value {
     })
 }
 
-/// A bundle of a directory; of a single file, that file.
-fn within(subject: &str, place: &str) -> String {
-    match subject.ends_with(super::bundles::SUFFIX) || place.is_empty() {
-        true => subject.to_owned(),
-        false => format!("{}/{place}", subject.trim_end_matches('/')),
+/// A bundle of a directory; of a single file, or of a part of one, that file.
+fn within(subject: &str, folder: &str, place: &str) -> String {
+    match place.ends_with(super::bundles::SUFFIX) {
+        true if folder.ends_with(super::bundles::SUFFIX) => folder.to_owned(),
+        true => format!("{}/{place}", folder.trim_end_matches('/')),
+        false => subject.to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! securesystemslib, npm @sigstore/verify. Their packages are pinned in tests/python and tests/node and
 //! installed by `./x test`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -216,25 +217,30 @@ fn published_schemas_refuse_what_was_tampered_with() {
     let Some(python) = python() else { return };
     // Which of two times comes first, and whether a member stands there twice, no schema can say.
     let beyond = ["T54", "T63", "T69"];
-    let mut tried = Vec::new();
-    for case in tamper::cases() {
-        let form = ["014", "015", "016", "017", "018", "019"];
-        if !case.codes.iter().any(|code| form.contains(code)) || beyond.contains(&case.id) {
-            continue;
-        }
-        let project = Project::new();
-        (case.change)(&project);
-        let mut taken = true;
-        for kind in types::ALL {
-            let value = project.there(kind.name).map(|text| parse(&text, Limits::DOCUMENT));
-            if let Some(Ok(value)) = value {
-                taken &= schema_takes(&python, kind, &[value]) == [true];
-            }
-        }
-        assert!(!taken, "{} {}", case.id, case.what);
-        tried.push(case.id);
+    let form = ["014", "015", "016", "017", "018", "019"];
+    let mut tried = tamper::cases();
+    tried.retain(|case| case.codes.iter().any(|code| form.contains(code)));
+    tried.retain(|case| !beyond.contains(&case.id));
+    assert!(tried.len() >= 10);
+    // One question for each type: whose statement it is, and what it says.
+    let mut refused = BTreeSet::new();
+    let projects: Vec<Project> = tried.iter().map(|_| Project::new()).collect();
+    for (case, project) in tried.iter().zip(&projects) {
+        (case.change)(project);
     }
-    assert!(tried.len() >= 10, "{tried:?}");
+    for kind in types::ALL {
+        let payload = |(case, project): (&tamper::Case, &Project)| {
+            let value = parse(&project.there(kind.name)?, Limits::DOCUMENT).ok()?;
+            Some((case.id, value))
+        };
+        let (ids, values): (Vec<&str>, Vec<Value>) =
+            tried.iter().zip(&projects).filter_map(payload).unzip();
+        let taken = schema_takes(&python, kind, &values);
+        refused.extend(ids.iter().zip(taken).filter(|(_, taken)| !taken).map(|(id, _)| *id));
+    }
+    let missed: Vec<&str> =
+        tried.iter().map(|case| case.id).filter(|id| !refused.contains(id)).collect();
+    assert!(missed.is_empty(), "{missed:?}");
 }
 
 /// The example's bundles by both kinds of key, and the public halves of both keys.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use seal::Digest;
 use seal::json::{Limits, parse};
@@ -130,9 +131,11 @@ impl Repo {
     }
 
     /// Where the runner finds the binary, and its digest.
-    fn binary(&self) -> (String, String) {
+    fn binary() -> (String, String) {
+        static DIGEST: OnceLock<String> = OnceLock::new();
         let binary = env!("CARGO_BIN_EXE_countersign");
-        (format!("file://{binary}"), Digest::of(&fs::read(binary).expect("bytes")).hex())
+        let digest = || Digest::of(&fs::read(binary).expect("bytes")).hex();
+        (format!("file://{binary}"), DIGEST.get_or_init(digest).clone())
     }
 }
 
@@ -156,7 +159,7 @@ fn github(repo: &Repo, key: Option<&str>) -> Ran {
     fs::create_dir_all(&temp).expect("made");
     let (page, path) = (repo.beside("summary.md"), repo.beside("path"));
     fs::write(&path, "").expect("written");
-    let (url, sha256) = repo.binary();
+    let (url, sha256) = Repo::binary();
     let secret = key.map(|name| {
         fs::read_to_string(repo.beside(&format!("{name}.pem"))).expect("a key").trim().to_owned()
     });
@@ -214,7 +217,7 @@ fn github(repo: &Repo, key: Option<&str>) -> Ran {
 fn gitlab(repo: &Repo, key: Option<&str>) -> Ran {
     let Pipeline { attest: job } = yaml(".gitlab-ci.yml");
     assert_eq!(job.variables.get("GIT_DEPTH").map(String::as_str), Some("0"));
-    let (url, sha256) = repo.binary();
+    let (url, sha256) = Repo::binary();
     let script = [&job.before_script[..], &job.script[..]].concat().join("\n");
     let mut command = repo.shell(&script);
     command.envs(&job.variables).env("COUNTERSIGN_URL", url).env("COUNTERSIGN_SHA256", sha256);
@@ -324,7 +327,7 @@ fn the_workflows_do_what_they_say() {
 fn a_runner_refuses_another_binary() {
     let repo = Repo::new();
     let Pipeline { attest: job } = yaml(".gitlab-ci.yml");
-    let (url, _) = repo.binary();
+    let (url, _) = Repo::binary();
     let mut command = repo.shell(&job.before_script.join("\n"));
     command.env("COUNTERSIGN_URL", url).env("COUNTERSIGN_SHA256", "0".repeat(64));
     let output = command.output().expect("sh runs");

@@ -318,6 +318,11 @@ const ACTS: &[Act] = &[
         65,
         "--passphrase-file",
     ),
+    // ---- every file that is named anywhere is a subject ----
+    act("T104", "how templates are filled in", |p| p.after("app/render.yaml"), 12, "CS-ATTEST-022"),
+    act("T105", "what was tried", |p| p.after("app/prompt-tests.jsonl"), 12, "CS-ATTEST-022"),
+    act("T106", "where an eval ran", |p| p.after("eval/environment.yaml"), 12, "CS-ATTEST-022"),
+    act("T107", "how a route is tried", |p| p.after("route/canary.yaml"), 12, "CS-ATTEST-022"),
 ];
 
 /// Of the age specification's test suite: nobody's keys.
@@ -380,6 +385,14 @@ impl Place {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", "base"]);
         assert_eq!(self.gate(&[]).0, 0, "nothing has changed");
+    }
+
+    /// A verification after a change of one file.
+    fn after(&self, name: &str) -> (i32, String) {
+        self.repository();
+        let text = fs::read_to_string(self.0.path(name)).expect("text");
+        self.0.write(name, &format!("{text}# tampered\n"));
+        self.run(&["verify", "--trust", "trust.yaml"])
     }
 
     fn gate(&self, more: &[&str]) -> (i32, String) {
