@@ -574,8 +574,8 @@ const WORDS: u64 = 1_000;
 /// So many walks at once, over texts of so many bytes for each at least.
 const LANES: usize = 4;
 const SHORTEST: usize = 256;
-/// So many letters more are looked at on each side of a match: a token that is read as leet is
-/// never cut.
-const SLACK: u32 = 160;
+/// So many letters more are looked at on each side of a match, so that no word near it is cut: one
+/// that is read as leet is seldom longer.
+const SLACK: u32 = 48;
 /// Shorter literals turn up by chance where digits are read as letters.
 const MIN_LEET: usize = 3;
