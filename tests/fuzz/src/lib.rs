@@ -7,6 +7,7 @@
 mod api;
 mod attest;
 mod boms;
+mod collect;
 mod evidence;
 mod feeds;
 mod gates;
@@ -27,8 +28,11 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("anchor", stamps::anchor),
     ("answer", api::answer),
+    ("archive", collect::archive),
+    ("attestconfig", collect::attestconfig),
     ("audit", evidence::audit),
     ("bundle", attest::bundle),
+    ("cache", collect::cache),
     ("capability", evidence::capability),
     ("chain", evidence::chain),
     ("config", gateway::config),
@@ -40,12 +44,14 @@ pub const TARGETS: &[Target] = &[
     ("feedrotation", feeds::feedrotation),
     ("gate", gates::gate),
     ("head", gateway::head),
-    ("json", text::json),
     ("journal", journal::journal),
+    ("json", text::json),
     ("keychange", evidence::keychange),
     ("keyring", gateway::keyring),
+    ("manifest", collect::manifest),
     ("note", text::note),
     ("policy", proofs::policy),
+    ("project", collect::project),
     ("proof", proofs::proof),
     ("receipt", evidence::receipt),
     ("request", api::request),
@@ -53,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     ("retention", retention::retention),
     ("rules", rules::rules),
     ("sbom", boms::sbom),
+    ("salts", collect::salts),
     ("scan", text::scan),
     ("sse", api::sse),
     ("stamp", stamps::stamp),

@@ -19,6 +19,9 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "answer" => texts(ANSWERS).chain(texts(STREAMS)).collect(),
         "audit" => audit(),
+        "archive" | "attestconfig" | "cache" | "manifest" | "project" | "salts" => {
+            crate::collect::seeds(target)
+        }
         "bundle" | "results" | "statement" => crate::attest::seeds(target),
         "capability" => strings(RECEIPTS, "statements", "statement"),
         "chain" => strings(RECEIPTS, "chains", "chain"),

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod outside;
+mod room;
 
 use std::fs;
 use std::os::unix::fs::symlink;
