@@ -292,12 +292,22 @@ impl Checkout {
     /// What git says of the commit that a directory has checked out, and which files below differ from
     /// it; nothing where there is no git, or no commit.
     pub fn of(dir: &Path) -> Option<Checkout> {
+        Checkout::asked(dir, "--ignored=no")
+    }
+
+    /// The same, and files that git was told to ignore are none of the commit either.
+    pub fn whole(dir: &Path) -> Option<Checkout> {
+        Checkout::asked(dir, "--ignored=matching")
+    }
+
+    fn asked(dir: &Path, ignored: &str) -> Option<Checkout> {
         let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
         let off = filters(dir).ok()?;
         let said = ask_with(
             dir,
             &off,
-            &[&asked[..], &["--no-renames", "--ignore-submodules=none", "--", "."]].concat(),
+            &[&asked[..], &[ignored, "--no-renames", "--ignore-submodules=none", "--", "."]]
+                .concat(),
         )
         .ok()?;
         let (mut commit, mut changed) = (None, Vec::new());
@@ -310,7 +320,7 @@ impl Checkout {
                 Some(b'1') => 8,
                 Some(b'2') => 9,
                 Some(b'u') => 10,
-                Some(b'?') => 1,
+                Some(b'?' | b'!') => 1,
                 _ => continue,
             };
             changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
