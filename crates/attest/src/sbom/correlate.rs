@@ -114,10 +114,11 @@ impl<'a> Known<'a> {
         let named = named.map(Vec::as_slice).unwrap_or_default();
         let version = purl.and_then(|purl| purl.version.as_deref());
         // A model goes by the name of a statement about models only.
-        let fits = |at: usize| one.kind != MODEL || self.attested[at].statement.kind.name == "model";
-        let agreeing = named.iter().filter(|(other, at)| {
-            version.is_some() && other.as_deref() == version && fits(*at)
-        });
+        let fits =
+            |at: usize| one.kind != MODEL || self.attested[at].statement.kind.name == "model";
+        let agreeing = named
+            .iter()
+            .filter(|(other, at)| version.is_some() && other.as_deref() == version && fits(*at));
         let agreeing: Vec<usize> = agreeing.map(|(_, at)| *at).collect();
         if let Some(first) = agreeing.first() {
             return self.by_name(one, &agreeing, *first);
