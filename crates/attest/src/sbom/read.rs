@@ -6,15 +6,21 @@ use seal::json::{Limits, Value, parse};
 
 use super::{COMPONENTS, Component, LIMIT, Sbom, SbomError};
 use crate::purl::Purl;
+use crate::weight::has_more;
 
 /// Deepest nesting read.
 const DEPTH: usize = 64;
 /// Longest text, bytes.
 const TEXT: usize = 4096;
+/// Most values of all components.
+const VALUES: usize = 32 * COMPONENTS;
 
 impl Sbom {
     /// Reads a document.
     pub fn read(bytes: &[u8]) -> Result<Sbom, SbomError> {
+        if has_more(bytes, VALUES) {
+            return Err(SbomError::TooMany);
+        }
         let value = parse(bytes, Limits { bytes: LIMIT, depth: DEPTH })?;
         let mut found = Vec::new();
         let text = |name: &str| value.get(name).and_then(Value::as_str);
