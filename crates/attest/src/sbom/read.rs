@@ -49,16 +49,21 @@ fn cyclonedx(value: &Value, found: &mut Vec<Component>) -> Result<(), SbomError>
     if let Some(metadata) = inside(value, "metadata", "")?
         && let Some(whole) = inside(metadata, "component", "/metadata")?
     {
-        walk(whole, "/metadata/component", found)?;
+        walk(whole, "/metadata/component", None, found)?;
     }
     for (at, one) in list(value, "components", "")?.iter().enumerate() {
-        walk(one, &format!("/components/{at}"), found)?;
+        walk(one, &format!("/components/{at}"), None, found)?;
     }
     Ok(())
 }
 
 /// A component and those inside it; as deep as the parser lets a document be.
-fn walk(one: &Value, pointer: &str, found: &mut Vec<Component>) -> Result<(), SbomError> {
+fn walk(
+    one: &Value,
+    pointer: &str,
+    inside: Option<usize>,
+    found: &mut Vec<Component>,
+) -> Result<(), SbomError> {
     let kind = needed(one, "type", pointer)?;
     let name = needed(one, "name", pointer)?;
     let mut digests = Vec::new();
@@ -69,6 +74,7 @@ fn walk(one: &Value, pointer: &str, found: &mut Vec<Component>) -> Result<(), Sb
     }
     let purl = optional(one, "purl", pointer)?;
     let place = optional(one, "bom-ref", pointer)?.filter(|text| !text.is_empty());
+    let here = found.len();
     push(
         found,
         Component {
@@ -78,10 +84,11 @@ fn walk(one: &Value, pointer: &str, found: &mut Vec<Component>) -> Result<(), Sb
             version: optional(one, "version", pointer)?.map(str::to_owned),
             purl: purl.map(|text| (text.to_owned(), Purl::parse(text))),
             digests,
+            inside,
         },
     )?;
     for (at, inner) in list(one, "components", pointer)?.iter().enumerate() {
-        walk(inner, &format!("{pointer}/components/{at}"), found)?;
+        walk(inner, &format!("{pointer}/components/{at}"), Some(here), found)?;
     }
     Ok(())
 }
@@ -136,6 +143,7 @@ fn listed(
             version: optional(one, "versionInfo", pointer)?.map(str::to_owned),
             purl: purl.map(|text| (text.to_owned(), Purl::parse(text))),
             digests,
+            inside: None,
         },
     )
 }
