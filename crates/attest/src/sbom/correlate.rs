@@ -96,7 +96,7 @@ impl<'a> Known<'a> {
             for subject in one.statement.subjects.iter().filter(|one| one.salt.is_none()) {
                 add(subject.digest, format!("{} {}", subject.role, subject.path));
                 let file = known.files.entry((one.payload, subject.path.as_str()));
-                file.or_insert_with(Vec::new).push(subject.digest);
+                file.or_default().push(subject.digest);
             }
             add(one.statement.manifest(), "manifest".into());
             let root = own.get("root").and_then(Value::as_str).and_then(Digest::from_hex);
