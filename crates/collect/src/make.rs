@@ -17,6 +17,7 @@ use seal::time::UnixMillis;
 use crate::cache::Cache;
 use crate::config::{Config, Mode, Wanted};
 use crate::folder::Known;
+use crate::git::Later;
 use crate::hash::{Asked, Hashed, hash};
 use crate::open::Root;
 use crate::tree::walk;
@@ -36,8 +37,8 @@ pub struct Order<'a> {
     pub secret: [u8; 32],
     /// Name and version of what makes it.
     pub generator: (String, String),
-    /// The commit of the sources.
-    pub checkout: Option<&'a Checkout>,
+    /// The commit of the sources; waited for when the files have been read.
+    pub checkout: &'a Later,
     /// Statements that it may build on.
     pub known: &'a [Known],
     /// What an earlier run found.
@@ -222,7 +223,7 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
         generated_at: order.now,
         expires_at: expires.map(|after| UnixMillis(order.now.0.saturating_add(after))),
         generator: order.generator.clone(),
-        source: order.checkout.map(|checkout| Source {
+        source: order.checkout.as_ref().map(|checkout| Source {
             repository: config.repository.clone(),
             commit: checkout.named(&subjects),
         }),

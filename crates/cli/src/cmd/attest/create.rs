@@ -83,10 +83,10 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let work = Work::of(args, dir)?;
     let out = args.out.clone().unwrap_or_else(|| dir.join(super::FOLDER));
     // git looks at the files while we do
-    let asked = args.commit.is_none().then(|| {
-        let root = work.root_path.clone();
-        std::thread::spawn(move || Checkout::of(&root))
-    });
+    let checkout = match &args.commit {
+        Some(commit) => Checkout::said(commit.clone()),
+        None => Checkout::later(work.root_path.clone()),
+    };
     // What lies there already may be built on, or replaced; a folder that is not there is not made yet.
     let needed = args.replace || work.configs.iter().any(|one| !one.leans_on().is_empty());
     let (mut known, odd) = match out.try_exists() {
@@ -100,10 +100,6 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     }
     let before = if args.replace { known.clone() } else { Vec::new() };
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
-    let checkout = match &args.commit {
-        Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
-        None => asked.and_then(|asked| asked.join().ok()?),
-    };
     if args.changed_only && work.configs.is_empty() {
         output::complain("no file that is attested changed: nothing to create");
         return told(None, &[], args.format);
@@ -124,7 +120,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
             id: random()?,
             secret: random()?,
             generator: ("countersign".into(), env!("CARGO_PKG_VERSION").into()),
-            checkout: checkout.as_ref(),
+            checkout: &checkout,
             known: &known,
             cache: cache.as_ref(),
         };
