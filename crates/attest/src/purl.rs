@@ -70,7 +70,8 @@ impl Purl {
     /// What the types' own rules make equal.
     fn normalise(&mut self) {
         let kind = self.kind.as_str();
-        let lower = |text: &mut String| *text = text.to_lowercase();
+        // Names without case are ASCII: the signs for kelvin and K are two.
+        let lower = |text: &mut String| text.make_ascii_lowercase();
         if LOWER_NAMESPACE.contains(&kind) {
             self.namespace.iter_mut().for_each(lower);
         }
@@ -88,6 +89,10 @@ impl Purl {
         if matches!(kind, "huggingface" | "oci") {
             self.version.iter_mut().for_each(lower);
         }
+        if kind == "huggingface" {
+            let usual = |url: &str| url.trim_end_matches('/') == "https://huggingface.co";
+            self.qualifiers.retain(|(key, url)| key != "repository_url" || !usual(url));
+        }
     }
 
     /// The value of a qualifier.
@@ -95,12 +100,19 @@ impl Purl {
         self.qualifiers.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// What it names, whatever the version and where it lies: equal for all versions of one thing.
+    /// What it names, whatever the version: equal for all versions of one thing. The same name in
+    /// another registry is another thing, unless the version is a digest.
     pub fn unversioned(&self) -> Purl {
         let mut other = self.clone();
         other.version = None;
-        other.qualifiers.retain(|(key, _)| !PLACES.contains(&key.as_str()));
+        let place = |key: &str| self.kind == "oci" && PLACES.contains(&key);
+        other.qualifiers.retain(|(key, _)| !LABELS.contains(&key.as_str()) && !place(key));
         other
+    }
+
+    /// Whether it says where the thing is from.
+    pub fn is_placed(&self) -> bool {
+        self.qualifiers.iter().any(|(key, _)| PLACES.contains(&key.as_str()))
     }
 }
 
@@ -131,8 +143,10 @@ const LOWER_NAME: &[&str] = &[
     "oci",
     "pypi",
 ];
-/// Qualifiers that say where something lies, or what it is made of, not what it is.
-const PLACES: &[&str] = &["checksum", "download_url", "repository_url", "tag", "vcs_url"];
+/// Qualifiers that say what something is made of, or what it is called, too.
+const LABELS: &[&str] = &["checksum", "tag"];
+/// Qualifiers that say where something is from.
+const PLACES: &[&str] = &["download_url", "repository_url", "vcs_url"];
 
 /// What stands before the last `mark`, and behind it.
 fn cut(text: &str, mark: char) -> (&str, &str) {
@@ -256,6 +270,14 @@ mod tests {
         let plain = |text: &str| Purl::parse(text).unwrap().unversioned();
         assert_eq!(plain("pkg:oci/a@sha256:1?repository_url=x"), plain("pkg:oci/a@sha256:2?tag=y"));
         assert_ne!(plain("pkg:generic/a@1?file=x"), plain("pkg:generic/a@1"));
+        // one name in two registries
+        let mlflow = "pkg:mlflow/a@1?repository_url=https://x.example";
+        assert_ne!(plain(mlflow), plain("pkg:mlflow/a@1?repository_url=https://y.example"));
+        assert_ne!(plain(mlflow), plain("pkg:mlflow/a@1"));
+        let hub = "pkg:huggingface/o/a@1?repository_url=https://huggingface.co/";
+        assert_eq!(plain(hub), plain("pkg:huggingface/o/a@1"));
+        // a kelvin is no K
+        assert_ne!(plain("pkg:github/o/%E2%84%AA"), plain("pkg:github/o/k"));
     }
 
     #[test]

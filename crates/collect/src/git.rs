@@ -289,12 +289,22 @@ impl Checkout {
     /// What git says of the commit that a directory has checked out, and which files below differ from
     /// it; nothing where there is no git, or no commit.
     pub fn of(dir: &Path) -> Option<Checkout> {
+        Checkout::asked(dir, "--ignored=no")
+    }
+
+    /// The same, and files that git was told to ignore are none of the commit either.
+    pub fn whole(dir: &Path) -> Option<Checkout> {
+        Checkout::asked(dir, "--ignored=matching")
+    }
+
+    fn asked(dir: &Path, ignored: &str) -> Option<Checkout> {
         let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
         let index = Index::of(dir).ok()?;
         let said = ask_with(
             dir,
             &index.off,
-            &[&asked[..], &["--no-renames", "--ignore-submodules=none", "--", "."]].concat(),
+            &[&asked[..], &[ignored, "--no-renames", "--ignore-submodules=none", "--", "."]]
+                .concat(),
         )
         .ok()?;
         let (mut commit, mut changed) = (None, Vec::new());
@@ -307,7 +317,7 @@ impl Checkout {
                 Some(b'1') => 8,
                 Some(b'2') => 9,
                 Some(b'u') => 10,
-                Some(b'?') => 1,
+                Some(b'?' | b'!') => 1,
                 _ => continue,
             };
             changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
@@ -316,7 +326,7 @@ impl Checkout {
         Some(Checkout { commit: commit?, changed })
     }
 
-    /// The same, asked by a thread from now on; whoever wants the answer waits for it.
+    /// What [`Checkout::of`] says, asked by a thread from now on; whoever wants the answer waits for it.
     pub fn later(dir: PathBuf) -> Later {
         let asked = std::thread::spawn(move || Checkout::of(&dir));
         LazyLock::new(Box::new(move || asked.join().ok()?))

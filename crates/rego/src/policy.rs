@@ -180,18 +180,36 @@ impl Policy {
             interpreter.eval_rule(rule.to_owned())
         };
         let (counted, ahead) = std::thread::scope(|scope| {
-            let ahead = scope.spawn(|| ask(Some(AHEAD)).ok());
-            (counted(program, rule, input), ahead.join().ok().flatten())
+            let ahead = deep(scope, || ask(Some(AHEAD)).ok());
+            (counted(program, rule, input), ahead.and_then(join).flatten())
         });
         let counted = counted?;
         // Whatever kept it from an answer, this run has the last word: its work is bounded now.
         let value = match ahead {
             Some(value) => value,
-            None => ask(None).map_err(|error| EvalError::Fault(error.to_string()))?,
+            None => std::thread::scope(|scope| deep(scope, || ask(None)).and_then(join))
+                .ok_or_else(|| EvalError::Fault("there is no thread to judge it in".into()))?
+                .map_err(|error| EvalError::Fault(error.to_string()))?,
         };
         if value == counted { Ok(value) } else { Err(EvalError::Disagreement(rule)) }
     }
 }
+
+/// A thread for the interpreter, which calls itself for every loop of every rule that is being asked:
+/// 64 rules in a row with as many loops as a rule may have take some 5 MiB where nothing is optimised.
+fn deep<'s, R: Send + 's>(
+    scope: &'s std::thread::Scope<'s, '_>,
+    ask: impl FnOnce() -> R + Send + 's,
+) -> Option<std::thread::ScopedJoinHandle<'s, R>> {
+    std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, ask).ok()
+}
+
+fn join<R>(thread: std::thread::ScopedJoinHandle<'_, R>) -> Option<R> {
+    thread.join().ok()
+}
+
+/// Of which only what is used is ever there.
+const STACK: usize = 64 << 20;
 
 /// While the machine counts, the interpreter may run ahead for so long; what it does not reach by then
 /// it does afterwards, from the beginning. So the time decides how long it takes and nothing else.
@@ -374,6 +392,16 @@ mod tests {
             let body = format!("violations contains \"x\" if {call}");
             assert!(policy(&body).is_err(), "{body}");
         }
+    }
+
+    /// A thread that is no thicker than others would end with the process.
+    #[test]
+    fn loops_within_loops_of_rules_within_rules_have_their_stack() {
+        let loops: String = (0..40).map(|n| format!("  some a{n} in [1]\n")).collect();
+        let rule = |n: usize| format!("f{n}(x) := y if {{\n{loops}  y := f{}(x)\n}}\n", n + 1);
+        let rules: String = (0..60).map(rule).collect();
+        let body = format!("{rules}f60(_) := 1\nviolations contains \"v\" if f0(1) == 1");
+        check(&body, "{}", Ok((&["v"], None)));
     }
 
     #[test]

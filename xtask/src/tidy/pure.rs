@@ -26,7 +26,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     (r"\bstd::process\b|\bCommand::new\b", "a process"),
     (r"\basync\b|\.await\b|\btokio\b|\bfutures\b", "async"),
     // Scoped threads that compute and end are no outside; those that live on or wait are.
-    (r"\bthread::(spawn|sleep|park\w*|Builder)\b", "a thread"),
+    (r"\bthread::(spawn|sleep|park\w*)\b|\bBuilder::new\(\)[^;]*\.spawn\(", "a thread"),
     (r"\bgetrandom\b|\brand::|\bthread_rng\b|\bOsRng\b", "randomness"),
     (r"\bstd::io::(stdin|stdout|stderr)\b|\be?print(ln)?!", "a terminal"),
     (
@@ -66,6 +66,13 @@ mod tests {
     fn each_reach_outside_is_seen_but_not_in_comments_or_tests() {
         let blunt = "use std::time::Instant;\nasync fn f() { std::fs::read(\"x\"); }\nstatic mut N: u8 = 0;\n";
         assert_eq!(touches_nothing_outside(&Tree::of(&[("crates/seal/src/a.rs", blunt)])).len(), 4);
+        let spawned = "fn f() { std::thread::Builder::new()\n.stack_size(9)\n.spawn(g).ok(); }\n";
+        assert_eq!(
+            touches_nothing_outside(&Tree::of(&[("crates/rego/src/a.rs", spawned)])).len(),
+            1
+        );
+        let scoped = "fn f() { std::thread::Builder::new().spawn_scoped(scope, g).ok(); }\n";
+        assert!(touches_nothing_outside(&Tree::of(&[("crates/rego/src/a.rs", scoped)])).is_empty());
         let fine = "// std::fs\nfn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }\n";
         assert!(touches_nothing_outside(&Tree::of(&[("crates/seal/src/a.rs", fine)])).is_empty());
         assert!(

@@ -6,7 +6,7 @@ use record::report::{Code, Finding};
 use seal::digest::Digest;
 use seal::json::Value;
 
-use super::{Component, Sbom};
+use super::{Component, MODEL, Sbom};
 use crate::purl::Purl;
 use crate::verify::Attested;
 
@@ -113,8 +113,12 @@ impl<'a> Known<'a> {
         let named = purl.and_then(|purl| self.names.get(&purl.unversioned()));
         let named = named.map(Vec::as_slice).unwrap_or_default();
         let version = purl.and_then(|purl| purl.version.as_deref());
-        let agreeing =
-            named.iter().filter(|(other, _)| version.is_some() && other.as_deref() == version);
+        // A model goes by the name of a statement about models only.
+        let fits =
+            |at: usize| one.kind != MODEL || self.attested[at].statement.kind.name == "model";
+        let agreeing = named
+            .iter()
+            .filter(|(other, at)| version.is_some() && other.as_deref() == version && fits(*at));
         let agreeing: Vec<usize> = agreeing.map(|(_, at)| *at).collect();
         if let Some(first) = agreeing.first() {
             return self.by_name(one, &agreeing, *first);
@@ -138,9 +142,11 @@ impl<'a> Known<'a> {
         if one.digests.is_empty() {
             return Standing::ByPurl(self.attested[first].payload);
         }
+        let model = one.is_model();
         let of = |digest: &Digest, at: usize| {
             let all = self.digests.get(digest).map(Vec::as_slice).unwrap_or_default();
-            all.iter().find(|(other, _)| *other == at)
+            let about_model = model && self.attested[at].statement.kind.name == "model";
+            all.iter().find(|(other, what)| *other == at && (!about_model || is_model(what)))
         };
         for at in agreeing {
             if one.digests.iter().all(|digest| of(digest, *at).is_some())
@@ -166,10 +172,7 @@ impl<'a> Known<'a> {
     fn by_digest(&self, one: &Component) -> Option<Standing> {
         let model = one.is_model();
         let fits = |(at, what): &&(usize, String)| {
-            let role = what.split(' ').next().unwrap_or_default();
-            !model
-                || (self.attested[*at].statement.kind.name == "model"
-                    && matches!(role, "root" | "manifest" | "weights" | "adapters"))
+            !model || (self.attested[*at].statement.kind.name == "model" && is_model(what))
         };
         let mut first = None;
         for digest in &one.digests {
@@ -188,6 +191,11 @@ impl<'a> Known<'a> {
     ) -> String {
         match (&one.purl, version, named) {
             (Some((_, Err(error))), _, _) => error.to_string(),
+            (Some(_), Some(version), [_, ..])
+                if named.iter().any(|(other, _)| other.as_deref() == Some(version)) =>
+            {
+                "what is attested under its package URL is no model".into()
+            }
             (Some(_), Some(_), [_, ..]) if named.iter().any(|(other, _)| other.is_some()) => {
                 format!("another version is attested: {}", versions(named))
             }
@@ -200,10 +208,19 @@ impl<'a> Known<'a> {
             (None, _, _) if one.digests.is_empty() => {
                 "it has neither a SHA-256 nor a package URL".into()
             }
+            (Some((_, Ok(purl))), _, _) if one.digests.is_empty() && purl.is_placed() => {
+                "no statement has its package URL, with where it is from".into()
+            }
             _ if one.digests.is_empty() => "no statement has its package URL".into(),
             _ => "no statement has its digest".into(),
         }
     }
+}
+
+/// Whether what a digest is over is a model, and not its card or licence.
+fn is_model(what: &str) -> bool {
+    let role = what.split(' ').next().unwrap_or_default();
+    matches!(role, "root" | "manifest" | "weights" | "adapters")
 }
 
 fn versions(named: &[(Option<String>, usize)]) -> String {

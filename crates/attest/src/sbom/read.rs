@@ -59,7 +59,7 @@ fn walk(one: &Value, pointer: &str, found: &mut Vec<Component>) -> Result<(), Sb
     for (at, hash) in list(one, "hashes", pointer)?.iter().enumerate() {
         let place = format!("{pointer}/hashes/{at}");
         let algorithm = needed(hash, "alg", &place)?;
-        digests.extend(sha256(algorithm == "SHA-256", hash, "content", &place)?);
+        digests.extend(sha256(is_sha256(algorithm), hash, "content", &place)?);
     }
     let purl = optional(one, "purl", pointer)?;
     let place = optional(one, "bom-ref", pointer)?.filter(|text| !text.is_empty());
@@ -119,7 +119,7 @@ fn listed(
     for (at, sum) in list(one, "checksums", pointer)?.iter().enumerate() {
         let place = format!("{pointer}/checksums/{at}");
         let algorithm = needed(sum, "algorithm", &place)?;
-        digests.extend(sha256(algorithm == "SHA256", sum, "checksumValue", &place)?);
+        digests.extend(sha256(is_sha256(algorithm), sum, "checksumValue", &place)?);
     }
     push(
         found,
@@ -141,13 +141,26 @@ fn push(found: &mut Vec<Component>, mut one: Component) -> Result<(), SbomError>
     }
     let purl = one.purl.as_ref().and_then(|(_, purl)| purl.as_ref().ok());
     let sums = purl.and_then(|purl| purl.qualifier("checksum")).unwrap_or_default();
-    for sum in sums.split(',').filter_map(|sum| sum.strip_prefix("sha256:")) {
-        one.digests.extend(Digest::from_hex(&sum.to_ascii_lowercase()));
+    let sums = sums.split(',').filter_map(|sum| sum.split_once(':'));
+    for (_, sum) in sums.filter(|(algorithm, _)| is_sha256(algorithm)) {
+        let digest = Digest::from_hex(&sum.to_ascii_lowercase());
+        let why = "checksum has no 64 hexadecimal digits behind sha256:";
+        one.digests.push(digest.ok_or_else(|| wrong_purl(&one.place, why))?);
     }
     one.digests.sort_unstable();
     one.digests.dedup();
     found.push(one);
     Ok(())
+}
+
+/// Every spelling: what is passed over would leave a component without a digest to compare.
+fn is_sha256(algorithm: &str) -> bool {
+    let plain = algorithm.bytes().filter(|byte| !b"-_ ".contains(byte));
+    plain.map(|byte| byte.to_ascii_lowercase()).eq(*b"sha256")
+}
+
+fn wrong_purl(place: &str, why: &str) -> SbomError {
+    SbomError::Member { place: format!("{place}, its package URL"), why: why.into() }
 }
 
 fn sha256(is: bool, one: &Value, name: &str, place: &str) -> Result<Option<Digest>, SbomError> {
@@ -226,6 +239,27 @@ mod tests {
         assert_eq!(digests, [hex.to_lowercase(), sum]);
         assert!(data.is_attestable() && !data.is_model());
         assert!(matches!(&sbom.components[2].purl, Some((text, Err(_))) if text == "nothing"));
+    }
+
+    #[test]
+    fn a_digest_is_read_whatever_its_algorithm_is_written_like() {
+        let hex = "ab".repeat(32);
+        for alg in ["SHA-256", "sha256", "SHA256", "Sha-256", "sha_256"] {
+            let one = format!(
+                r#","components":[{{"type":"data","name":"d","hashes":[{{"alg":"{alg}","content":"{hex}"}}]}}]"#
+            );
+            assert_eq!(cyclonedx(&one).unwrap().components[0].digests.len(), 1, "{alg}");
+            let sum = format!(
+                r#","components":[{{"type":"data","name":"d","purl":"pkg:x/d?checksum={alg}:{hex}"}}]"#
+            );
+            assert_eq!(cyclonedx(&sum).unwrap().components[0].digests.len(), 1, "{alg}");
+        }
+        let other = cyclonedx(
+            r#","components":[{"type":"data","name":"d","purl":"pkg:x/d?checksum=sha256:ab"}]"#,
+        );
+        assert!(matches!(other, Err(SbomError::Member { .. })), "{other:?}");
+        let sha3 = r#","components":[{"type":"data","name":"d","hashes":[{"alg":"SHA3-256","content":"ab"}]}]"#;
+        assert!(cyclonedx(sha3).unwrap().components[0].digests.is_empty());
     }
 
     #[test]

@@ -97,7 +97,19 @@ fn a_digest_or_a_versioned_name_attests() {
             "digest: system_prompt system",
         ),
         (purl("pkg:huggingface/Org/m@abc"), "attested", "package URL"),
-        (purl("pkg:HuggingFace/Org/%6d@AbC?repository_url=https://x"), "attested", "package URL"),
+        (
+            purl("pkg:HuggingFace/Org/%6d@AbC?repository_url=https://huggingface.co"),
+            "attested",
+            "package URL",
+        ),
+        // the same name somewhere else
+        (
+            purl("pkg:huggingface/Org/m@abc?repository_url=https://x"),
+            "not attested",
+            "no statement has its package URL, with where it is from",
+        ),
+        // of a model the model, not its card
+        (format!("{},{}", purl("pkg:huggingface/Org/m@abc"), hash("card")), "differs", "not a"),
         (purl("pkg:generic/lora@2"), "attested", "package URL"),
         (
             format!("{},{}", purl("pkg:huggingface/Org/m@abc"), hash("w")),
@@ -167,6 +179,9 @@ fn a_commitment_is_no_digest() {
     );
     let component = format!(r#""type":"data","purl":"pkg:generic/c@1",{}"#, hash("other"));
     assert_eq!(stands(&[&corpus], &component).0, "differs");
+    let model = r#""type":"machine-learning-model","purl":"pkg:generic/c@1""#;
+    let told = stands(&[&corpus], model);
+    assert_eq!(told, ("not attested", "what is attested under its package URL is no model".into()));
     corpus.subjects[0].salt = Some(Digest::of(b"salt"));
     assert_eq!(stands(&[&corpus], &component).0, "not attested");
     let named = format!(r#""type":"data",{}"#, hash("d"));

@@ -298,6 +298,29 @@ fn a_checkout_is_its_commit_and_what_differs() {
     assert!(Checkout::of(tempfile::tempdir().unwrap().path()).is_none());
 }
 
+/// What git was told not to see can be changed without anybody noticing: no commit stands for it.
+#[test]
+fn what_is_ignored_is_of_no_commit() {
+    let work = Work::new();
+    work.write(".gitignore", "*.bin\nbuild/\n");
+    work.commit("ignoring");
+    work.write("app/weights.bin", "x");
+    work.write("build/deep/a", "x");
+    assert_eq!(Checkout::of(work.0.path()).unwrap().changed, [""; 0]);
+    let checkout = Checkout::whole(work.0.path()).unwrap();
+    assert_eq!(checkout.changed, ["app/weights.bin", "build/"]);
+    let subject = |path: &str| attest::statement::Subject {
+        role: "r".into(),
+        path: path.into(),
+        digest: seal::Digest::of(b"x"),
+        size: 1,
+        salt: None,
+    };
+    assert!(checkout.holds([&subject("app/a.txt")]));
+    assert!(!checkout.holds([&subject("weights.bin")]));
+    assert!(!checkout.holds([&subject("build/deep/a")]));
+}
+
 #[test]
 fn files_come_from_the_commit() {
     let work = Work::new();

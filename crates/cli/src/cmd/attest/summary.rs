@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use attest::bundle::proof_name;
+use attest::bundle::{ENDING, PROOF, proof_name};
 use attest::statement::PAYLOAD_TYPE;
 use attest::{Bundle, Verification, Vsa};
 use collect::{Checkout, Folder};
@@ -82,6 +82,14 @@ impl Order {
             let what = format!("{}: {what}", output::path(&out));
             return Err(Failure::new(Exit::CannotCreate, what));
         }
+        if let Some(other) = shares(&out) {
+            let what = format!(
+                "{}: its proof would be called like that of {}; name another",
+                output::path(&out),
+                output::path(&other)
+            );
+            return Err(Failure::new(Exit::CannotCreate, what));
+        }
         Ok(Some(Order {
             key,
             out,
@@ -117,7 +125,7 @@ impl Order {
         };
         if vsa.source.is_none() {
             output::complain(
-                "the summary names no commit, and no gate will take it: the files are not as a commit of git has them",
+                "the summary names no commit, and no gate will take it: attested files are not as a commit of git has them, or git ignores them",
             );
         }
         let payload = vsa.write().into_bytes();
@@ -155,6 +163,16 @@ fn place(out: &Path) -> Result<(Folder, String), Failure> {
         Failure::new(Exit::Usage, format!("{}: not the name of a file", output::path(out)))
     })?;
     Ok((Folder::make(parent).map_err(failure::folder)?, name.to_owned()))
+}
+
+/// The bundle that lies beside, and whose proof has the name that this one's would have.
+fn shares(out: &Path) -> Option<PathBuf> {
+    let name = out.file_name()?.to_str()?;
+    let proof = proof_name(name);
+    let stem = proof.strip_suffix(PROOF)?;
+    let others = [format!("{stem}{ENDING}"), format!("{stem}.json"), stem.to_owned()];
+    let others = others.into_iter().filter(|other| other != name);
+    others.map(|other| out.with_file_name(other)).find(|other| other.is_file())
 }
 
 /// Whether a proof lies here, which alone may be removed.

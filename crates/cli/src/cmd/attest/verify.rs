@@ -86,7 +86,7 @@ pub fn run(args: Args, dir: &Path) -> Outcome {
     let summed = summary.map(|summary| {
         let checkout = match args.how.no_subjects {
             true => None,
-            false => Checkout::of(args.how.subjects.as_deref().unwrap_or(dir)),
+            false => Checkout::whole(args.how.subjects.as_deref().unwrap_or(dir)),
         };
         summary.write(&verification, checkout.as_ref(), dir)
     });

@@ -328,7 +328,15 @@ fn a_summary_is_put_over_nothing_else() {
         (output.status.code(), said(&output))
     };
     std::os::unix::fs::symlink("nowhere", work.0.path("link")).expect("linked");
-    for out in ["vsa.pem", "trust.yaml", "attestations/eval.bundle.json", "app", "link"] {
+    // the last one's proof would be put over that of a bundle
+    for out in [
+        "vsa.pem",
+        "trust.yaml",
+        "attestations/eval.bundle.json",
+        "app",
+        "link",
+        "attestations/eval.json",
+    ] {
         let before = fs::read(work.0.path(out)).ok();
         let (exit, said) = verify(out);
         assert_eq!(exit, Some(73), "{out}: {said}");

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -231,7 +232,8 @@ fn gitlab(repo: &Repo, key: Option<&str>) -> Ran {
         Some(0) => Vec::new(),
         code => vec![code.unwrap_or(-1).to_string()],
     };
-    assert_eq!(repo.git(&["status", "--porcelain", ".attest"]), "");
+    let status = repo.git(&["status", "--porcelain", ".attest"]);
+    assert!(status.lines().all(|line| line.trim_start().starts_with("D ")), "{status}");
     Ran {
         failed,
         page: read(".attest/attest.md"),
@@ -248,7 +250,7 @@ type Case<'a> =
 #[test]
 fn the_workflows_do_what_they_say() {
     let prompt = |repo: &Repo| repo.example.edit("app/system_prompt.txt", "euros", "Euro");
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 7] = [
         ("a change, attested here", &prompt, Some("reviewer"), &[], &[], "prompt"),
         (
             "a change that does worse",
@@ -279,6 +281,22 @@ fn the_workflows_do_what_they_say() {
             &["Verify 12", "Gate 12"],
             &["12"],
             "CS-ATTEST-022",
+        ),
+        (
+            "a fork that brings a git of its own",
+            &|repo| {
+                prompt(repo);
+                repo.attested_by("reviewer");
+                let bin = repo.example.path(".attest/bin");
+                fs::create_dir_all(&bin).expect("made");
+                fs::write(bin.join("git"), "#!/bin/sh\nexit 9\n").expect("written");
+                let run = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(bin.join("git"), run).expect("set");
+            },
+            None,
+            &[],
+            &[],
+            "prompt",
         ),
         (
             "a fork that trusts itself",
