@@ -102,7 +102,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
     if args.changed_only && work.configs.is_empty() {
         output::complain("no file that is attested changed: nothing to create");
-        return told(None, &[], args.format);
+        return told(None, &[], &[], args.format);
     }
     let mut all: Vec<(Made, Option<Vec<u8>>)> = Vec::new();
     for config in &work.configs {
@@ -159,7 +159,8 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     if let Some(cache) = cache {
         save(cache, dir);
     }
-    told(Some(&folder), &all, args.format)
+    let fresh = known.split_off(known.len().saturating_sub(all.len()));
+    told(Some(&folder), &all, &fresh, args.format)
 }
 
 /// How the names of salts end, which their owner keeps.
@@ -424,15 +425,19 @@ fn single(statement: &Statement) -> Vec<(&str, &str)> {
     files.map(|one| (one.role.as_str(), one.path.as_str())).collect()
 }
 
-fn told(folder: Option<&Folder>, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {
+/// `known` are the same statements, with their digests.
+fn told(
+    folder: Option<&Folder>,
+    all: &[(Made, Option<Vec<u8>>)],
+    known: &[Known],
+    format: Format,
+) -> Outcome {
     let place = |one| {
         let name = name_of(one, STATEMENT);
         folder.map_or_else(|| PathBuf::from(&name), |folder| folder.path(&name))
     };
-    let statements: Vec<_> = all
-        .iter()
-        .map(|(made, _)| (&made.statement, Digest::of(made.payload.as_bytes())))
-        .collect();
+    let statements: Vec<_> =
+        all.iter().zip(known).map(|((made, _), known)| (&made.statement, known.digest)).collect();
     match format {
         Format::Table => {
             let lines = statements.iter().map(|(one, digest)| {
