@@ -30,5 +30,5 @@ pub use purl::Purl;
 pub use sbom::Sbom;
 pub use statement::{Dependency, Statement, Subject, Tree};
 pub use types::Type;
-pub use verify::{Verification, faults, verify};
+pub use verify::{Verification, examine, verify};
 pub use vsa::Vsa;

@@ -23,7 +23,7 @@ use crate::bundle::{Bundle, BundleError};
 use crate::chain::{self, Chain, Node};
 use crate::files::Files;
 use crate::privacy::Salts;
-use crate::statement::{PAYLOAD_TYPE, Statement};
+use crate::statement::{PAYLOAD_TYPE, Statement, StatementError};
 use crate::types::Type;
 pub use semantic::model_root;
 use signature::Keys;
@@ -212,14 +212,15 @@ pub fn verify(
     Verification { report, bundles, chain }
 }
 
-/// What any reader would find wrong with a payload, whoever signed it and whatever lies on the disk.
-/// An eval that says honestly that it failed is not wrong.
-pub fn faults(payload: &[u8]) -> Vec<Finding> {
-    let (read, mut found) = schema::read(payload);
-    let how = How::default();
-    found.extend(read.statement.iter().flat_map(|one| semantic::judge(one, None, &how)));
+/// Reads a payload, and says what any reader would find wrong with it, whoever signed it and whatever
+/// lies on the disk. An eval that says honestly that it failed is not wrong.
+pub fn examine(payload: &[u8]) -> Result<(Statement, Vec<Finding>), StatementError> {
+    let statement = Statement::read(payload)?;
+    let mut found = schema::fit(&statement);
+    found.extend(semantic::judge(&statement, None, &How::default()));
     let wrong = |finding: &Finding| finding.code.severity() == Severity::Error;
-    found.into_iter().map(|(_, finding)| finding).filter(wrong).collect()
+    let found = found.into_iter().map(|(_, finding)| finding).filter(wrong).collect();
+    Ok((statement, found))
 }
 
 impl Verification {

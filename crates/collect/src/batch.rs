@@ -24,6 +24,8 @@ pub struct Batch<'f> {
 
 /// So many files are open at once.
 const OPEN: usize = 64;
+/// So many of them are synced at once.
+const THREADS: usize = 16;
 
 impl<'f> Batch<'f> {
     /// Nothing yet.
@@ -44,12 +46,29 @@ impl<'f> Batch<'f> {
         if self.open.len() >= OPEN { self.sync() } else { Ok(()) }
     }
 
+    /// All at once: one commit of the file system's journal holds many of them.
     fn sync(&mut self) -> Result<(), FolderError> {
         let first = self.names.len() - self.open.len();
-        for (file, (_, name)) in self.open.drain(..).zip(self.names.iter().skip(first)) {
-            file.sync_all().map_err(|error| self.folder.failed(name, error))?;
-        }
-        Ok(())
+        let names = self.names.iter().skip(first).map(|(_, name)| name.as_str());
+        let files: Vec<(File, &str)> = self.open.drain(..).zip(names).collect();
+        let folder = self.folder;
+        let one = |(file, name): &(File, &str)| {
+            file.sync_all().map_err(|error| folder.failed(name, error))
+        };
+        std::thread::scope(|scope| {
+            let mut shares = files.chunks(files.len().div_ceil(THREADS).max(1));
+            let own = shares.next().unwrap_or_default();
+            let others: Vec<_> =
+                shares.map(|some| scope.spawn(|| some.iter().try_for_each(one))).collect();
+            let mut done = own.iter().try_for_each(one);
+            for other in others {
+                let result = other.join().unwrap_or_else(|_| {
+                    Err(folder.failed(".", std::io::Error::other("a thread ended")))
+                });
+                done = done.and(result);
+            }
+            done
+        })
     }
 
     /// Gives all of them their names, none of which may be taken.

@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use attest::gate::Change;
 
@@ -180,22 +181,39 @@ impl Repository {
     }
 
     fn differences(&self, bases: &[Commit], head: &Commit) -> Result<Vec<Change>, GitError> {
+        let (known, untracked) = std::thread::scope(|scope| {
+            let others = ["ls-files", "-z", "--others", "--exclude-standard", "--full-name"];
+            let untracked = scope.spawn(move || ask(&self.root, &others));
+            (Index::of(&self.root), joined(untracked))
+        });
+        let index = known?;
+        // In this order: what the work tree says of a file is the last word. All three, for a commit may
+        // be undone in the work tree, and the index can be told to overlook files.
+        let asked: Vec<Vec<&str>> = bases
+            .iter()
+            .flat_map(|base| {
+                let base = base.hash();
+                [vec![base, head.hash()], vec!["--cached", base], vec![base]]
+            })
+            .collect();
         let mut found = BTreeMap::new();
-        let off = filters(&self.root)?;
-        for base in bases {
-            // In this order: what the work tree says of a file is the last word. All three, for a
-            // commit may be undone in the work tree, and the index can be told to overlook files.
-            self.diff(&[&base.0, &head.0], &off, &mut found)?;
-            self.diff(&["--cached", &base.0], &off, &mut found)?;
-            self.diff(&[&base.0], &off, &mut found)?;
+        for some in asked.chunks(AT_ONCE) {
+            let said: Vec<Result<Vec<u8>, GitError>> = std::thread::scope(|scope| {
+                let off = &index.off;
+                let ask = |what| scope.spawn(move || self.diff(what, off));
+                let asked: Vec<_> = some.iter().map(|what| ask(what.as_slice())).collect();
+                asked.into_iter().map(joined).collect()
+            });
+            for said in said {
+                differing(&said?, &mut found)?;
+            }
         }
-        for path in overlooked(&self.root)? {
+        for path in index.overlooked {
             let at = self.root.join(OsStr::from_bytes(&path));
             let gone = at.symlink_metadata().is_err();
             found.insert(text(&path), (gone, false));
         }
-        let untracked =
-            ask(&self.root, &["ls-files", "-z", "--others", "--exclude-standard", "--full-name"])?;
+        let untracked = untracked?;
         for path in listed(&untracked, "ls-files")? {
             let name = path.strip_suffix(b"/").unwrap_or(path);
             let at = self.root.join(OsStr::from_bytes(name));
@@ -206,12 +224,7 @@ impl Repository {
         Ok(found.into_iter().map(change).collect())
     }
 
-    fn diff(
-        &self,
-        what: &[&str],
-        off: &[(String, String)],
-        found: &mut BTreeMap<String, (bool, bool)>,
-    ) -> Result<(), GitError> {
+    fn diff(&self, what: &[&str], off: &[(String, String)]) -> Result<Vec<u8>, GitError> {
         const HOW: [&str; 10] = [
             "diff",
             "-z",
@@ -225,26 +238,7 @@ impl Repository {
             "--ignore-submodules=none",
         ];
         let arguments: Vec<&str> = HOW.iter().chain(what).copied().chain(["--"]).collect();
-        let said = ask_with(&self.root, off, &arguments)?;
-        let no_answer = || GitError::Answer("diff".into());
-        let mut fields = listed(&said, "diff")?.into_iter();
-        while let Some(facts) = fields.next() {
-            let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(no_answer)?;
-            // `:<mode> SP <mode> SP <object> SP <object> SP <status>`
-            let facts = std::str::from_utf8(facts).map_err(|_| no_answer())?;
-            let facts: Vec<&str> = facts.strip_prefix(':').unwrap_or_default().split(' ').collect();
-            let [before, after, _, _, status] = facts.as_slice() else { return Err(no_answer()) };
-            let gone = match *status {
-                "D" => true,
-                "A" | "M" | "T" | "U" => false,
-                _ => return Err(no_answer()),
-            };
-            // What lies below a submodule or a link is not listed.
-            let whole = [before, after].iter().any(|mode| matches!(**mode, "160000" | "120000"));
-            let known = found.entry(text(path)).or_insert((gone, whole));
-            *known = (gone, known.1 || whole);
-        }
-        Ok(())
+        ask_with(&self.root, off, &arguments)
     }
 
     /// The content of a plain file in a commit.
@@ -288,6 +282,9 @@ impl Repository {
     }
 }
 
+/// What git says of a directory, once it was asked.
+pub type Later = LazyLock<Option<Checkout>, Box<dyn FnOnce() -> Option<Checkout> + Send>>;
+
 impl Checkout {
     /// What git says of the commit that a directory has checked out, and which files below differ from
     /// it; nothing where there is no git, or no commit.
@@ -302,10 +299,10 @@ impl Checkout {
 
     fn asked(dir: &Path, ignored: &str) -> Option<Checkout> {
         let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
-        let off = filters(dir).ok()?;
+        let index = Index::of(dir).ok()?;
         let said = ask_with(
             dir,
-            &off,
+            &index.off,
             &[&asked[..], &[ignored, "--no-renames", "--ignore-submodules=none", "--", "."]]
                 .concat(),
         )
@@ -325,8 +322,19 @@ impl Checkout {
             };
             changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
         }
-        changed.extend(overlooked(dir).ok()?.iter().map(|path| text(path)));
+        changed.extend(index.overlooked.iter().map(|path| text(path)));
         Some(Checkout { commit: commit?, changed })
+    }
+
+    /// What [`Checkout::of`] says, asked by a thread from now on; whoever wants the answer waits for it.
+    pub fn later(dir: PathBuf) -> Later {
+        let asked = std::thread::spawn(move || Checkout::of(&dir));
+        LazyLock::new(Box::new(move || asked.join().ok()?))
+    }
+
+    /// What the caller says.
+    pub fn said(commit: String) -> Later {
+        LazyLock::new(Box::new(move || Some(Checkout { commit, changed: Vec::new() })))
     }
 }
 
@@ -364,63 +372,102 @@ pub fn listed_changes(list: &[u8]) -> Result<Vec<Change>, String> {
     Ok(found)
 }
 
-/// Files of the index that git does not compare, for somebody told it so; those of a sparse checkout
-/// only where they are there.
-fn overlooked(dir: &Path) -> Result<Vec<Vec<u8>>, GitError> {
-    let top = ask(dir, &["rev-parse", "--show-toplevel"])?;
-    let top = Path::new(OsStr::from_bytes(top.strip_suffix(b"\n").unwrap_or(&top)));
-    let said = ask(top, &["ls-files", "-v", "-z"])?;
-    let mut found = Vec::new();
-    for line in listed(&said, "ls-files")? {
-        let (tag, path) = match line {
-            [tag, b' ', path @ ..] if !path.is_empty() => (*tag, path),
-            _ => return Err(GitError::Answer("ls-files".into())),
+/// The files and the status that `git diff --raw -z` tells of: whether they are gone, and whether they
+/// stand for what lies below them.
+fn differing(said: &[u8], found: &mut BTreeMap<String, (bool, bool)>) -> Result<(), GitError> {
+    let no_answer = || GitError::Answer("diff".into());
+    let mut fields = listed(said, "diff")?.into_iter();
+    while let Some(facts) = fields.next() {
+        let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(no_answer)?;
+        // `:<mode> SP <mode> SP <object> SP <object> SP <status>`
+        let facts = std::str::from_utf8(facts).map_err(|_| no_answer())?;
+        let facts: Vec<&str> = facts.strip_prefix(':').unwrap_or_default().split(' ').collect();
+        let [before, after, _, _, status] = facts.as_slice() else { return Err(no_answer()) };
+        let gone = match *status {
+            "D" => true,
+            "A" | "M" | "T" | "U" => false,
+            _ => return Err(no_answer()),
         };
-        let there = || top.join(OsStr::from_bytes(path)).symlink_metadata().is_ok();
-        let counts = match tag {
-            b'S' | b's' => there(),
-            _ => tag.is_ascii_lowercase(),
-        };
-        if counts {
-            found.push(path.to_vec());
-        }
+        // What lies below a submodule or a link is not listed.
+        let whole = [before, after].iter().any(|mode| matches!(**mode, "160000" | "120000"));
+        let known = found.entry(text(path)).or_insert((gone, whole));
+        *known = (gone, known.1 || whole);
     }
-    Ok(found)
+    Ok(())
 }
 
-/// Settings that turn the filters off which the repository or one of its submodules brings: git would
-/// run them to compare a file, and compare what they say. A file that needs one differs, then.
+/// What has to be known before git may compare a file.
+struct Index {
+    /// Settings that turn the filters off which the repository or one of its submodules brings: git
+    /// would run them to compare a file, and compare what they say. A file that needs one differs, then.
+    off: Vec<(String, String)>,
+    /// Files that git does not compare, for somebody told it so; those of a sparse checkout only where
+    /// they are there. By their paths from the directory.
+    overlooked: Vec<Vec<u8>>,
+}
+
+impl Index {
+    /// Of what lies below a directory.
+    fn of(dir: &Path) -> Result<Index, GitError> {
+        let mut found = Index { off: Vec::new(), overlooked: Vec::new() };
+        let mut open = vec![dir.to_path_buf()];
+        let mut seen = 0;
+        while let Some(module) = open.pop() {
+            seen += 1;
+            if seen > SUBMODULES {
+                return Err(GitError::Answer("ls-files: too many submodules".into()));
+            }
+            let (off, files) = std::thread::scope(|scope| {
+                let files = scope.spawn(|| ask(&module, &["ls-files", "-s", "-v", "-z"]));
+                (filters(&module), joined(files))
+            });
+            found.off.append(&mut off?);
+            for line in listed(&files?, "ls-files")? {
+                let (tag, is_module, path) = file(line)?;
+                let at = module.join(OsStr::from_bytes(path));
+                if is_module && at.join(".git").exists() {
+                    open.push(at.clone());
+                }
+                let counts = match tag {
+                    b'S' | b's' => at.symlink_metadata().is_ok(),
+                    _ => tag.is_ascii_lowercase(),
+                };
+                if counts && seen == 1 {
+                    found.overlooked.push(path.to_vec());
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// `<tag> SP <mode> SP <object> SP <stage> TAB <path>`: the tag, whether it is a submodule, the path.
+fn file(line: &[u8]) -> Result<(u8, bool, &[u8]), GitError> {
+    let tab = line.iter().position(|byte| *byte == b'\t');
+    let (facts, path) = tab.and_then(|tab| line.split_at_checked(tab)).unwrap_or_default();
+    match (facts, path) {
+        ([tag, b' ', facts @ ..], [b'\t', path @ ..]) if !path.is_empty() => {
+            Ok((*tag, facts.starts_with(b"160000 "), path))
+        }
+        _ => Err(GitError::Answer("ls-files".into())),
+    }
+}
+
 fn filters(dir: &Path) -> Result<Vec<(String, String)>, GitError> {
+    const LIST: [&str; 6] =
+        ["config", "--show-scope", "--includes", "-z", "--name-only", "--get-regexp"];
+    let said = match ask(dir, &[&LIST[..], &["^filter\\."]].concat()) {
+        // It says nothing when there is none.
+        Err(GitError::Refused { said, .. }) if said.is_empty() => Vec::new(),
+        said => said?,
+    };
     let mut off = Vec::new();
-    let mut open = vec![dir.to_path_buf()];
-    let mut seen = 0;
-    while let Some(dir) = open.pop() {
-        seen += 1;
-        if seen > SUBMODULES {
-            return Err(GitError::Answer("ls-files: too many submodules".into()));
-        }
-        const LIST: [&str; 6] =
-            ["config", "--show-scope", "--includes", "-z", "--name-only", "--get-regexp"];
-        let said = match ask(&dir, &[&LIST[..], &["^filter\\."]].concat()) {
-            // It says nothing when there is none.
-            Err(GitError::Refused { said, .. }) if said.is_empty() => Vec::new(),
-            said => said?,
-        };
-        for pair in listed(&said, "config")?.chunks(2) {
-            let [scope, key] = pair else { return Err(GitError::Answer("config".into())) };
-            let (key, own) = (text(key), !matches!(*scope, b"system" | b"global"));
-            if let Some((filter, _)) = key.rsplit_once('.').filter(|_| own) {
-                off.extend(["clean", "process"].map(|act| (format!("{filter}.{act}"), "".into())));
-                off.push((format!("{filter}.required"), "false".into()));
-            }
-        }
-        let index = ask(&dir, &["ls-files", "-s", "-z"])?;
-        for line in listed(&index, "ls-files")? {
-            let tab = line.iter().position(|byte| *byte == b'\t');
-            if let Some(tab) = tab.filter(|_| line.starts_with(b"160000 ")) {
-                let module = dir.join(OsStr::from_bytes(&line[tab + 1..]));
-                open.extend(module.join(".git").exists().then_some(module));
-            }
+    for pair in listed(&said, "config")?.chunks(2) {
+        let [scope, key] = pair else { return Err(GitError::Answer("config".into())) };
+        let (key, own) = (text(key), !matches!(*scope, b"system" | b"global"));
+        if let Some((filter, _)) = key.rsplit_once('.').filter(|_| own) {
+            off.extend(["clean", "process"].map(|act| (format!("{filter}.{act}"), "".into())));
+            off.push((format!("{filter}.required"), "false".into()));
         }
     }
     Ok(off)
@@ -428,6 +475,14 @@ fn filters(dir: &Path) -> Result<Vec<(String, String)>, GitError> {
 
 /// Most submodules looked into.
 const SUBMODULES: usize = 1_000;
+/// So many comparisons at a time.
+const AT_ONCE: usize = 6;
+
+fn joined(
+    asked: std::thread::ScopedJoinHandle<'_, Result<Vec<u8>, GitError>>,
+) -> Result<Vec<u8>, GitError> {
+    asked.join().unwrap_or_else(|_| Err(GitError::Start("a thread ended".into())))
+}
 
 fn ask(dir: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
     ask_with(dir, &[], arguments)

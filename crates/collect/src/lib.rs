@@ -22,7 +22,7 @@ pub use cache::{Cache, Known as Cached, write as write_cache};
 pub use config::{Config, ConfigError, LIMIT as CONFIG_LIMIT, Mode, Wanted, is_computed};
 pub use copy::Copy;
 pub use folder::{BUNDLE, Folder, FolderError, Known, STATEMENT, name_of};
-pub use git::{Commit, GitError, Repository, listed_changes};
+pub use git::{Commit, GitError, Later, Repository, listed_changes};
 pub use hash::{Asked, Hashed, hash};
 pub use make::{Checkout, Made, MakeError, Order, among, make};
 pub use open::{Opened, Root, Stamp};

@@ -17,6 +17,7 @@ use seal::time::UnixMillis;
 use crate::cache::Cache;
 use crate::config::{Config, Mode, Wanted};
 use crate::folder::Known;
+use crate::git::Later;
 use crate::hash::{Asked, Hashed, hash};
 use crate::open::Root;
 use crate::tree::walk;
@@ -36,8 +37,8 @@ pub struct Order<'a> {
     pub secret: [u8; 32],
     /// Name and version of what makes it.
     pub generator: (String, String),
-    /// The commit of the sources.
-    pub checkout: Option<&'a Checkout>,
+    /// The commit of the sources; waited for when the files have been read.
+    pub checkout: &'a Later,
     /// Statements that it may build on.
     pub known: &'a [Known],
     /// What an earlier run found.
@@ -204,9 +205,9 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 /// Makes a statement: nothing is written.
 pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
     let config = order.config;
-    let (asked, trees) = named(order)?;
+    let (roles, asked, trees) = named(order)?;
     let salts = Salts::of(order.secret);
-    let files = read(order, &asked, &salts)?;
+    let files = read(order, &roles, &asked, &salts)?;
     let mut subjects: Vec<Subject> = files.iter().map(subject).collect();
     subjects.sort_unstable();
     let mut depends_on = Vec::new();
@@ -222,7 +223,7 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
         generated_at: order.now,
         expires_at: expires.map(|after| UnixMillis(order.now.0.saturating_add(after))),
         generator: order.generator.clone(),
-        source: order.checkout.map(|checkout| Source {
+        source: order.checkout.as_ref().map(|checkout| Source {
             repository: config.repository.clone(),
             commit: checkout.named(&subjects),
         }),
@@ -235,8 +236,8 @@ pub fn make(order: &Order<'_>) -> Result<Made, MakeError> {
     };
     // What a reader would refuse is not made.
     let payload = statement.write();
-    let statement = Statement::read(payload.as_bytes())?;
-    if let Some(fault) = attest::faults(payload.as_bytes()).into_iter().next() {
+    let (statement, faults) = attest::examine(payload.as_bytes())?;
+    if let Some(fault) = faults.into_iter().next() {
         return Err(MakeError::Unfit { why: fault.code.title(), detail: fault.detail });
     }
     let salted = statement.subjects.iter().any(|subject| subject.salt.is_some());
@@ -254,19 +255,19 @@ struct File<'a> {
 /// Reads all files. Of those that are held in memory to be committed to, a few at a time are.
 fn read<'a>(
     order: &Order<'_>,
-    asked: &'a Files,
+    roles: &[&'static str],
+    asked: &'a [Asked],
     salts: &Salts,
 ) -> Result<Vec<File<'a>>, MakeError> {
     let config = order.config;
     let (mut files, mut together) = (Vec::with_capacity(asked.len()), 0);
-    let kept = |(_, one): &(&str, Asked)| one.keep.is_some();
-    for run in asked.chunk_by(|one, other| kept(one) == kept(other)) {
-        let most = if run.iter().any(kept) { HELD_AT_ONCE } else { run.len() };
-        for some in run.chunks(most) {
-            let questions: Vec<Asked> = some.iter().map(|(_, asked)| asked.clone()).collect();
-            let found = hash(order.root, &questions, order.cache)
+    let mut roles = roles.iter();
+    for run in asked.chunk_by(|one, next| one.keep.is_some() == next.keep.is_some()) {
+        let kept = run.iter().any(|one| one.keep.is_some());
+        for some in run.chunks(if kept { HELD_AT_ONCE } else { run.len() }) {
+            let found = hash(order.root, some, order.cache)
                 .map_err(|(path, error)| MakeError::File { path, error })?;
-            for ((role, asked), mut hashed) in some.iter().zip(found) {
+            for ((asked, mut hashed), role) in some.iter().zip(found).zip(&mut roles) {
                 let salted = config.mode == Mode::Encrypted
                     || config.salted.iter().any(|salted| salted == role);
                 let committed = match &hashed.bytes {
@@ -289,39 +290,43 @@ fn read<'a>(
     Ok(files)
 }
 
-type Files = Vec<(&'static str, Asked)>;
+/// The roles of files, the files, and directories.
+type Named = (Vec<&'static str>, Vec<Asked>, Vec<Tree>);
 
 /// All files that the configuration names, sorted by path, and the directories they come from.
-fn named(order: &Order<'_>) -> Result<(Files, Vec<Tree>), MakeError> {
+fn named(order: &Order<'_>) -> Result<Named, MakeError> {
     let config = order.config;
-    let mut files: BTreeMap<String, &'static str> = BTreeMap::new();
+    let mut files: Vec<(String, &'static str)> = Vec::new();
     let mut trees = Vec::new();
-    let mut add = |role: &'static str, path: String| match files.insert(path.clone(), role) {
-        None => Ok(()),
-        Some(other) => Err(MakeError::Twice { path, roles: format!("{other} and {role}") }),
-    };
     for (role, paths) in &config.files {
         for written in paths {
             let tree = matches!(role.count, Count::Tree | Count::OptionalTree);
             let path = plain(role.name, written, tree)?;
             if !tree {
-                add(role.name, path)?;
+                files.push((path.to_owned(), role.name));
                 continue;
             }
             let below =
-                walk(order.root, &path).map_err(|(path, error)| MakeError::File { path, error })?;
+                walk(order.root, path).map_err(|(path, error)| MakeError::File { path, error })?;
             if below.is_empty() || below.len() > ITEMS {
-                return Err(MakeError::Count { path, count: below.len() });
+                return Err(MakeError::Count { path: path.to_owned(), count: below.len() });
             }
             for file in below {
                 plain(role.name, &file, false)?;
-                add(role.name, file)?;
+                files.push((file, role.name));
             }
-            trees.push(Tree { role: role.name.into(), path });
+            trees.push(Tree { role: role.name.into(), path: path.to_owned() });
         }
     }
     if files.len() > ITEMS {
         return Err(MakeError::Count { path: ".".into(), count: files.len() });
+    }
+    // what is alike stays in the order of the configuration
+    files.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let twice = files.windows(2).find(|pair| matches!(pair, [(one, _), (next, _)] if one == next));
+    if let Some([(path, first), (_, second)]) = twice {
+        let roles = format!("{first} and {second}");
+        return Err(MakeError::Twice { path: path.clone(), roles });
     }
     trees.sort_unstable();
     let held = |role: &str| match role {
@@ -331,17 +336,18 @@ fn named(order: &Order<'_>) -> Result<(Files, Vec<Tree>), MakeError> {
         "candidate_results" | "baseline_results" => Some(RESULTS_LIMIT),
         _ => None,
     };
-    let files = files.into_iter().map(|(path, role)| (role, Asked { path, keep: held(role) }));
-    Ok((files.collect(), trees))
+    let asked = |(path, role): (String, &'static str)| (role, Asked { path, keep: held(role) });
+    let (roles, asked) = files.into_iter().map(asked).unzip();
+    Ok((roles, asked, trees))
 }
 
 /// A path as statements have it.
-fn plain(role: &'static str, written: &str, tree: bool) -> Result<String, MakeError> {
+fn plain<'w>(role: &'static str, written: &'w str, tree: bool) -> Result<&'w str, MakeError> {
     let wrong = |why| Err(MakeError::Path { role, path: written.to_owned(), why });
     let path = written.strip_prefix("./").unwrap_or(written);
     let path = if tree { path.strip_suffix('/').unwrap_or(path) } else { path };
     if tree && path == Tree::ROOT {
-        return Ok(path.to_owned());
+        return Ok(path);
     }
     if path.starts_with('/') {
         return wrong("is absolute; write it relative to the attested root");
@@ -355,7 +361,7 @@ fn plain(role: &'static str, written: &str, tree: bool) -> Result<String, MakeEr
         return wrong("has control characters; rename the file");
     }
     match is_path(path) {
-        true => Ok(path.to_owned()),
+        true => Ok(path),
         false => wrong("is no plain path: names between single slashes, no backslash"),
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use record::report::{Code, Finding};
-use seal::digest::Digest;
 
 use super::Stage;
 use super::subjects::is_tree;
 use crate::files::is_path;
-use crate::statement::{Statement, StatementError, Tree};
+use crate::statement::{Statement, StatementError, Subject, Tree};
 use crate::types::{Count, Type};
 
 /// What could be read of a payload.
@@ -24,7 +23,12 @@ pub fn read(payload: &[u8]) -> (Read, Vec<(Stage, Finding)>) {
     let schema = |code, detail: String| (Stage::Schema, Finding::new(code, "", detail));
     match Statement::read_stated(payload) {
         Ok((statement, stated)) => {
-            let found = fit(&statement, stated);
+            let mut found = fit(&statement);
+            let given = statement.manifest();
+            if stated != given {
+                let detail = format!("it says {stated}, they give {given}");
+                found.push((Stage::Digest, Finding::new(Code::AttestManifest, "", detail)));
+            }
             (Read { kind: Some(statement.kind), statement: Some(statement) }, found)
         }
         Err(error) => {
@@ -46,19 +50,29 @@ pub fn read(payload: &[u8]) -> (Read, Vec<(Stage, Finding)>) {
     }
 }
 
-fn fit(statement: &Statement, stated: Digest) -> Vec<(Stage, Finding)> {
+/// Says where the parts of a statement do not fit each other.
+pub fn fit(statement: &Statement) -> Vec<(Stage, Finding)> {
     let mut found = Vec::new();
     let mut schema = |code, detail: String| {
         found.push((Stage::Schema, Finding::new(code, "", detail)));
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in statement.subjects.chunk_by(|one, next| one.role == next.role) {
+        if let Some(first) = run.first() {
+            *counts.entry(&first.role).or_default() += run.len();
+        }
+    }
+    fn place(one: &Subject) -> (&str, &str) {
+        (&one.role, &one.path)
+    }
+    // as they are made they stand in their order, and none of them is there twice
+    let distinct = statement.subjects.is_sorted_by(|one, next| place(one) < place(next));
     let mut places = BTreeSet::new();
     for subject in &statement.subjects {
-        *counts.entry(&subject.role).or_default() += 1;
         if !is_path(&subject.path) {
             schema(Code::AttestPath, format!("{:?}", subject.path));
         }
-        if !places.insert((&subject.role, &subject.path)) {
+        if !distinct && !places.insert(place(subject)) {
             let detail = format!("{:?} is {:?} twice", subject.path, subject.role);
             schema(Code::AttestRoles, detail);
         }
@@ -83,10 +97,6 @@ fn fit(statement: &Statement, stated: Digest) -> Vec<(Stage, Finding)> {
         && end <= statement.generated_at
     {
         schema(Code::AttestTimes, format!("expires at {end}, made at {}", statement.generated_at));
-    }
-    if stated != statement.manifest() {
-        let detail = format!("it says {stated}, they give {}", statement.manifest());
-        found.push((Stage::Digest, Finding::new(Code::AttestManifest, "", detail)));
     }
     found
 }

@@ -90,6 +90,8 @@ fn what_the_index_overlooks_counts_as_changed() {
         work.write("app/a.txt", "two\n");
         assert_eq!(work.changes(), ["app/a.txt"], "{told}");
         assert_eq!(Checkout::of(work.0.path()).unwrap().changed, ["app/a.txt"], "{told}");
+        let app = work.0.path().join("app");
+        assert_eq!(Checkout::of(&app).unwrap().changed, ["a.txt"], "{told}");
         work.git(&["update-index", back, "app/a.txt"]);
         assert_eq!(work.changes(), ["app/a.txt"], "{back}");
     }
@@ -101,6 +103,11 @@ fn what_the_index_overlooks_counts_as_changed() {
     work.git(&["update-index", "--no-skip-worktree", "app/a.txt"]);
     work.git(&["update-index", "--assume-unchanged", "app/a.txt"]);
     assert_eq!(work.changes(), ["-app/a.txt"]);
+    let odd = "app/tab\tand\nline";
+    work.write(odd, "x");
+    work.commit("odd");
+    work.git(&["update-index", "--assume-unchanged", odd]);
+    assert_eq!(work.changes(), ["-app/a.txt", odd]);
 }
 
 #[test]

@@ -83,10 +83,10 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     let work = Work::of(args, dir)?;
     let out = args.out.clone().unwrap_or_else(|| dir.join(super::FOLDER));
     // git looks at the files while we do
-    let asked = args.commit.is_none().then(|| {
-        let root = work.root_path.clone();
-        std::thread::spawn(move || Checkout::of(&root))
-    });
+    let checkout = match &args.commit {
+        Some(commit) => Checkout::said(commit.clone()),
+        None => Checkout::later(work.root_path.clone()),
+    };
     // What lies there already may be built on, or replaced; a folder that is not there is not made yet.
     let needed = args.replace || work.configs.iter().any(|one| !one.leans_on().is_empty());
     let (mut known, odd) = match out.try_exists() {
@@ -100,13 +100,9 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     }
     let before = if args.replace { known.clone() } else { Vec::new() };
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
-    let checkout = match &args.commit {
-        Some(commit) => Some(Checkout { commit: commit.clone(), changed: Vec::new() }),
-        None => asked.and_then(|asked| asked.join().ok()?),
-    };
     if args.changed_only && work.configs.is_empty() {
         output::complain("no file that is attested changed: nothing to create");
-        return told(None, &[], args.format);
+        return told(None, &[], &[], args.format);
     }
     let mut all: Vec<(Made, Option<Vec<u8>>)> = Vec::new();
     for config in &work.configs {
@@ -124,7 +120,7 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
             id: random()?,
             secret: random()?,
             generator: ("countersign".into(), env!("CARGO_PKG_VERSION").into()),
-            checkout: checkout.as_ref(),
+            checkout: &checkout,
             known: &known,
             cache: cache.as_ref(),
         };
@@ -163,7 +159,8 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
     if let Some(cache) = cache {
         save(cache, dir);
     }
-    told(Some(&folder), &all, args.format)
+    let fresh = known.split_off(known.len().saturating_sub(all.len()));
+    told(Some(&folder), &all, &fresh, args.format)
 }
 
 /// How the names of salts end, which their owner keeps.
@@ -428,15 +425,19 @@ fn single(statement: &Statement) -> Vec<(&str, &str)> {
     files.map(|one| (one.role.as_str(), one.path.as_str())).collect()
 }
 
-fn told(folder: Option<&Folder>, all: &[(Made, Option<Vec<u8>>)], format: Format) -> Outcome {
+/// `known` are the same statements, with their digests.
+fn told(
+    folder: Option<&Folder>,
+    all: &[(Made, Option<Vec<u8>>)],
+    known: &[Known],
+    format: Format,
+) -> Outcome {
     let place = |one| {
         let name = name_of(one, STATEMENT);
         folder.map_or_else(|| PathBuf::from(&name), |folder| folder.path(&name))
     };
-    let statements: Vec<_> = all
-        .iter()
-        .map(|(made, _)| (&made.statement, Digest::of(made.payload.as_bytes())))
-        .collect();
+    let statements: Vec<_> =
+        all.iter().zip(known).map(|((made, _), known)| (&made.statement, known.digest)).collect();
     match format {
         Format::Table => {
             let lines = statements.iter().map(|(one, digest)| {

@@ -193,11 +193,13 @@ fn parent(path: &Path) -> PathBuf {
 fn judge(folder: &Folder, name: &str) -> Result<(Vec<u8>, Statement), Failure> {
     let refuse =
         |why: &str| Failure::new(Exit::Input, format!("{}: {why}", folder.path(name).display()));
-    let (payload, statement) = folder.payload(name).map_err(failure::folder)?;
+    let payload = folder.read(name, attest::statement::LIMIT as u64).map_err(failure::folder)?;
+    let (statement, faults) =
+        attest::examine(&payload).map_err(|error| refuse(&error.to_string()))?;
     if statement.write().as_bytes() != payload {
         return Err(refuse("not the bytes that `attest create` wrote; create it again"));
     }
-    if let Some(fault) = attest::faults(&payload).first() {
+    if let Some(fault) = faults.first() {
         return Err(refuse(&format!(
             "{}: {}; every verifier would refuse it, create it again",
             fault.code.title(),
