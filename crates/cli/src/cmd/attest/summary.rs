@@ -136,6 +136,8 @@ impl Order {
             .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
         let bundle = Bundle::of(envelope, self.key.public().hint());
         let (folder, name) = place(&self.out)?;
+        // Whoever else sums up here waits until this summary has its proof.
+        folder.alone();
         let failed = |path: &Path, error: std::io::Error| {
             Failure::new(Exit::CannotCreate, format!("{}: {error}", output::path(path)))
         };

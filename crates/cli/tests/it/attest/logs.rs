@@ -372,3 +372,22 @@ fn what_is_logged_here_is_logged_for_a_reader() {
     .expect("written");
     judge(12);
 }
+
+/// Each summary takes the place of the one before, and its proof with it.
+#[test]
+fn summaries_that_are_made_at_once_wait_for_each_other() {
+    let project = Project::new();
+    assert!(countersign(project.dir(), &["ledger", "init"]).status.success());
+    fs::write(project.path("vsa.pem"), key(3).to_pem().as_bytes()).expect("written");
+    for _ in 0..4 {
+        std::thread::scope(|scope| {
+            let sum_up = || project.verify(&["--vsa", "vsa.pem", "--log"]).0;
+            let all = [(); 3].map(|()| scope.spawn(sum_up));
+            assert_eq!(all.map(|one| one.join().expect("an exit")), [0; 3]);
+        });
+        let read = |name: &str| fs::read(project.path(name)).expect("a file");
+        let bytes = read("attestations/verification.vsa.json");
+        let proof = read("attestations/verification.vsa.tlog-proof");
+        is_of(&proof, &bytes, Leaf::Cited("attestation")).expect("its proof");
+    }
+}
