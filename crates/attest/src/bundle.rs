@@ -4,6 +4,7 @@ use seal::dsse::{Envelope, EnvelopeError};
 use seal::json::{Limits, Value, parse, write_plain};
 
 use crate::tlog::{ENTRIES, Entry};
+use crate::weight::has_more;
 
 /// The media type of a bundle.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -13,6 +14,8 @@ pub const ENDING: &str = ".bundle.json";
 pub const PROOF: &str = ".tlog-proof";
 /// Longest bundle, bytes: Base64 of the longest payload, and room for proofs.
 pub const LIMIT: usize = 96 << 20;
+/// More values than one has: what is long in it is text.
+const VALUES: usize = 100_000;
 
 /// What the proof beside a bundle of this name is called.
 pub fn proof_name(file: &str) -> String {
@@ -62,6 +65,9 @@ impl Bundle {
 
     /// Reads a bundle.
     pub fn read(bytes: &[u8]) -> Result<Bundle, BundleError> {
+        if has_more(bytes, VALUES) {
+            return Err(BundleError::Json("more values than any bundle has".into()));
+        }
         let value = parse(bytes, Limits { bytes: LIMIT, depth: 12 })
             .map_err(|error| BundleError::Json(error.to_string()))?;
         only(&value, "", &["mediaType", "verificationMaterial", "dsseEnvelope"])?;

@@ -22,6 +22,7 @@ pub mod tlog;
 pub mod types;
 pub mod verify;
 pub mod vsa;
+mod weight;
 
 pub use bundle::Bundle;
 pub use files::{FileError, Files};

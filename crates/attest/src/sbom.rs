@@ -39,6 +39,8 @@ pub struct Component {
     pub purl: Option<(String, Result<Purl, PurlError>)>,
     /// The SHA-256 digests that it is said to have.
     pub digests: Vec<Digest>,
+    /// The component that it stands in, by its place in the list.
+    pub inside: Option<usize>,
 }
 
 /// Why a document is no bill of materials that can be used.
@@ -92,3 +94,4 @@ impl Component {
 
 const MODEL: &str = "machine-learning-model";
 const DATA: &str = "data";
+const FILE: &str = "file";

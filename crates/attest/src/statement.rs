@@ -12,8 +12,9 @@ use seal::json::{Limits, Value, parse, write_receipt};
 use seal::time::{UnixMillis, parse_rfc3339};
 
 use crate::manifest::labelled;
-use crate::shape::{Field, Misfit, Shape, may, must};
+use crate::shape::{Field, ITEMS, Misfit, Shape, may, must};
 use crate::types::{self, Type};
+use crate::weight::has_more;
 pub use schema::schema;
 pub(crate) use subjects::push_size;
 
@@ -23,6 +24,8 @@ pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// Longest payload, bytes.
 pub const LIMIT: usize = 64 << 20;
+/// More values than lists of so many entries have, whoever wrote them.
+const VALUES: usize = 24 * ITEMS;
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -260,6 +263,9 @@ impl Statement {
     }
 
     fn read_whole(payload: &[u8]) -> Result<(Statement, Digest), StatementError> {
+        if has_more(payload, VALUES) {
+            return Err(StatementError::Json("more values than any statement has".into()));
+        }
         let value = parse(payload, Limits { bytes: LIMIT, depth: 16 })
             .map_err(|error| StatementError::Json(error.to_string()))?;
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -529,6 +535,15 @@ mod tests {
             statement.expires_at = Some(UnixMillis(1_800_000_000_000));
             assert_eq!(Statement::read(statement.write().as_bytes()), Ok(statement.clone()));
         }
+    }
+
+    /// What is made of it would take many times its length, and nobody has to sign it.
+    #[test]
+    fn what_has_too_many_values_is_not_taken_apart() {
+        let text =
+            sample().write().replace("[\"internal\"]", &format!("[{}0]", "[0],".repeat(VALUES)));
+        let told = Statement::read(text.as_bytes());
+        assert_eq!(told, Err(StatementError::Json("more values than any statement has".into())));
     }
 
     #[test]

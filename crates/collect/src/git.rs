@@ -289,15 +289,17 @@ impl Checkout {
     /// What git says of the commit that a directory has checked out, and which files below differ from
     /// it; nothing where there is no git, or no commit.
     pub fn of(dir: &Path) -> Option<Checkout> {
-        Checkout::asked(dir, "--ignored=no")
+        Checkout::asked(dir, false)
     }
 
-    /// The same, and files that git was told to ignore are none of the commit either.
+    /// The same, and files that git was told to ignore are none of the commit either. Of a repository
+    /// within, git does not tell them, so that it counts as one that differs.
     pub fn whole(dir: &Path) -> Option<Checkout> {
-        Checkout::asked(dir, "--ignored=matching")
+        Checkout::asked(dir, true)
     }
 
-    fn asked(dir: &Path, ignored: &str) -> Option<Checkout> {
+    fn asked(dir: &Path, whole: bool) -> Option<Checkout> {
+        let ignored = if whole { "--ignored=matching" } else { "--ignored=no" };
         let asked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
         let index = Index::of(dir).ok()?;
         let said = ask_with(
@@ -323,6 +325,9 @@ impl Checkout {
             changed.extend(line.splitn(fields + 1, ' ').nth(fields).map(str::to_owned));
         }
         changed.extend(index.overlooked.iter().map(|path| text(path)));
+        if whole {
+            changed.extend(index.modules.iter().map(|path| text(path)));
+        }
         Some(Checkout { commit: commit?, changed })
     }
 
@@ -404,12 +409,14 @@ struct Index {
     /// Files that git does not compare, for somebody told it so; those of a sparse checkout only where
     /// they are there. By their paths from the directory.
     overlooked: Vec<Vec<u8>>,
+    /// The submodules, likewise.
+    modules: Vec<Vec<u8>>,
 }
 
 impl Index {
     /// Of what lies below a directory.
     fn of(dir: &Path) -> Result<Index, GitError> {
-        let mut found = Index { off: Vec::new(), overlooked: Vec::new() };
+        let mut found = Index { off: Vec::new(), overlooked: Vec::new(), modules: Vec::new() };
         let mut open = vec![dir.to_path_buf()];
         let mut seen = 0;
         while let Some(module) = open.pop() {
@@ -434,6 +441,9 @@ impl Index {
                 };
                 if counts && seen == 1 {
                     found.overlooked.push(path.to_vec());
+                }
+                if is_module && seen == 1 {
+                    found.modules.push(path.to_vec());
                 }
             }
         }

@@ -6,7 +6,7 @@ use record::report::{Code, Finding};
 use seal::digest::Digest;
 use seal::json::Value;
 
-use super::{Component, MODEL, Sbom};
+use super::{Component, FILE, MODEL, Sbom};
 use crate::purl::Purl;
 use crate::verify::Attested;
 
@@ -49,8 +49,18 @@ pub struct Correlation<'s> {
 pub fn correlate<'s>(sbom: &'s Sbom, attested: &[Attested<'_>], all: bool) -> Correlation<'s> {
     let known = Known::of(attested);
     let mut judged = Vec::new();
-    for component in sbom.components.iter().filter(|one| all || one.is_attestable()) {
-        judged.push(Judgement { component, standing: known.judge(component) });
+    // The statements that stand for components; those that others stand in come before them.
+    let mut statements = vec![None; sbom.components.len()];
+    for (at, component) in sbom.components.iter().enumerate() {
+        let around = component.inside.and_then(|at| statements[at]);
+        let standing = match around.filter(|payload| known.denies(*payload, component)) {
+            Some(payload) => Standing::Differs(payload),
+            None if all || component.is_attestable() => known.judge(component),
+            None => continue,
+        };
+        let judgement = Judgement { component, standing };
+        statements[at] = judgement.statement();
+        judged.push(judgement);
     }
     let passed_over = sbom.components.len() - judged.len();
     let stood: BTreeSet<Digest> = judged.iter().filter_map(Judgement::statement).collect();
@@ -67,11 +77,14 @@ struct Known<'a> {
     digests: HashMap<Digest, Vec<(usize, String)>>,
     /// The statements that have a name, and with which version.
     names: BTreeMap<Purl, Vec<(Option<String>, usize)>>,
+    /// The digests of files, by statement and path.
+    files: HashMap<(Digest, &'a str), Vec<Digest>>,
 }
 
 impl<'a> Known<'a> {
     fn of(attested: &'a [Attested<'a>]) -> Known<'a> {
-        let mut known = Known { attested, digests: HashMap::new(), names: BTreeMap::new() };
+        let (digests, names, files) = (HashMap::new(), BTreeMap::new(), HashMap::new());
+        let mut known = Known { attested, digests, names, files };
         let places: HashMap<Digest, usize> =
             attested.iter().enumerate().map(|(at, one)| (one.payload, at)).collect();
         for (at, one) in attested.iter().enumerate() {
@@ -82,6 +95,8 @@ impl<'a> Known<'a> {
             // Of a commitment nobody knows the digest.
             for subject in one.statement.subjects.iter().filter(|one| one.salt.is_none()) {
                 add(subject.digest, format!("{} {}", subject.role, subject.path));
+                let file = known.files.entry((one.payload, subject.path.as_str()));
+                file.or_default().push(subject.digest);
             }
             add(one.statement.manifest(), "manifest".into());
             let root = own.get("root").and_then(Value::as_str).and_then(Digest::from_hex);
@@ -106,6 +121,13 @@ impl<'a> Known<'a> {
         if let Some(purl) = purl.and_then(Value::as_str).and_then(|text| Purl::parse(text).ok()) {
             self.names.entry(purl.unversioned()).or_default().push((purl.version, at));
         }
+    }
+
+    /// Whether a statement has a file of this path, and not with this content.
+    fn denies(&self, payload: Digest, one: &Component) -> bool {
+        let known = self.files.get(&(payload, one.name.as_str()));
+        one.kind == FILE
+            && known.is_some_and(|known| one.digests.iter().any(|digest| !known.contains(digest)))
     }
 
     fn judge(&self, one: &Component) -> Standing {

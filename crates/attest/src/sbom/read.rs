@@ -6,15 +6,21 @@ use seal::json::{Limits, Value, parse};
 
 use super::{COMPONENTS, Component, LIMIT, Sbom, SbomError};
 use crate::purl::Purl;
+use crate::weight::has_more;
 
 /// Deepest nesting read.
 const DEPTH: usize = 64;
 /// Longest text, bytes.
 const TEXT: usize = 4096;
+/// Most values of all components.
+const VALUES: usize = 32 * COMPONENTS;
 
 impl Sbom {
     /// Reads a document.
     pub fn read(bytes: &[u8]) -> Result<Sbom, SbomError> {
+        if has_more(bytes, VALUES) {
+            return Err(SbomError::TooMany);
+        }
         let value = parse(bytes, Limits { bytes: LIMIT, depth: DEPTH })?;
         let mut found = Vec::new();
         let text = |name: &str| value.get(name).and_then(Value::as_str);
@@ -43,16 +49,21 @@ fn cyclonedx(value: &Value, found: &mut Vec<Component>) -> Result<(), SbomError>
     if let Some(metadata) = inside(value, "metadata", "")?
         && let Some(whole) = inside(metadata, "component", "/metadata")?
     {
-        walk(whole, "/metadata/component", found)?;
+        walk(whole, "/metadata/component", None, found)?;
     }
     for (at, one) in list(value, "components", "")?.iter().enumerate() {
-        walk(one, &format!("/components/{at}"), found)?;
+        walk(one, &format!("/components/{at}"), None, found)?;
     }
     Ok(())
 }
 
 /// A component and those inside it; as deep as the parser lets a document be.
-fn walk(one: &Value, pointer: &str, found: &mut Vec<Component>) -> Result<(), SbomError> {
+fn walk(
+    one: &Value,
+    pointer: &str,
+    inside: Option<usize>,
+    found: &mut Vec<Component>,
+) -> Result<(), SbomError> {
     let kind = needed(one, "type", pointer)?;
     let name = needed(one, "name", pointer)?;
     let mut digests = Vec::new();
@@ -63,6 +74,7 @@ fn walk(one: &Value, pointer: &str, found: &mut Vec<Component>) -> Result<(), Sb
     }
     let purl = optional(one, "purl", pointer)?;
     let place = optional(one, "bom-ref", pointer)?.filter(|text| !text.is_empty());
+    let here = found.len();
     push(
         found,
         Component {
@@ -72,10 +84,11 @@ fn walk(one: &Value, pointer: &str, found: &mut Vec<Component>) -> Result<(), Sb
             version: optional(one, "version", pointer)?.map(str::to_owned),
             purl: purl.map(|text| (text.to_owned(), Purl::parse(text))),
             digests,
+            inside,
         },
     )?;
     for (at, inner) in list(one, "components", pointer)?.iter().enumerate() {
-        walk(inner, &format!("{pointer}/components/{at}"), found)?;
+        walk(inner, &format!("{pointer}/components/{at}"), Some(here), found)?;
     }
     Ok(())
 }
@@ -130,6 +143,7 @@ fn listed(
             version: optional(one, "versionInfo", pointer)?.map(str::to_owned),
             purl: purl.map(|text| (text.to_owned(), Purl::parse(text))),
             digests,
+            inside: None,
         },
     )
 }

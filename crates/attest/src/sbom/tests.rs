@@ -170,6 +170,32 @@ fn a_digest_or_a_versioned_name_attests() {
     }
 }
 
+/// What a component is made of is said inside of it, too.
+#[test]
+fn a_file_inside_is_that_of_the_statement() {
+    let model = model();
+    let attested = [held(&model)];
+    for (name, content, all, words) in [
+        ("w", "w", false, &["attested"][..]),
+        ("w", "other", false, &["attested", "differs"]),
+        ("w", "other", true, &["attested", "differs"]),
+        // of a file that the statement does not have it says nothing
+        ("README", "other", false, &["attested"]),
+        ("README", "other", true, &["attested", "not attested"]),
+    ] {
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[
+            {{"type":"machine-learning-model","name":"m","purl":"pkg:huggingface/Org/m@abc",
+            "components":[{{"type":"file","name":"{name}",{}}}]}}]}}"#,
+            hash(content)
+        );
+        let sbom = Sbom::read(text.as_bytes()).unwrap();
+        let found = correlate(&sbom, &attested, all);
+        let said: Vec<&str> = found.judged.iter().map(|one| one.word()).collect();
+        assert_eq!(said, words, "{name} {content} {all}");
+    }
+}
+
 #[test]
 fn a_commitment_is_no_digest() {
     let mut corpus = statement(

@@ -127,6 +127,9 @@ fn submodules_repositories_within_and_links_stand_for_what_is_below() {
     work.write(".gitmodules", "[submodule \"s\"]\npath = vendor/sub\nurl = x\nignore = all\n");
     work.commit("a submodule");
     work.git(&["branch", "-f", "base"]);
+    // what it ignores cannot be told
+    assert_eq!(Checkout::of(work.0.path()).unwrap().changed, [""; 0]);
+    assert_eq!(Checkout::whole(work.0.path()).unwrap().changed, ["vendor/sub"]);
     work.write("vendor/sub/app/a.txt", "two\n");
     assert_eq!(whole(), [("vendor/sub".to_owned(), true)]);
     assert_eq!(Checkout::of(work.0.path()).unwrap().changed, ["vendor/sub"]);

@@ -34,7 +34,9 @@ pub fn document(value: &Value) -> Value {
             false => format!("{}: {detail}", code.title()),
         };
         let print = Digest::of(format!("{}\n{place}\n{detail}", code.id()).as_bytes());
-        let artifact = object(vec![("uri", uri(&within(&subject, &folder, &place)).into())]);
+        // The names of components are their authors'.
+        let file = if code.id().starts_with("CS-BOM-") { "" } else { place.as_str() };
+        let artifact = object(vec![("uri", uri(&within(&subject, &folder, file)).into())]);
         let location = object(vec![("artifactLocation", artifact)]);
         Some(object(vec![
             ("ruleId", code.id().into()),
@@ -55,7 +57,7 @@ pub fn document(value: &Value) -> Value {
 
 /// A bundle of a directory; of a single file, or of a part of one, that file.
 fn within(subject: &str, folder: &str, place: &str) -> String {
-    match place.ends_with(super::bundles::SUFFIX) {
+    match place.ends_with(super::bundles::SUFFIX) && !place.contains('/') {
         true if folder.ends_with(super::bundles::SUFFIX) => folder.to_owned(),
         true => format!("{}/{place}", folder.trim_end_matches('/')),
         false => subject.to_owned(),

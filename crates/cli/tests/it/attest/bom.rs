@@ -240,7 +240,7 @@ fn what_is_not_attested_is_told_in_four_ways() {
     let hostile = "a|b\\u001b[31m<b>";
     let sbom = format!(
         r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","components":[
-        {{"type":"machine-learning-model","bom-ref":"m1","name":"{hostile}","hashes":[{{"alg":"SHA-256","content":"{hex}"}}]}},
+        {{"type":"machine-learning-model","bom-ref":"../x.bundle.json","name":"{hostile}","hashes":[{{"alg":"SHA-256","content":"{hex}"}}]}},
         {{"type":"library","name":"l"}}]}}"#
     );
     fs::write(project.path("sbom.json"), sbom).expect("written");
@@ -255,7 +255,7 @@ fn what_is_not_attested_is_told_in_four_ways() {
         "kind        bill of materials",
         "components  2\n",
         "judged      1\n",
-        "CS-BOM-001 error m1",
+        "CS-BOM-001 error ../x.bundle.json",
     ] {
         assert!(table.contains(said), "{said}: {table}");
     }
