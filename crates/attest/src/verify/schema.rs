@@ -125,3 +125,46 @@ fn trees(statement: &Statement, schema: &mut impl FnMut(Code, String)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::Privacy;
+    use seal::Digest;
+    use seal::json::Value;
+    use seal::time::UnixMillis;
+
+    #[test]
+    fn a_file_is_there_once_for_a_role_wherever_it_stands() {
+        let told = |places: &[(&str, &str)]| {
+            let subject = |(role, path): &(&str, &str)| Subject {
+                role: (*role).into(),
+                path: (*path).into(),
+                digest: Digest::of(b"x"),
+                size: 1,
+                salt: None,
+            };
+            let statement = Statement {
+                kind: crate::types::named("slo").unwrap(),
+                id: "0f8fad5b-d9cb-469f-a165-70867728950e".into(),
+                generated_at: UnixMillis(0),
+                expires_at: None,
+                generator: ("x".into(), "1".into()),
+                source: None,
+                subjects: places.iter().map(subject).collect(),
+                trees: Vec::new(),
+                depends_on: Vec::new(),
+                privacy: Privacy::HashOnly,
+                sensitivity: Vec::new(),
+                own: Value::Object(Vec::new()),
+            };
+            let details = fit(&statement).into_iter().map(|(_, finding)| finding.detail);
+            details.filter(|detail| detail.contains("twice")).count()
+        };
+        let (a, b, c) = (("profile", "a"), ("profile", "b"), ("other", "a"));
+        assert_eq!(told(&[c, a, b]), 0);
+        assert_eq!(told(&[b, c, a]), 0);
+        assert_eq!(told(&[c, a, a, b]), 1);
+        assert_eq!(told(&[a, b, c, a, b]), 2);
+    }
+}

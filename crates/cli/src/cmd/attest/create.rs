@@ -1,6 +1,7 @@
 //! `attest create`: files become unsigned statements.
 
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use attest::Statement;
 use attest::glob::Glob;
@@ -8,8 +9,8 @@ use attest::privacy::Archive;
 use attest::statement::Privacy;
 use attest::types::{Count, Type};
 use collect::{
-    CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, Known, Listed, Made, Mode, Order, Project,
-    Repository, Root, STATEMENT, listed_changes, make, name_of,
+    CONFIG_LIMIT, Cache, Checkout, Config, Copy, Folder, FolderError, Known, Listed, Made, Mode,
+    Order, Project, Repository, Root, STATEMENT, listed_changes, make, name_of,
 };
 use crypt::Recipients;
 use seal::Digest;
@@ -87,18 +88,15 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         Some(commit) => Checkout::said(commit.clone()),
         None => Checkout::later(work.root_path.clone()),
     };
-    // What lies there already may be built on, or replaced; a folder that is not there is not made yet.
-    let needed = args.replace || work.configs.iter().any(|one| !one.leans_on().is_empty());
-    let (mut known, odd) = match out.try_exists() {
-        Ok(true) | Err(_) if needed => {
-            Folder::open(&out).and_then(|folder| folder.known()).map_err(failure::folder)?
-        }
-        Ok(_) | Err(_) => (Vec::new(), Vec::new()),
-    };
-    for one in odd {
-        output::complain(&output::safe(&format!("passed over: {one}")));
+    // What lies there already may be built on; what is only replaced is read while the new is made.
+    let leans = work.configs.iter().any(|one| !one.leans_on().is_empty());
+    let there = out.clone();
+    let mut reading = (leans || args.replace).then(|| std::thread::spawn(move || present(&there)));
+    let mut before = Vec::new();
+    if leans {
+        before = read(reading.take())?;
     }
-    let before = if args.replace { known.clone() } else { Vec::new() };
+    let mut known = before.clone();
     let cache = args.incremental.then(|| Cache::open(&cache_path(dir)));
     if args.changed_only && work.configs.is_empty() {
         output::complain("no file that is attested changed: nothing to create");
@@ -134,6 +132,9 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         known.push(Known::of(&made.statement, made.payload.as_bytes(), file, None));
         all.push((made, sealed));
     }
+    if reading.is_some() {
+        before = read(reading)?;
+    }
     let folder = Folder::make(&out).map_err(failure::folder)?;
     folder.alone();
     let mut written = Written::to(&folder);
@@ -155,12 +156,35 @@ pub fn run(args: &Args, dir: &Path) -> Outcome {
         written.put(&name_of(statement, STATEMENT), made.payload.as_bytes(), false)?;
     }
     written.keep()?;
-    replaced(&folder, &all, &before, &work.several)?;
+    if args.replace {
+        replaced(&folder, &all, &before, &work.several)?;
+    }
     if let Some(cache) = cache {
         save(cache, dir);
     }
     let fresh = known.split_off(known.len().saturating_sub(all.len()));
     told(Some(&folder), &all, &fresh, args.format)
+}
+
+type Present = Result<(Vec<Known>, Vec<FolderError>), FolderError>;
+
+/// What lies in a folder, which is not made yet if it is not there.
+fn present(out: &Path) -> Present {
+    match out.try_exists() {
+        Ok(false) => Ok((Vec::new(), Vec::new())),
+        Ok(true) | Err(_) => Folder::open(out)?.known(),
+    }
+}
+
+/// Waits for what was found there, and tells what is passed over.
+fn read(reading: Option<JoinHandle<Present>>) -> Result<Vec<Known>, Failure> {
+    let Some(reading) = reading else { return Ok(Vec::new()) };
+    let gone = |_| Failure::new(Exit::Internal, "what lies there was not read");
+    let (known, odd) = reading.join().map_err(gone)?.map_err(failure::folder)?;
+    for one in odd {
+        output::complain(&output::safe(&format!("passed over: {one}")));
+    }
+    Ok(known)
 }
 
 /// How the names of salts end, which their owner keeps.
